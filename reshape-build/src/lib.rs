@@ -1,0 +1,1 @@
+//! Finds, checks and embeds migrations from a build script.

@@ -1,0 +1,288 @@
+//! The model of a migration file: what `reshape-build` parses, the binary embeds, the planner reads and the database keeps.
+//!
+//! **Invariant:** every type can be written as a `const` (`Cow::Borrowed` all the way down), so the user's
+//! binary parses nothing at start-up; and every type round-trips through the JSON of the `reshape` command line,
+//! so what is stored in `reshape.migrations.actions` can be read back.
+//!
+//! **Invariant:** nothing here judges. Whether a migration fits its history is [`crate::history`]'s business.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+pub use crate::action::{
+    Action, AddCheck, AddColumn, AddForeignKey, AddIndex, AlterColumn, ColumnChanges, CreateEnum,
+    CreateTable, Custom, RemoveCheck, RemoveColumn, RemoveEnum, RemoveForeignKey, RemoveIndex,
+    RemoveTable, RenameTable, TableUp,
+};
+
+/// A string that is `const` in an embedded migration and owned in one read from a file or a database.
+pub type Str = Cow<'static, str>;
+
+/// A list that is `const` in an embedded migration and owned in one read from a file or a database.
+pub type List<T> = Cow<'static, [T]>;
+
+/// One migration: one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Migration {
+    /// The file's stem, unless the file says otherwise. Unique in a history.
+    pub name: Str,
+    /// Free text for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<Str>,
+    /// SHA-256, in lower-case hexadecimal, over the canonical JSON of `actions`; formatting of the file does not matter.
+    pub checksum: Str,
+    /// What it does, in order.
+    pub actions: List<Action>,
+}
+
+impl Migration {
+    /// The schema that holds this version's views: `migration_<name>`, unquoted.
+    pub fn version_schema(&self) -> String {
+        crate::sql::names::version_schema(&self.name)
+    }
+}
+
+/// An ordered set of migrations: what one application (or library) embeds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Migrations {
+    /// Oldest first.
+    pub migrations: List<Migration>,
+}
+
+impl Migrations {
+    /// A set of embedded migrations, oldest first.
+    pub const fn embedded(migrations: &'static [Migration]) -> Self {
+        Self { migrations: Cow::Borrowed(migrations) }
+    }
+
+    /// A set that was read at run time, oldest first.
+    pub const fn owned(migrations: Vec<Migration>) -> Self {
+        Self { migrations: Cow::Owned(migrations) }
+    }
+
+    /// The newest migration.
+    pub fn latest(&self) -> Option<&Migration> {
+        self.migrations.last()
+    }
+
+    /// The set up to and including the migration `name`; `None` if there is none of that name.
+    pub fn up_to(&self, name: &str) -> Option<Self> {
+        let end = self.migrations.iter().position(|m| m.name == name)?;
+        Some(Self::owned(self.migrations[..=end].to_vec()))
+    }
+}
+
+/// A column, as in `create_table` and `add_column`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name, unquoted.
+    pub name: Str,
+    /// Its type, as SQL.
+    #[serde(rename = "type")]
+    pub data_type: Str,
+    /// Whether it accepts NULL; the default is that it does.
+    #[serde(default = "yes")]
+    pub nullable: bool,
+    /// Its default, an SQL expression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Str>,
+    /// `ALWAYS AS IDENTITY`, `BY DEFAULT AS IDENTITY` or `ALWAYS AS (expression) STORED`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated: Option<Str>,
+    /// Its comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<Str>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A foreign key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignKey {
+    /// The referencing columns.
+    pub columns: List<Str>,
+    /// The table referred to.
+    pub referenced_table: Str,
+    /// The columns referred to, as many as `columns`.
+    pub referenced_columns: List<Str>,
+    /// What happens when the row referred to is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_delete: Option<ReferentialAction>,
+    /// What happens when the key referred to is updated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_update: Option<ReferentialAction>,
+}
+
+/// What a foreign key does when its target goes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReferentialAction {
+    /// `NO ACTION`
+    #[serde(rename = "NO ACTION", alias = "no action")]
+    NoAction,
+    /// `RESTRICT`
+    #[serde(rename = "RESTRICT", alias = "restrict")]
+    Restrict,
+    /// `CASCADE`
+    #[serde(rename = "CASCADE", alias = "cascade")]
+    Cascade,
+    /// `SET NULL`
+    #[serde(rename = "SET NULL", alias = "set null")]
+    SetNull,
+    /// `SET DEFAULT`
+    #[serde(rename = "SET DEFAULT", alias = "set default")]
+    SetDefault,
+}
+
+impl ReferentialAction {
+    /// Every value, in the order of the format's documentation.
+    pub const ALL: [Self; 5] =
+        [Self::NoAction, Self::Restrict, Self::Cascade, Self::SetNull, Self::SetDefault];
+
+    /// The SQL keywords.
+    pub const fn sql(self) -> &'static str {
+        match self {
+            Self::NoAction => "NO ACTION",
+            Self::Restrict => "RESTRICT",
+            Self::Cascade => "CASCADE",
+            Self::SetNull => "SET NULL",
+            Self::SetDefault => "SET DEFAULT",
+        }
+    }
+}
+
+/// A check constraint of `create_table` (where the name is optional) or `add_check`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Its name; Postgres chooses one if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Str>,
+    /// A boolean SQL expression over the table's columns.
+    pub expression: Str,
+}
+
+/// An index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// Its name, unquoted.
+    pub name: Str,
+    /// Columns and expressions, in order.
+    pub columns: List<IndexColumn>,
+    /// Whether it forbids duplicates.
+    #[serde(default)]
+    pub unique: bool,
+    /// The access method; btree if there is none.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub method: Option<IndexMethod>,
+    /// The condition of a partial index.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub predicate: Option<Str>,
+}
+
+/// One key of an index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum IndexColumn {
+    /// A column by its name alone.
+    Name(Str),
+    /// A column with a direction or a place for NULLs.
+    Column {
+        /// The column.
+        column: Str,
+        /// Ascending if there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        direction: Option<Direction>,
+        /// Where NULLs sort.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nulls: Option<Nulls>,
+    },
+    /// An expression over the table's columns.
+    Expression {
+        /// The SQL expression.
+        expression: Str,
+        /// Ascending if there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        direction: Option<Direction>,
+        /// Where NULLs sort.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nulls: Option<Nulls>,
+    },
+}
+
+/// The direction of an index key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Direction {
+    /// Ascending.
+    #[serde(rename = "ASC", alias = "asc")]
+    Asc,
+    /// Descending.
+    #[serde(rename = "DESC", alias = "desc")]
+    Desc,
+}
+
+/// Where an index key sorts NULLs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Nulls {
+    /// Before everything else.
+    #[serde(rename = "FIRST", alias = "first")]
+    First,
+    /// After everything else.
+    #[serde(rename = "LAST", alias = "last")]
+    Last,
+}
+
+/// An index access method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IndexMethod {
+    /// The default.
+    Btree,
+    /// Equality alone.
+    Hash,
+    /// Generalised search tree.
+    Gist,
+    /// Space-partitioned generalised search tree.
+    Spgist,
+    /// Inverted index.
+    Gin,
+    /// Block range index.
+    Brin,
+}
+
+impl IndexMethod {
+    /// Every value, in the order of the format's documentation.
+    pub const ALL: [Self; 6] =
+        [Self::Btree, Self::Hash, Self::Gist, Self::Spgist, Self::Gin, Self::Brin];
+
+    /// The SQL keyword.
+    pub const fn sql(self) -> &'static str {
+        match self {
+            Self::Btree => "btree",
+            Self::Hash => "hash",
+            Self::Gist => "gist",
+            Self::Spgist => "spgist",
+            Self::Gin => "gin",
+            Self::Brin => "brin",
+        }
+    }
+}
+
+/// How a value of one version is computed from a row of the other: an `up` or a `down`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Transform {
+    /// An SQL expression over the row's own columns.
+    Expression(Str),
+    /// A value taken from a row of another table.
+    Table {
+        /// The other table.
+        table: Str,
+        /// An SQL expression over both tables' columns.
+        value: Str,
+        /// Which rows of the other table belong to a row of this one.
+        #[serde(rename = "where")]
+        condition: Str,
+    },
+}

@@ -1,0 +1,89 @@
+//! What happens while a command runs, for those who want to see it.
+
+use std::time::Duration;
+
+use crate::plan::Phase;
+
+/// Something that happened. New variants may be added.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// Another migrator holds the lock; reported when the wait begins and then about once a second.
+    Waiting {
+        /// Who holds it: pid, `application_name`, since when; as text.
+        holder: String,
+        /// How long the wait has lasted.
+        elapsed: Duration,
+    },
+    /// The migration lock is ours.
+    Locked,
+    /// A batch is resumed that another process had begun.
+    Resuming {
+        /// Steps already done.
+        done: usize,
+        /// Steps in all.
+        total: usize,
+    },
+    /// A step begins (or its undo, when `undo` is set).
+    StepStarted {
+        /// Its place in the plan, from 0.
+        step: usize,
+        /// Steps in all.
+        total: usize,
+        /// Its phase.
+        phase: Phase,
+        /// What it does.
+        title: String,
+        /// Whether it is being undone.
+        undo: bool,
+    },
+    /// A step is done.
+    StepDone {
+        /// Its place in the plan, from 0.
+        step: usize,
+        /// Its phase.
+        phase: Phase,
+        /// What it does.
+        title: String,
+        /// How long it took, retries and waits included.
+        elapsed: Duration,
+        /// Rows written, for a backfill.
+        rows: Option<u64>,
+        /// Whether it was undone.
+        undo: bool,
+    },
+    /// A statement could not be run now and will be tried again.
+    Retry {
+        /// Why: the server's message, and who is in the way.
+        reason: String,
+        /// Tries so far.
+        attempt: u32,
+        /// How long until the next.
+        delay: Duration,
+    },
+    /// A backfill has got so far.
+    Backfill {
+        /// The table.
+        table: String,
+        /// Blocks done.
+        blocks: u64,
+        /// Blocks to do.
+        total: u64,
+        /// Rows written.
+        rows: u64,
+    },
+    /// Something the operator should know.
+    Note(String),
+}
+
+/// Receives events. Called on the thread that migrates: it should return at once.
+pub trait Observer: Send {
+    /// Something happened.
+    fn event(&mut self, event: &Event);
+}
+
+impl<F: FnMut(&Event) + Send> Observer for F {
+    fn event(&mut self, event: &Event) {
+        self(event);
+    }
+}

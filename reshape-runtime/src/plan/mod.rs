@@ -1,0 +1,174 @@
+//! The pure planner: from pending migrations and live facts to a list of steps.
+//!
+//! **Invariant:** a [`Plan`] is data. It is stored in the database when a batch starts, so a binary that has never
+//! seen the migrations can complete or abort it exactly.
+//!
+//! **Invariant:** planning does no I/O; the same input gives the same plan.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Migration;
+
+pub mod facts;
+
+use facts::Facts;
+
+/// When a step runs. The order of the variants is the order of the phases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Adds what the new version needs beside what the old one has.
+    Expand,
+    /// Fills it for the rows that exist; builds indexes; validates constraints.
+    Backfill,
+    /// Makes the new version's schema visible. From here on both versions are in use.
+    Publish,
+    /// Removes what only the old version needed.
+    Contract,
+}
+
+impl Phase {
+    /// The phase's name, in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Expand => "expand",
+            Self::Backfill => "backfill",
+            Self::Publish => "publish",
+            Self::Contract => "contract",
+        }
+    }
+}
+
+/// Everything a batch does, in order, and how it is undone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The version that is live before; `None` when clients use the plain tables.
+    pub base: Option<String>,
+    /// The version that is live after.
+    pub target: String,
+    /// The migrations of the batch, oldest first: all that has to be recorded when it is complete.
+    pub migrations: Vec<Migration>,
+    /// The `search_path` under which every statement runs and user expressions are evaluated: an SQL list.
+    pub search_path: String,
+    /// Ordered by phase. A step's place in the list is its identity in the journal.
+    pub steps: Vec<Step>,
+    /// What the operator should know: side effects that cannot be avoided.
+    pub notes: Vec<String>,
+}
+
+/// One step: it is done or it is not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// When it runs.
+    pub phase: Phase,
+    /// What it does, for people: "add columns to `public.users`".
+    pub title: String,
+    /// Which lock it takes, and why that is short; `None` if nothing that clients do can wait for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<String>,
+    /// The work.
+    pub work: Work,
+    /// What takes it back. Undo work can be run again after a crash in the middle of it, and also when the step itself never finished.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo: Vec<Work>,
+}
+
+/// What the executor can do. Everything else is data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Work {
+    /// Statements in one transaction, together with the journal's row: done exactly once.
+    Sql {
+        /// In order; each is one or more complete statements without the last semicolon.
+        statements: Vec<String>,
+    },
+    /// `CREATE INDEX CONCURRENTLY`, outside a transaction. A valid index of that name is adopted, an invalid one dropped and rebuilt.
+    CreateIndex {
+        /// The schema of the table and so of the index.
+        schema: String,
+        /// The index.
+        name: String,
+        /// The statement.
+        statement: String,
+    },
+    /// `DROP INDEX CONCURRENTLY IF EXISTS`, outside a transaction.
+    DropIndex {
+        /// The schema of the index.
+        schema: String,
+        /// The index.
+        name: String,
+    },
+    /// One pass over the table in ranges of blocks, each in a transaction of its own with its position in the journal.
+    Backfill {
+        /// The table, quoted and qualified, for `regclass`.
+        table: String,
+        /// `UPDATE … SET …`, without a WHERE clause; the executor adds the range.
+        statement: String,
+        /// The row's `ctid` as the statement knows it, e.g. `"users".ctid`.
+        ctid: String,
+    },
+    /// `ANALYZE` of the named table, outside a transaction.
+    Analyze {
+        /// The table, quoted and qualified.
+        table: String,
+    },
+}
+
+/// What a plan is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The migrations to apply, oldest first; not empty.
+    pub pending: &'a [Migration],
+    /// The migration whose version is live; `None` when clients use the plain tables.
+    pub base: Option<&'a str>,
+    /// What the database looks like.
+    pub facts: &'a Facts,
+}
+
+/// Why no plan can be made. Nothing has been changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The migration.
+    pub migration: String,
+    /// The action's place in it, counted from 1; `None` if it is the batch as a whole.
+    pub action: Option<usize>,
+    /// What is in the way.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// The batch while it is being planned.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    request: Request<'a>,
+}
+
+impl Batch<'_> {
+    pub(crate) fn not_supported(&self, what: &str) -> Refusal {
+        Refusal {
+            migration: self.request.pending[0].name.to_string(),
+            action: None,
+            message: format!("{what} is not supported yet"),
+            help: None,
+        }
+    }
+}
+
+/// Plans the batch.
+pub fn plan(request: &Request<'_>) -> Result<Plan, Refusal> {
+    let mut batch = Batch { request: *request };
+    for migration in request.pending {
+        for action in migration.actions.iter() {
+            action.plan(&mut batch)?;
+        }
+    }
+    Ok(Plan {
+        base: request.base.map(str::to_owned),
+        target: request.pending.last().map(|m| m.name.to_string()).unwrap_or_default(),
+        migrations: request.pending.to_vec(),
+        search_path: String::from("public"),
+        steps: Vec::new(),
+        notes: Vec::new(),
+    })
+}

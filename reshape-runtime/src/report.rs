@@ -1,0 +1,114 @@
+//! What a command did.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Phase;
+
+/// What came of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// There was nothing to do.
+    Nothing,
+    /// The database is ahead of these migrations, and their version is still live.
+    Ahead,
+    /// A batch was started: both versions are live.
+    Started,
+    /// A batch was completed.
+    Completed,
+    /// A batch was rolled back.
+    Aborted,
+}
+
+/// What `start`, `complete` or `abort` did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The version that was live before; `None` for plain tables.
+    pub base: Option<String>,
+    /// The version that the batch leads to (for `Nothing` and `Ahead`, the one that is wanted), if there is one.
+    pub target: Option<String>,
+    /// The migrations of the batch, oldest first.
+    pub migrations: Vec<String>,
+    /// The steps that this call ran or undid, in the order in which it did.
+    pub steps: Vec<StepReport>,
+    /// What the operator should know.
+    pub notes: Vec<String>,
+    /// How long the call took, the wait for the lock included.
+    pub elapsed: Duration,
+}
+
+/// One step of a [`Report`].
+#[derive(Clone, Debug, Serialize)]
+pub struct StepReport {
+    /// Its phase.
+    pub phase: Phase,
+    /// What it does.
+    pub title: String,
+    /// How long it took, retries and waits included.
+    pub elapsed: Duration,
+    /// Rows written, for a backfill.
+    pub rows: Option<u64>,
+    /// How often it had to be tried again.
+    pub retries: u32,
+}
+
+/// The state of the database's migrations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// No batch: one version is live (or none yet).
+    Idle,
+    /// A batch is being started, or its start died.
+    Applying,
+    /// A batch is started: both versions are live.
+    InProgress,
+    /// A batch is being completed, or its completion died.
+    Completing,
+    /// A batch is being rolled back, or its rollback died.
+    Aborting,
+}
+
+impl State {
+    /// The state's name as it is stored: `idle`, `applying`, `in_progress`, `completing`, `aborting`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Applying => "applying",
+            Self::InProgress => "in_progress",
+            Self::Completing => "completing",
+            Self::Aborting => "aborting",
+        }
+    }
+}
+
+/// What `status` tells.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// The state.
+    pub state: State,
+    /// Whether a migrator is at work right now, and who: pid, `application_name`, since when.
+    pub migrator: Option<String>,
+    /// The version that is live when no batch is in progress; during one, the batch's base. `None` for plain tables.
+    pub current: Option<String>,
+    /// The batch's target.
+    pub target: Option<String>,
+    /// The schemas clients can use now, e.g. `migration_0002_x`.
+    pub live_schemas: Vec<String>,
+    /// Completed migrations, oldest first.
+    pub applied: Vec<String>,
+    /// The migrations of the batch, oldest first.
+    pub batch: Vec<String>,
+    /// Known migrations that the database has not seen, oldest first; empty if the migrations are not known.
+    pub pending: Vec<String>,
+    /// Migrations in the database that are not known here, oldest first; empty if the migrations are not known.
+    pub unknown: Vec<String>,
+    /// Steps of the batch that are done, and steps in all (contract included).
+    pub progress: Option<(usize, usize)>,
+    /// The error that the last failed run left behind.
+    pub last_error: Option<String>,
+}
