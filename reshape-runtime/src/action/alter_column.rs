@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Str, Transform};
+use crate::plan::lineage::{Column, Formula, Stage, Table};
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
+use crate::sql::ident::ident;
 
 /// Changes a column's name, type, nullability or default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +52,175 @@ impl AlterColumn {
 
 impl AlterColumn {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("alter_column"))
+        let up = expression(batch, self.up.as_ref())?;
+        let down = expression(batch, self.down.as_ref())?;
+        let index = batch.table(&self.table)?;
+        let table = &batch.tables[index];
+        let column = batch.column(table, &self.column)?.clone();
+        if let Some(name) = &self.changes.name
+            && *name != column.name
+            && table.column(name).is_some()
+        {
+            return Err(batch.refuse(format!(
+                "table `{}` has a column `{name}` already in the database",
+                self.table
+            )));
+        }
+        if table.created {
+            self.plan_directly(batch, index, &column, up.as_deref());
+            return Ok(());
+        }
+        batch.require_plain(table)?;
+        let old_type = table.values[column.value].data_type.clone();
+        let new_type = self.changes.data_type.as_deref().unwrap_or(&old_type).to_owned();
+        let not_null = self.changes.nullable.map_or(column.not_null, |nullable| !nullable);
+        let replaced = up.is_some() || down.is_some() || !new_type.eq_ignore_ascii_case(&old_type);
+        if replaced {
+            if let Some(physical) = table.physical(&column) {
+                batch.require_independent(table, physical)?;
+            }
+            self.replace(&mut batch.tables[index], &column, &new_type, up, down);
+        } else if not_null != column.not_null {
+            self.constrain(batch, index, &column, not_null);
+        }
+        let table = &mut batch.tables[index];
+        let physical = table.physical(&column).map(str::to_owned);
+        if let (Some(default), Some(physical), false) = (&self.changes.default, physical, replaced)
+            && table.values[column.value].in_base
+        {
+            table.new_defaults.retain(|(name, _)| *name != physical);
+            table.new_defaults.push((physical, default.to_string()));
+        }
+        if let Some(changed) = table.column_mut(&self.column) {
+            self.apply(changed, not_null);
+        }
+        Ok(())
+    }
+
+    /// The column as the next action sees it.
+    fn apply(&self, column: &mut Column, not_null: bool) {
+        column.not_null = not_null;
+        if let Some(default) = &self.changes.default {
+            column.default = Some(default.to_string());
+        }
+        if let Some(name) = &self.changes.name {
+            column.name = name.to_string();
+        }
+    }
+
+    /// A new value for the column, computed from the old one, and the old one from it.
+    fn replace(
+        &self,
+        table: &mut Table,
+        column: &Column,
+        new_type: &str,
+        up: Option<String>,
+        down: Option<String>,
+    ) {
+        let before = table.scope();
+        let value = table.add_value(new_type, None, false);
+        let formula = up.map_or(Formula::Copy(column.value), Formula::Expression);
+        table.ups.push(Stage { result: value, formula, scope: before });
+        table.dropped.extend(table.physical(column).map(str::to_owned));
+        let mut after = table.scope();
+        let new_name = self.changes.name.as_deref().unwrap_or(&column.name);
+        for (name, id) in &mut after.names {
+            if *name == column.name {
+                *id = value;
+                new_name.clone_into(name);
+            }
+        }
+        // `down` may say the column's old name, too, where that means nothing else.
+        if new_name != column.name {
+            after.names.push((column.name.clone(), value));
+        }
+        let formula = down.map_or(Formula::Copy(value), Formula::Expression);
+        table.downs.push(Stage { result: column.value, formula, scope: after });
+        if let Some(changed) = table.column_mut(&column.name) {
+            changed.value = value;
+        }
+    }
+
+    /// NOT NULL comes or goes, and the value stays what it is.
+    fn constrain(&self, batch: &mut Batch<'_>, index: usize, column: &Column, not_null: bool) {
+        let table = &mut batch.tables[index];
+        let Some(physical) = table.physical(column).map(str::to_owned) else { return };
+        if !table.values[column.value].in_base {
+            return;
+        }
+        if not_null {
+            let before = table.drop_not_null.len();
+            table.drop_not_null.retain(|name| *name != physical);
+            if table.drop_not_null.len() == before {
+                table.set_not_null.push(physical);
+            }
+            return;
+        }
+        let before = table.set_not_null.len();
+        table.set_not_null.retain(|name| *name != physical);
+        if table.set_not_null.len() == before {
+            table.drop_not_null.push(physical);
+            batch.notes.push(format!(
+                "`{}`.`{}` accepts NULL only when the batch is complete: without `down` there is no value \
+                 that old clients could read instead",
+                self.table, self.column
+            ));
+        }
+    }
+
+    fn plan_directly(
+        &self,
+        batch: &mut Batch<'_>,
+        index: usize,
+        column: &Column,
+        up: Option<&str>,
+    ) {
+        let table = &mut batch.tables[index];
+        let on = table.sql();
+        let name = ident(&column.name);
+        let alter = |change: &str| format!("ALTER TABLE {on} ALTER COLUMN {name} {change}");
+        let mut sql = Vec::new();
+        if let Some(data_type) = &self.changes.data_type {
+            if self.changes.default.is_some() {
+                sql.push(alter("DROP DEFAULT"));
+            }
+            let using = up.map(|up| format!(" USING (\n{up}\n)")).unwrap_or_default();
+            sql.push(alter(&format!("TYPE {data_type}{using}")));
+            let value = table.add_value(data_type, Some(&column.name), false);
+            if let Some(changed) = table.column_mut(&column.name) {
+                changed.value = value;
+            }
+        } else if let Some(up) = up {
+            sql.push(format!("UPDATE {on} AS {} SET {name} = (\n{up}\n)", ident(&table.name)));
+        }
+        match self.changes.nullable {
+            Some(true) => sql.push(alter("DROP NOT NULL")),
+            Some(false) => sql.push(alter("SET NOT NULL")),
+            None => {}
+        }
+        if let Some(default) = &self.changes.default {
+            sql.push(alter(&format!("SET DEFAULT {default}")));
+        }
+        if let Some(new_name) = self.changes.name.as_deref().filter(|new| *new != column.name) {
+            sql.push(format!("ALTER TABLE {on} RENAME COLUMN {name} TO {}", ident(new_name)));
+            let value = table.column(&column.name).map_or(column.value, |column| column.value);
+            table.values[value].physical = Some(new_name.to_owned());
+        }
+        let not_null = self.changes.nullable.map_or(column.not_null, |nullable| !nullable);
+        if let Some(changed) = table.column_mut(&column.name) {
+            self.apply(changed, not_null);
+        }
+        let title = format!("alter `{}` of `{}`", self.column, self.table);
+        batch.push_fresh(title, sql, Vec::new());
+    }
+}
+
+fn expression(batch: &Batch<'_>, transform: Option<&Transform>) -> Result<Option<String>, Refusal> {
+    match transform {
+        None => Ok(None),
+        Some(Transform::Expression(sql)) => Ok(Some(sql.to_string())),
+        Some(Transform::Table { .. }) => {
+            Err(batch.not_supported("`up` or `down` of alter_column with another table"))
+        }
     }
 }

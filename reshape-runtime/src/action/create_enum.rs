@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{List, Str};
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
+use crate::sql::ident::{literal, qualified};
 
 /// Creates an enum type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,26 @@ impl CreateEnum {
 
 impl CreateEnum {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("create_enum"))
+        let name = self.name.as_ref();
+        if batch.removed_enums.iter().any(|(removed, ..)| removed == name) {
+            return Err(batch
+                .not_supported(&format!("creating enum `{name}` in the batch that removes it"))
+                .with_help("complete the batch that removes it first, or use another name"));
+        }
+        let live = batch.facts();
+        if live.types.iter().any(|live| live.name == name)
+            || batch.created_enums.iter().any(|e| e == name)
+        {
+            return Err(batch.refuse(format!("type `{name}` exists already in the database")));
+        }
+        let values: Vec<String> = self.values.iter().map(|value| literal(value)).collect();
+        let sql = qualified(&live.schema, name);
+        batch.created_enums.push(name.to_owned());
+        batch.push_fresh(
+            format!("create enum `{name}`"),
+            vec![format!("CREATE TYPE {sql} AS ENUM ({})", values.join(", "))],
+            vec![format!("DROP TYPE IF EXISTS {sql}")],
+        );
+        Ok(())
     }
 }

@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::{Check, Column, ForeignKey, List, Str};
+use crate::plan::define;
+use crate::plan::lineage::Table;
 use crate::plan::{Batch, Refusal};
+use crate::plan::{Phase, Step};
 use crate::schema::{At, Problem, Schema};
+use crate::sql::ident::{ident, idents, literal};
 
 /// Creates a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +98,105 @@ impl CreateTable {
 
 impl CreateTable {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("create_table"))
+        if self.up.is_some() {
+            return Err(batch.not_supported("`up` of create_table").with_help(
+                "create the table, then fill it with a `custom` action or from the application",
+            ));
+        }
+        batch.require_free(&self.name)?;
+        let mut table = Table::new(&batch.facts().schema, &self.name);
+        table.created = true;
+        table.comment = self.comment.as_deref().map(str::to_owned);
+        table.touched = Some(batch.order);
+        for column in self.columns.iter() {
+            let value = table.add_value(&column.data_type, Some(&column.name), false);
+            let key = self.primary_key.contains(&column.name);
+            table.columns.push(define::lineage_column(column, value, key));
+        }
+        let mut clauses: Vec<String> = self.columns.iter().map(define::column).collect();
+        if !self.primary_key.is_empty() {
+            let key = idents(self.primary_key.iter().map(AsRef::as_ref));
+            clauses.push(format!("PRIMARY KEY ({key})"));
+        }
+        for check in self.checks.iter() {
+            let name = check
+                .name
+                .as_deref()
+                .map(|name| format!("CONSTRAINT {} ", ident(name)))
+                .unwrap_or_default();
+            clauses.push(format!("{name}CHECK (\n{}\n)", check.expression));
+        }
+        let mut lock = Vec::new();
+        for key in self.foreign_keys.iter() {
+            let (clause, locked) = foreign_key(batch, &table, key)?;
+            clauses.push(clause);
+            lock.extend(locked);
+        }
+        let name = table.sql();
+        let mut statements = vec![format!("CREATE TABLE {name} (\n  {}\n)", clauses.join(",\n  "))];
+        if let Some(comment) = &self.comment {
+            statements.push(format!("COMMENT ON TABLE {name} IS {}", literal(comment)));
+        }
+        for column in self.columns.iter() {
+            if let Some(comment) = &column.comment {
+                let column = ident(&column.name);
+                statements
+                    .push(format!("COMMENT ON COLUMN {name}.{column} IS {}", literal(comment)));
+            }
+        }
+        let title = format!("create `{}`", self.name);
+        let undo = vec![format!("DROP TABLE IF EXISTS {name}")];
+        if lock.is_empty() {
+            batch.push_fresh(title, statements, undo);
+        } else {
+            let lock = format!(
+                "SHARE ROW EXCLUSIVE on {}: the new table is empty, nothing is read",
+                lock.join(", ")
+            );
+            batch.push(Step::sql(Phase::Expand, title, statements).locking(lock).undone_by(undo));
+        }
+        batch.tables.push(table);
+        Ok(())
     }
+}
+
+/// The clause, and the table that exists already and is locked for it.
+fn foreign_key(
+    batch: &Batch<'_>,
+    table: &Table,
+    key: &ForeignKey,
+) -> Result<(String, Option<String>), Refusal> {
+    let referenced = if key.referenced_table == table.name {
+        table
+    } else {
+        let index = batch.find(&key.referenced_table).ok_or_else(|| {
+            batch.refuse(format!("table `{}` does not exist in the database", key.referenced_table))
+        })?;
+        &batch.tables[index]
+    };
+    let mut columns = Vec::new();
+    for name in key.referenced_columns.iter() {
+        let column = batch.column(referenced, name)?;
+        let physical = referenced.physical(column).ok_or_else(|| {
+            batch.not_supported(&format!(
+                "a foreign key to `{}`.`{name}`, which the same batch adds or changes,",
+                referenced.name
+            ))
+        })?;
+        columns.push(ident(physical));
+    }
+    let mut clause = format!(
+        "FOREIGN KEY ({}) REFERENCES {} ({})",
+        idents(key.columns.iter().map(AsRef::as_ref)),
+        referenced.sql(),
+        columns.join(", ")
+    );
+    if let Some(action) = key.on_delete {
+        clause.push_str(&format!(" ON DELETE {}", action.sql()));
+    }
+    if let Some(action) = key.on_update {
+        clause.push_str(&format!(" ON UPDATE {}", action.sql()));
+    }
+    let locked = (!referenced.created).then(|| format!("`{}`", referenced.name));
+    Ok((clause, locked))
 }

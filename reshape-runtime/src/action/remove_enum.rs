@@ -3,8 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Str;
+use crate::plan::batch::Draft;
 use crate::plan::{Batch, Refusal};
+use crate::plan::{Phase, Step};
 use crate::schema::{At, Problem, Schema};
+use crate::sql::ident::qualified;
 
 /// Removes an enum type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +27,27 @@ impl RemoveEnum {
 
 impl RemoveEnum {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("remove_enum"))
+        let name = self.name.as_ref();
+        let sql = qualified(&batch.facts().schema, name);
+        let drop = vec![format!("DROP TYPE {sql}")];
+        let title = format!("drop enum `{name}`");
+        if batch.created_enums.iter().any(|created| created == name) {
+            batch.created_enums.retain(|created| created != name);
+            batch.push_fresh(title, drop, Vec::new());
+            return Ok(());
+        }
+        match batch.facts().types.iter().find(|live| live.name == name) {
+            Some(live) if live.is_enum => {}
+            Some(_) => return Err(batch.refuse(format!("type `{name}` is not an enum"))),
+            None => {
+                return Err(batch.refuse(format!("enum `{name}` does not exist in the database")));
+            }
+        }
+        batch.removed_enums.push((name.to_owned(), batch.at, batch.order));
+        // After all tables are finished: their old columns may be of the type.
+        let step = Step::sql(Phase::Contract, title, drop)
+            .locking("ACCESS EXCLUSIVE on the type: nothing uses it any more");
+        batch.drafts.push(Draft { order: usize::MAX, step, fresh: false });
+        Ok(())
     }
 }

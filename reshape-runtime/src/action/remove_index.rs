@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Str;
 use crate::plan::{Batch, Refusal};
+use crate::plan::{Phase, Step, Work};
 use crate::schema::{At, Problem, Schema};
+use crate::sql::ident::qualified;
 
 /// Removes an index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +25,30 @@ impl RemoveIndex {
 
 impl RemoveIndex {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("remove_index"))
+        let name = self.index.as_ref();
+        let pending = batch.indexes.len();
+        batch.indexes.retain(|pending| pending.index.name != name);
+        if batch.indexes.len() < pending {
+            batch.drafts.retain(|draft| draft.step.title != format!("rename index `{name}`"));
+            return Ok(());
+        }
+        let schema = batch.facts().schema.clone();
+        let Some(live) = batch.facts().indexes.iter().find(|live| live.name == name) else {
+            // Not in the catalog: only a table that this batch creates can have it.
+            let drop = vec![format!("DROP INDEX {}", qualified(&schema, name))];
+            batch.push_fresh(format!("drop index `{name}`"), drop, Vec::new());
+            return Ok(());
+        };
+        if let Some(constraint) = &live.constraint {
+            return Err(batch
+                .refuse(format!("index `{name}` belongs to the constraint `{constraint}`"))
+                .with_help("it goes with the constraint"));
+        }
+        batch.removed_indexes.push(name.to_owned());
+        batch.push(Step {
+            work: Work::DropIndex { schema, name: name.to_owned() },
+            ..Step::sql(Phase::Contract, format!("drop index `{name}`"), Vec::new())
+        });
+        Ok(())
     }
 }

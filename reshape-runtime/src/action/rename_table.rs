@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::Str;
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
+use crate::sql::ident::{ident, qualified};
 
 /// Renames a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,25 @@ impl RenameTable {
 
 impl RenameTable {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("rename_table"))
+        let index = batch.table(&self.table)?;
+        batch.require_free(&self.new_name)?;
+        let table = &mut batch.tables[index];
+        if table.created {
+            let (from, schema) = (table.sql(), table.schema.clone());
+            table.name = self.new_name.to_string();
+            table.physical = self.new_name.to_string();
+            batch.push_fresh(
+                format!("rename `{}` to `{}`", self.table, self.new_name),
+                vec![format!("ALTER TABLE {from} RENAME TO {}", ident(&self.new_name))],
+                vec![format!(
+                    "ALTER TABLE IF EXISTS {} RENAME TO {}",
+                    qualified(&schema, &self.new_name),
+                    ident(&self.table)
+                )],
+            );
+        } else {
+            table.name = self.new_name.to_string();
+        }
+        Ok(())
     }
 }
