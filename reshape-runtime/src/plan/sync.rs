@@ -91,7 +91,7 @@ impl<'a> Sync<'a> {
         }
         if mode == Mode::Both {
             let marked = format!("NEW.{} IS NOT NULL", ident(ORIGIN));
-            let unmarked = format!("NEW.{} IS NULL AND NOT ({FILLING})", ident(ORIGIN));
+            let unmarked = format!("NEW.{} IS NULL", ident(ORIGIN));
             if !self.down.is_empty() {
                 trigger(FIRST_INSERT, "INSERT", &marked, "first");
             }
@@ -329,7 +329,11 @@ impl<'a> Sync<'a> {
             Formula::Default(sql) => body.push_str(&format!(
                 "  IF {target} IS NULL THEN\n    {target} := (\n{sql}\n);\n  END IF;\n"
             )),
-            Formula::Expression(sql) if whole_row(sql, &stage.scope.table) => {
+            // A variable named `new` or `old` would hide the rows; a whole row is no variable at all.
+            Formula::Expression(sql)
+                if whole_row(sql, &stage.scope.table)
+                    || computation.used.iter().any(|(name, _)| matches!(*name, "new" | "old")) =>
+            {
                 let names: Vec<String> = stage
                     .scope
                     .names
@@ -345,30 +349,17 @@ impl<'a> Sync<'a> {
             // A block labelled with the table's name makes both `name` and `users.name` mean the variable, and the
             // expression stays one that PL/pgSQL evaluates without the executor.
             Formula::Expression(sql) => {
-                let inner = ident("__reshape_value");
-                let label = ident(&stage.scope.table);
-                // Variables of these names would hide the rows that the others are read from.
-                let (rows, plain): (Vec<_>, Vec<_>) = computation
+                let declarations: String = computation
                     .used
                     .iter()
-                    .copied()
-                    .partition(|(name, _)| matches!(*name, "new" | "old"));
-                let declarations: String = plain
-                    .into_iter()
-                    .chain(rows)
                     .map(|(name, id)| {
-                        format!(
-                            "    {} {} := {};\n",
-                            ident(name),
-                            self.type_of(id),
-                            self.holder(id)
-                        )
+                        let (name, of) = (ident(name), self.type_of(*id));
+                        format!("    {name} {of} := {};\n", self.holder(*id))
                     })
                     .collect();
-                let result = self.type_of(stage.result);
                 body.push_str(&format!(
-                    "  DECLARE\n    {inner} {result};\n  BEGIN\n  <<{label}>>\n  DECLARE\n{declarations}  \
-                     BEGIN\n    {inner} := (\n{sql}\n);\n  END;\n  {target} := {inner};\n  END;\n"
+                    "  <<{}>>\n  DECLARE\n{declarations}  BEGIN\n    {target} := (\n{sql}\n);\n  END;\n",
+                    ident(&stage.scope.table)
                 ));
             }
         }
@@ -409,7 +400,7 @@ fn changed(columns: &[&str]) -> String {
     let row = |record: &str| {
         let fields: Vec<String> =
             columns.iter().map(|column| format!("{record}.{}", ident(column))).collect();
-        format!("ROW({})", fields.join(", "))
+        format!("ROW({})::record", fields.join(", "))
     };
     format!("{} OPERATOR(pg_catalog.*<>) {}", row("NEW"), row("OLD"))
 }
