@@ -24,8 +24,33 @@ pub struct AddColumn {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Review, fills_itself, place};
+
 impl AddColumn {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        review.transform(self.up.as_ref(), &place!["up"]);
+        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        let name = &self.column.name;
+        if !review.free_column(table, name, place!["column", "name"]) {
+            return;
+        }
+        let owner = review.get(table).name.clone();
+        let column = review.new_column(&owner, &self.column, &place!["column"]);
+        if !self.column.nullable
+            && self.up.is_none()
+            && !fills_itself(&column)
+            && !review.is_new(table)
+        {
+            review
+                .report(
+                    place!["column", "nullable"],
+                    format!("column `{name}` is NOT NULL, but nothing gives it a value in the rows that exist"),
+                )
+                .help("give `up`, an expression over the row's other columns, or a `default`");
+        }
+        review.add_column(table, column, place!["column", "name"]);
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------

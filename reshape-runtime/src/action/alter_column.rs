@@ -44,8 +44,97 @@ pub struct ColumnChanges {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Review, fills_itself, place};
+
 impl AlterColumn {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        if self.changes == ColumnChanges::default() {
+            review
+                .report(place!["changes"], "`changes` changes nothing")
+                .help("give at least one of `name`, `type`, `nullable` and `default`");
+        }
+        review.transform(self.up.as_ref(), &place!["up"]);
+        review.transform(self.down.as_ref(), &place!["down"]);
+        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        let Some(column) = review.column(table, &self.column, place!["column"]) else { return };
+        if let Some(data_type) = &self.changes.data_type {
+            review.known_type(data_type, place!["changes", "type"]);
+        }
+        self.check_nullable(&mut review, table, column);
+        self.check_default(&mut review, table, column);
+        review.change_column(table, column, |column| {
+            if let Some(data_type) = &self.changes.data_type {
+                column.data_type = data_type.clone();
+            }
+            column.nullable = self.changes.nullable.unwrap_or(column.nullable);
+            if let Some(default) = &self.changes.default {
+                column.default = Some(default.clone());
+            }
+        });
+        self.check_name(&mut review, table, column);
+    }
+
+    fn check_nullable(&self, review: &mut Review<'_>, table: usize, column: usize) {
+        let owner = review.get(table).name.clone();
+        let known = review.get(table).columns[column].clone();
+        let name = &known.name;
+        let in_key = review.get(table).primary_key.iter().any(|key| key == name);
+        let path = place!["changes", "nullable"];
+        match self.changes.nullable {
+            Some(true) if in_key && !review.uncertain(&[&owner]) => {
+                review
+                    .report(
+                        path,
+                        format!("column `{name}` is in the primary key of table `{owner}`"),
+                    )
+                    .help("a primary key's columns are always NOT NULL");
+            }
+            Some(false)
+                if known.nullable
+                    && self.up.is_none()
+                    && self.changes.default.is_none()
+                    && !fills_itself(&known)
+                    && !review.is_new(table)
+                    && !review.uncertain(&[&owner, name]) =>
+            {
+                review
+                    .report(path, format!("column `{name}` becomes NOT NULL, but nothing replaces its NULLs"))
+                    .help(format!(
+                        "give `up`, e.g. `up = \"coalesce({name}, …)\"`; where there are no NULLs, `up = \"{name}\"` says so"
+                    ));
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    fn check_default(&self, review: &mut Review<'_>, table: usize, column: usize) {
+        let known = &review.get(table).columns[column];
+        if self.changes.default.is_some() && known.generated.is_some() {
+            let (owner, name) = (review.get(table).name.clone(), known.name.clone());
+            if !review.uncertain(&[&owner, &name]) {
+                let message = format!("column `{name}` is generated and cannot have a default");
+                review.report(place!["changes", "default"], message);
+            }
+        }
+    }
+
+    fn check_name(&self, review: &mut Review<'_>, table: usize, column: usize) {
+        let Some(name) = &self.changes.name else { return };
+        if review.get(table).columns[column].name == *name {
+            let only =
+                ColumnChanges { name: self.changes.name.clone(), ..ColumnChanges::default() };
+            if self.changes == only && self.up.is_none() {
+                review.report(
+                    place!["changes", "name"],
+                    format!("column `{name}` is called so already"),
+                );
+            }
+        } else if review.free_column(table, name, place!["changes", "name"]) {
+            review.column_name(name, place!["changes", "name"]);
+            review.rename_column(table, column, name, place!["changes", "name"]);
+        }
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------

@@ -18,8 +18,29 @@ pub struct CreateEnum {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Relation, Review, place};
+use crate::sql::names::MAX_IDENTIFIER;
+
 impl CreateEnum {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        for (number, value) in self.values.iter().enumerate() {
+            if self.values[..number].contains(value) {
+                let message = format!("value `{value}` is listed twice");
+                review.report(place!["values", number], message);
+            } else if value.len() > MAX_IDENTIFIER {
+                let message = format!("value `{value}` is {} bytes long", value.len());
+                review
+                    .report(place!["values", number], message)
+                    .help(format!("Postgres accepts {MAX_IDENTIFIER} bytes in a value of an enum"));
+            }
+        }
+        if review.free(&self.name, place!["name"], Relation::Enum) {
+            review.identifier("enum", &self.name, place!["name"]);
+            let values = self.values.iter().map(ToString::to_string).collect();
+            review.add_enum(&self.name, values, place!["name"]);
+        }
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------

@@ -90,8 +90,78 @@ mod assignments {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Relation, Review, list, nearest, place};
+
 impl CreateTable {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        if let Some(up) = &self.up {
+            review.table(&up.table, place!["up", "table"]);
+        }
+        if !review.free(&self.name, place!["name"], Relation::Table)
+            && let Some(known) = review.find(&self.name)
+        {
+            // What follows may mean either of the two: there is one table with the columns of both.
+            self.check_columns(&mut review, known);
+            return;
+        }
+        review.identifier("table", &self.name, place!["name"]);
+        let table = review.add_table(&self.name, self.comment.as_deref(), place!["name"]);
+        if self.columns.is_empty() {
+            review.report(place!["columns"], format!("table `{}` has no columns", self.name));
+        }
+        self.check_columns(&mut review, table);
+        self.check_primary_key(&mut review, table);
+        for (number, key) in self.foreign_keys.iter().enumerate() {
+            review.foreign_key(table, key, &place!["foreign_keys", number]);
+        }
+        for (number, check) in self.checks.iter().enumerate() {
+            review.check(table, check, &place!["checks", number]);
+        }
+        for (column, _) in self.up.iter().flat_map(|up| up.values.iter()) {
+            review.column(table, column, place!["up", "values", column.to_string()]);
+        }
+    }
+
+    fn check_columns(&self, review: &mut Review<'_>, table: usize) {
+        for (number, column) in self.columns.iter().enumerate() {
+            let base = place!["columns", number];
+            if self.columns[..number].iter().any(|earlier| earlier.name == column.name) {
+                let message = format!("column `{}` is listed twice", column.name);
+                review.report(place!["columns", number, "name"], message);
+                continue;
+            }
+            let column = review.new_column(&self.name, column, &base);
+            review.add_column(table, column, place!["columns", number, "name"]);
+        }
+    }
+
+    fn check_primary_key(&self, review: &mut Review<'_>, table: usize) {
+        let mut key: Vec<String> = Vec::new();
+        for (number, name) in self.primary_key.iter().enumerate() {
+            let path = place!["primary_key", number];
+            let names = || self.columns.iter().map(|column| column.name.as_ref());
+            let name = if names().any(|known| known == name) {
+                name.as_ref()
+            } else {
+                let message =
+                    format!("the primary key names `{name}`, which is no column of the table");
+                let problem = review.report(path.clone(), message);
+                let Some(near) = nearest(name, names()) else {
+                    problem.help(format!("it has {}", list(names())));
+                    continue;
+                };
+                problem.help(format!("did you mean `{near}`?"));
+                near
+            };
+            if key.iter().any(|known| known == name) {
+                review.report(path, format!("the primary key names `{name}` twice"));
+            } else {
+                key.push(name.to_owned());
+            }
+        }
+        review.set_primary_key(table, key);
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------

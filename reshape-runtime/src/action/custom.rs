@@ -23,8 +23,15 @@ pub struct Custom {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::Review;
+
 impl Custom {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        for sql in self.start.iter().chain(&self.complete) {
+            review.note_custom(sql);
+        }
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------

@@ -22,8 +22,45 @@ pub struct RemoveColumn {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Review, fills_itself, place};
+
 impl RemoveColumn {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        review.transform(self.down.as_ref(), &place!["down"]);
+        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        let Some(column) = review.column(table, &self.column, place!["column"]) else { return };
+        let owner = review.get(table).name.clone();
+        let known = review.get(table).columns[column].clone();
+        let name = &known.name;
+        if review.get(table).primary_key.iter().any(|key| key == name) {
+            if !review.uncertain(&[&owner]) {
+                review
+                    .report(
+                        place!["column"],
+                        format!("column `{name}` is in the primary key of table `{owner}`"),
+                    )
+                    .help("a column of a primary key cannot be removed");
+            }
+        } else if !review.referrers(table, Some(name)).is_empty() {
+            let subject = format!("column `{name}` of table `{owner}`");
+            review.not_referred_to(table, Some(name), &subject, place!["column"]);
+        } else if !known.nullable
+            && self.down.is_none()
+            && !fills_itself(&known)
+            && !review.is_new(table)
+            && !review.uncertain(&[&owner, name])
+        {
+            review
+                .report(
+                    place!["column"],
+                    format!("column `{name}` is NOT NULL and has no default: rows of new clients would lack a value"),
+                )
+                .help("give `down`, an expression that computes the column for old clients");
+            review.relate_column(&owner, name);
+        }
+        review.drop_column(table, column, &place!["column"]);
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------

@@ -19,8 +19,23 @@ pub struct RemoveEnum {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Review, place};
+
 impl RemoveEnum {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        let Some(found) = review.enumeration(&self.name, place!["enum"]) else { return };
+        if let Some((name, table, column)) = review.enum_user(found) {
+            review
+                .report(
+                    place!["enum"],
+                    format!("enum `{name}` is still the type of `{table}.{column}`"),
+                )
+                .help("remove that column, or give it another type, first");
+            review.relate_column(&table, &column);
+        }
+        review.drop_enum(found, place!["enum"]);
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------

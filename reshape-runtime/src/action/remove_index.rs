@@ -17,8 +17,25 @@ pub struct RemoveIndex {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Review, place};
+
 impl RemoveIndex {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        let Some((table, index)) = review.index(&self.index, place!["index"]) else { return };
+        let name = review.get(table).indexes[index].name.clone();
+        if let Some((other, key)) = review.index_referrer(table, index) {
+            review
+                .report(
+                    place!["index"],
+                    format!(
+                        "index `{name}` is what foreign key `{key}` of table `{other}` refers to"
+                    ),
+                )
+                .help("remove the foreign key first, with `remove_foreign_key`");
+        }
+        review.drop_index(table, index, place!["index"]);
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------

@@ -16,8 +16,16 @@ pub struct RemoveTable {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Review, place};
+
 impl RemoveTable {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        let subject = format!("table `{}`", review.get(table).name);
+        review.not_referred_to(table, None, &subject, place!["table"]);
+        review.drop_table(table, place!["table"]);
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------

@@ -18,8 +18,24 @@ pub struct RenameTable {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Relation, Review, place};
+
 impl RenameTable {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        let name = review.get(table).name.clone();
+        if self.table == self.new_name {
+            let message = format!("table `{}` is called so already", self.table);
+            review.report(place!["new_name"], message);
+        } else if review.free(&self.new_name, place!["new_name"], Relation::Table) {
+            review.identifier("table", &self.new_name, place!["new_name"]);
+            // `free` may have taken a table away: positions have moved.
+            if let Some(table) = review.find(&name) {
+                review.rename_table(table, &self.new_name, place!["new_name"]);
+            }
+        }
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------
