@@ -1,6 +1,7 @@
 //! The throw-away server: nothing is shared between databases, and nothing is left behind.
 
 #![cfg(all(feature = "testing", unix))]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests")]
 
 use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};

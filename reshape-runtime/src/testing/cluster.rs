@@ -106,9 +106,9 @@ impl Cluster {
                 .with_source(error)
         })?;
         // From here on the folder is the supervisor's to remove.
-        let _supervisor = Supervisor(child);
+        let supervisor = Supervisor(child);
         let folder = folder.keep();
-        Ok(wait_until_ready(&folder).map(|pid| Self { folder, port, pid, _supervisor }))
+        Ok(wait_until_ready(&folder).map(|pid| Self { folder, port, pid, _supervisor: supervisor }))
     }
 
     pub(super) fn port(&self) -> u16 {
