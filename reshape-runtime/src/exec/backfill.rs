@@ -56,17 +56,20 @@ impl Run<'_> {
         let task = Task::Step { title: &plan.steps[n].title, sql: statement };
         let (mut range, mut retries) = (FIRST_RANGE, 0);
         loop {
-            let (progress, retried) = self.retrying(task, |run| {
+            let (progress, tries) = self.retrying(task, |run| {
                 run.backfill_range(plan, n, (table, statement, ctid), range)
             })?;
-            retries += retried;
+            retries += tries;
             let Progress { position, rows, elapsed, is_done } = progress;
             let (blocks, total) = (position.next.min(position.blocks), position.blocks);
             self.emit(&Event::Backfill { table: table.to_owned(), blocks, total, rows });
             if is_done {
                 return Ok((rows, retries));
             }
-            range = next_range(range, elapsed, self.settings.batch_duration, retried > 0);
+            // The first transaction has only measured the table: it says nothing about the speed.
+            if blocks > 0 {
+                range = next_range(range, elapsed, self.settings.batch_duration, tries > 0);
+            }
         }
     }
 
@@ -78,9 +81,8 @@ impl Run<'_> {
         (table, statement, ctid): (&str, &str, &str),
         range: u64,
     ) -> Result<Progress, Failure> {
-        let began = Instant::now();
-        let begun = self.begin(&plan.search_path, n)?;
-        let entry = begun.entry;
+        let start = Instant::now();
+        let entry = self.begin(&plan.search_path, n)?.entry;
         // ROW EXCLUSIVE, which the UPDATE takes anyway: it keeps VACUUM FULL and the like out until the range is done.
         let facts = rows(
             &mut self.client,
@@ -102,7 +104,7 @@ impl Run<'_> {
         let progress = |position: Position, rows: u64, is_done: bool| Progress {
             position,
             rows,
-            elapsed: began.elapsed(),
+            elapsed: start.elapsed(),
             is_done,
         };
         if entry.is_some_and(|entry| entry.status == "done") {
@@ -131,7 +133,7 @@ impl Run<'_> {
                 "{statement} WHERE {ctid} >= '({},0)'::tid AND {ctid} < '({end},0)'::tid",
                 position.next
             );
-            written += self.client.execute(&sql, &[])?;
+            written += self.client.execute_typed(&sql, &[])?;
             position.next = end;
         }
         let is_done = position.next >= position.blocks;

@@ -159,7 +159,7 @@ impl Run<'_> {
             let _ = self.fenced("record the error", |_| false, &journal::error_sql(error));
         }
         result.map_err(|error| {
-            error.and("the batch stays `completing`; completing it again goes on from this step")
+            still(error, "the batch stays `completing`; completing it again goes on from this step")
         })
     }
 
@@ -177,7 +177,7 @@ impl Run<'_> {
         let plan = stored_plan(snapshot)?;
         self.take(snapshot, State::Aborting, None)?;
         self.undo_all(plan).map_err(|error| {
-            error.and("the batch stays `aborting`; aborting it again goes on from this step")
+            still(error, "the batch stays `aborting`; aborting it again goes on from this step")
         })
     }
 
@@ -222,6 +222,11 @@ fn stored_plan(snapshot: &Snapshot) -> Result<&Plan, Error> {
         )
         .with_help("`reshape.batch` was changed by hand: restore its column `plan` from a backup")
     })
+}
+
+/// Says what became of the batch, unless it is another migrator's by now.
+fn still(error: Error, consequence: &str) -> Error {
+    if error.kind() == ErrorKind::Fenced { error } else { error.and(consequence) }
 }
 
 fn state_error(message: &str, help: &str) -> Error {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use postgres::Client;
 
-use super::retry::Retry;
-use super::session::{database_error, is_true, rows};
+use super::retry::{Failure, Retry};
+use super::session::{is_true, rows};
 use crate::error::{Error, ErrorKind};
 use crate::observer::{Event, Observer};
 
@@ -18,6 +18,9 @@ const KEY: i64 = 4_036_779_288_569_897_133;
 
 /// Between two looks at a lock that another migrator holds.
 const POLL: Duration = Duration::from_millis(100);
+
+/// How long a command that does not queue gives a migrator that has just ended: its session may still be letting go.
+pub(super) const GRACE: Duration = Duration::from_millis(300);
 
 /// Tries once.
 pub(super) fn try_lock(client: &mut Client) -> Result<bool, postgres::Error> {
@@ -49,17 +52,16 @@ pub(super) fn holder(client: &mut Client) -> Result<Option<String>, postgres::Er
     Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))
 }
 
-/// Takes the lock; waits up to `patience` for whoever holds it.
+/// Takes the lock; waits for whoever holds it, up to `patience` after `began`.
 pub(super) fn lock(
     client: &mut Client,
+    began: Instant,
     patience: Duration,
     observer: &mut dyn Observer,
-) -> Result<(), Error> {
-    let failed = |error: postgres::Error| database_error("cannot take the migration lock", &error);
-    let began = Instant::now();
+) -> Result<(), Failure> {
     let mut told: Option<Instant> = None;
     loop {
-        if try_lock(client).map_err(failed)? {
+        if try_lock(client)? {
             observer.event(&Event::Locked);
             return Ok(());
         }
@@ -67,11 +69,10 @@ pub(super) fn lock(
         let is_over = elapsed >= patience;
         if is_over || told.is_none_or(|told| told.elapsed() >= Duration::from_secs(1)) {
             // It may be gone by now: then the next try gets the lock.
-            let holder = holder(client)
-                .map_err(failed)?
+            let holder = holder(client)?
                 .unwrap_or_else(|| String::from("a session that has just let go of it"));
             if is_over {
-                return Err(locked(&holder, patience));
+                return Err(locked(&holder, patience).into());
             }
             observer.event(&Event::Waiting { holder, elapsed });
             told = Some(Instant::now());
@@ -89,13 +90,11 @@ pub(super) fn relock(
         if try_lock(client)? {
             return Ok(Ok(()));
         }
-        match retry.next() {
-            Some(delay) => sleep(delay.min(Duration::from_secs(1))),
-            None => {
-                let holder = holder(client)?.unwrap_or_else(|| String::from("another session"));
-                return Ok(Err(locked(&holder, Duration::ZERO)));
-            }
-        }
+        let Some(delay) = retry.next() else {
+            let holder = holder(client)?.unwrap_or_else(|| String::from("another session"));
+            return Ok(Err(locked(&holder, Duration::ZERO)));
+        };
+        sleep(delay.min(Duration::from_secs(1)));
     }
 }
 

@@ -14,12 +14,13 @@ use crate::error::Error;
 /// Delays that double, with jitter, until a budget is used up.
 pub(super) struct Retry {
     delays: ExponentialBackoff,
-    deadline: Instant,
+    budget: Duration,
+    first_failure: Option<Instant>,
     attempt: u32,
 }
 
 impl Retry {
-    /// The budget runs from now.
+    /// The budget runs from the first failure: work that has gone well for an hour may be tried again too.
     pub(super) fn new(budget: Duration) -> Self {
         let delays = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(50))
@@ -29,14 +30,13 @@ impl Retry {
             // A seed per process and try: two migrators that collide once must not collide for ever.
             .with_jitter_seed(RandomState::new().hash_one(std::process::id()))
             .build();
-        let now = Instant::now();
-        let deadline = now.checked_add(budget).unwrap_or(now + Duration::from_hours(24 * 365));
-        Self { delays, deadline, attempt: 0 }
+        Self { delays, budget, first_failure: None, attempt: 0 }
     }
 
     /// How long to sleep before the next try; `None` once the budget is used up.
     pub(super) fn next(&mut self) -> Option<Duration> {
-        let left = self.deadline.checked_duration_since(Instant::now())?;
+        let failed_for = self.first_failure.get_or_insert_with(Instant::now).elapsed();
+        let left = self.budget.checked_sub(failed_for)?;
         self.attempt += 1;
         self.delays.next().map(|delay| delay.min(left))
     }
@@ -63,7 +63,7 @@ pub(super) enum Class {
 /// Classes an error of the server or the connection.
 pub(super) fn classify(error: &postgres::Error) -> Class {
     let Some(code) = error.code() else {
-        let io = error.source().is_some_and(|source| source.is::<std::io::Error>());
+        let io = error.source().is_some_and(<dyn StdError>::is::<std::io::Error>);
         return if error.is_closed() || io { Class::Lost } else { Class::Fatal };
     };
     let is = |codes: &[SqlState]| codes.contains(code);

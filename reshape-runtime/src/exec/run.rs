@@ -87,8 +87,11 @@ impl<'a> Run<'a> {
             session::check(&mut run.client)
         })?;
         self.is_set_up = true;
-        let patience = if waits { self.settings.wait_timeout } else { std::time::Duration::ZERO };
-        lock::lock(&mut self.client, patience, self.observer)?;
+        let patience = if waits { self.settings.wait_timeout } else { lock::GRACE };
+        let began = Instant::now();
+        self.retrying(Task::Own("take the migration lock"), |run| {
+            lock::lock(&mut run.client, began, patience, run.observer)
+        })?;
         self.is_locked = true;
         Ok(())
     }

@@ -22,7 +22,7 @@ impl Run<'_> {
                 let done = join(&done_sql(n, None), closing);
                 let sql = statements.join(";\n");
                 let task = Task::Step { title: &step.title, sql: &sql };
-                let (_, retries) =
+                let ((), retries) =
                     run.retrying(task, |run| run.transaction(plan, n, statements, is_done, &done))?;
                 Ok((None, retries))
             }
@@ -32,7 +32,7 @@ impl Run<'_> {
             }
             Work::CreateIndex { schema, name, statement } => {
                 let task = Task::Step { title: &step.title, sql: statement };
-                let (_, retries) = run.retrying(task, |run| {
+                let ((), retries) = run.retrying(task, |run| {
                     run.outside(plan, n, "started", is_done, &done_sql(n, None), |run| {
                         run.create_index(schema, name, statement)
                     })
@@ -41,7 +41,7 @@ impl Run<'_> {
             }
             Work::DropIndex { schema, name } => {
                 let task = Task::Step { title: &step.title, sql: name };
-                let (_, retries) = run.retrying(task, |run| {
+                let ((), retries) = run.retrying(task, |run| {
                     run.outside(plan, n, "started", is_done, &done_sql(n, None), |run| {
                         run.drop_index(schema, name)
                     })
@@ -144,7 +144,7 @@ impl Run<'_> {
     fn analyze(&mut self, plan: &Plan, n: usize, title: &str, table: &str) -> Result<u32, Error> {
         let mut skipped = None;
         let task = Task::Step { title, sql: table };
-        let (_, retries) = self.retrying(task, |run| {
+        let ((), retries) = self.retrying(task, |run| {
             run.outside(plan, n, "started", is_done, &done_sql(n, None), |run| {
                 match run.client.batch_execute(&format!("ANALYZE {table}")) {
                     Err(error) if classify(&error) == Class::Fatal => {
