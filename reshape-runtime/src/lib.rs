@@ -11,6 +11,8 @@ pub mod plan;
 mod report;
 pub mod schema;
 pub mod sql;
+#[cfg(all(feature = "testing", unix))]
+pub mod testing;
 
 pub use error::{Error, ErrorKind};
 #[cfg(feature = "client")]
