@@ -8,7 +8,7 @@ use quote::quote;
 use reshape_runtime::model::{
     Action, AddCheck, AddColumn, AddForeignKey, AddIndex, AlterColumn, Check, Column,
     ColumnChanges, CreateEnum, CreateTable, Custom, Direction, ForeignKey, Index, IndexColumn,
-    IndexMethod, List, Migration, Nulls, ReferentialAction, RemoveCheck, RemoveColumn, RemoveEnum,
+    IndexMethod, List, Nulls, ReferentialAction, RemoveCheck, RemoveColumn, RemoveEnum,
     RemoveForeignKey, RemoveIndex, RemoveTable, RenameTable, Str, TableUp, Transform,
 };
 
@@ -71,7 +71,6 @@ emit_structs! {
     Custom { start, complete, abort }
     ForeignKey { columns, referenced_table, referenced_columns, on_delete, on_update }
     Index { name, columns, unique, method, predicate }
-    Migration { name, description, checksum, actions }
     RemoveCheck { table, check }
     RemoveColumn { table, column, down }
     RemoveEnum { name }

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** every key of a table is decoded, reported as unknown, or reported as not supported yet; none is ignored.
 
-use super::field::{Context, Field};
+use super::field::{Context, Field, Label};
 use super::tree::{Entry, Node, Value};
 use super::{names, suggest};
 use crate::text::Span;
@@ -81,7 +81,7 @@ impl<'a> Fields<'a> {
     fn field(&mut self, key: &'static str) -> Option<Field<'a>> {
         self.known.push(key);
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
-        Some(Field { key, node: &entry.node, context: self.context })
+        Some(Field { label: Label::Key(key), node: &entry.node, context: self.context })
     }
 
     /// Reports what is missing and what is left over. `later` are keys of the format that do not work yet.
