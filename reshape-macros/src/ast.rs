@@ -77,10 +77,11 @@ impl Parse for Query {
         if input.is_empty() {
             return Ok(query);
         }
-        let keyword = input.parse::<Ident>().ok().filter(|keyword| keyword == "then");
-        if keyword.is_none() || !input.peek(Token![=]) || !input.peek2(token::Bracket) {
+        let begin = input.span();
+        let keyword = input.parse::<Ident>().is_ok_and(|keyword| keyword == "then");
+        if !keyword || !input.peek(Token![=]) || !input.peek2(token::Bracket) {
             return Err(syn::Error::new(
-                keyword.map_or_else(|| input.span(), |keyword| keyword.span()),
+                begin,
                 "expected the name of a migration or further schemas\n  \
                  help: `schema_query!(\"0003_x\", then = [\"extensions\"])`, each part optional",
             ));

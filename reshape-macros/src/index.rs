@@ -80,7 +80,7 @@ impl fmt::Display for Missing {
             ),
             Self::Format(found) => write!(
                 f,
-                "`reshape-build` wrote format {found}, `reshape-runtime` {version} reads format {FORMAT}\n  \
+                "`reshape-build` wrote format `{found}`, `reshape-runtime` {version} reads format `{FORMAT}`\n  \
                  help: use the same version of both crates, `{version}`"
             ),
         }
@@ -105,7 +105,7 @@ fn parse(text: &str) -> Result<Index, Missing> {
     let mut lines = text.lines();
     match lines.next().unwrap_or_default().split_once('\t') {
         Some(("reshape-index", FORMAT)) => {}
-        Some(("reshape-index", other)) => return Err(Missing::Format(format!("{other:?}"))),
+        Some(("reshape-index", other)) => return Err(Missing::Format(other.to_owned())),
         Some(_) | None => return Err(Missing::Unreadable("it is not an index".into())),
     }
     let mut index = Index::default();
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn another_format_says_so() {
         let error = parse("reshape-index\t2\nfuture\n").unwrap_err().to_string();
-        assert!(error.contains("wrote format \"2\""), "{error}");
+        assert!(error.contains("wrote format `2`"), "{error}");
         assert!(error.contains("use the same version of both crates"), "{error}");
     }
 

@@ -14,6 +14,8 @@ pub use error::{Error, ErrorKind};
 pub use model::Migrations;
 pub use observer::{Event, Observer};
 pub use report::{Outcome, Report, State, Status, StepReport};
+#[cfg(feature = "macros")]
+pub use reshape_macros::{migrations, schema_query};
 
 /// What `migrations!()` implements for each migration: one unit struct per file.
 pub trait Migration {
