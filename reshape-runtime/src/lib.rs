@@ -2,6 +2,8 @@
 
 pub mod action;
 mod error;
+#[cfg(feature = "client")]
+mod exec;
 pub mod history;
 pub mod model;
 mod observer;
@@ -9,8 +11,12 @@ pub mod plan;
 mod report;
 pub mod schema;
 pub mod sql;
+#[cfg(all(feature = "testing", unix))]
+pub mod testing;
 
 pub use error::{Error, ErrorKind};
+#[cfg(feature = "client")]
+pub use exec::{Connector, IntoConnection, Migrator};
 pub use model::Migrations;
 pub use observer::{Event, Observer};
 pub use report::{Outcome, Report, State, Status, StepReport};
