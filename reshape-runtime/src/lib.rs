@@ -1,6 +1,8 @@
 //! Zero-downtime Postgres migrations, embedded in a Rust binary.
 
 pub mod action;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod error;
 #[cfg(feature = "client")]
 mod exec;

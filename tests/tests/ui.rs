@@ -85,9 +85,11 @@ impl Fixture {
             build.fresh &= message["fresh"].as_bool().unwrap_or(true);
         }
         assert_eq!(output.status.success(), build.binary.is_some());
-        if build.binary.is_none() && build.diagnostics.is_empty() {
-            panic!("{}", String::from_utf8_lossy(&output.stderr));
-        }
+        assert!(
+            build.binary.is_some() || !build.diagnostics.is_empty(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         build.diagnostics = build
             .diagnostics
             .replace(&self.folder.display().to_string(), "$DIR")
