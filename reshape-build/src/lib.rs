@@ -1,1 +1,118 @@
-//! Finds, checks and embeds migrations from a build script.
+//! Finds, checks and embeds Postgres migrations from a build script.
+//!
+//! One line in `build.rs`:
+//!
+//! ```no_run
+//! // fn main() {
+//! reshape_build::migrations("migrations");
+//! // }
+//! ```
+//!
+//! and `reshape_runtime::migrations!();` in the crate. Every `.toml` and `.json` file in the folder is a migration, in
+//! the natural order of the names. What is wrong with them is an error of `cargo build`, all at once, each with its place.
+//!
+//! **Invariant:** a bad migration never fails the build script, whose output cargo shows as one block that no editor understands; the
+//! macro `migrations!` turns each problem into a compiler error of its own.
+//!
+//! **Invariant:** no database, no network, no clock; nothing is written outside `OUT_DIR`.
+
+mod checksum;
+mod diagnostic;
+mod emit;
+mod file;
+mod set;
+mod source;
+mod text;
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use reshape_runtime::Migrations;
+
+pub use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::set::Set;
+
+/// The whole of a build script: embeds the migrations in `folder`, relative to the package's `Cargo.toml`.
+///
+/// # Panics
+///
+/// Outside a build script, where cargo does not set `OUT_DIR` and `CARGO_MANIFEST_DIR`. Bad migrations do not panic: they are
+/// errors of the macro `migrations!`.
+pub fn migrations(folder: impl AsRef<Path>) {
+    Builder::new().folder(folder).emit();
+}
+
+/// Finds, parses and checks the migrations in `folders`, for programs that read them at run time. Paths are relative to the current
+/// folder; without any the folder is `migrations`.
+///
+/// # Errors
+///
+/// Everything that is wrong, at once.
+pub fn load(folders: &[impl AsRef<Path>]) -> Result<Migrations, Diagnostics> {
+    let folders = folders.iter().map(|folder| folder.as_ref().to_owned()).collect();
+    Set::load(Path::new(""), &or_default(folders)).into_result()
+}
+
+/// Embeds the migrations of several folders: `Builder::new().folder("migrations").folder("../shared/migrations").emit()`.
+#[derive(Clone, Debug, Default)]
+#[must_use = "call `emit`"]
+pub struct Builder {
+    folders: Vec<PathBuf>,
+}
+
+impl Builder {
+    /// No folder yet; without any, [`Builder::emit`] takes `migrations`.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a folder, relative to the package's `Cargo.toml`. The order of the migrations is that of their names over all folders.
+    pub fn folder(mut self, folder: impl AsRef<Path>) -> Self {
+        self.folders.push(folder.as_ref().to_owned());
+        self
+    }
+
+    /// Writes `$OUT_DIR/reshape` and tells cargo what to watch.
+    ///
+    /// # Panics
+    ///
+    /// Outside a build script, where cargo does not set `OUT_DIR` and `CARGO_MANIFEST_DIR`.
+    pub fn emit(self) {
+        let variable = |name: &str| match env::var_os(name) {
+            Some(value) => PathBuf::from(value),
+            None => panic!(
+                "`{name}` is not set: call `reshape_build` from a build script (`build.rs`), which cargo runs"
+            ),
+        };
+        let (manifest, out) = (variable("CARGO_MANIFEST_DIR"), variable("OUT_DIR"));
+        for instruction in self.run(&manifest, &out) {
+            #[expect(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
+            {
+                println!("{instruction}");
+            }
+        }
+    }
+
+    /// Does the work; gives the instructions to cargo.
+    fn run(self, manifest: &Path, out: &Path) -> Vec<String> {
+        let folders = or_default(self.folders);
+        let set = Set::load(manifest, &folders);
+        // Cargo looks at everything in a watched folder: a file that is added, edited, renamed or removed counts, and an empty folder
+        // is as good as a full one. A path that does not exist makes the script run with every build, until it does. That is
+        // wanted here: the build fails anyway, so there is nothing that could stay fresh; watching the folder above instead
+        // would take in `target`, which every build changes; and without any instruction cargo does watch the package, but only as
+        // long as no other line of the user's build script names a path, after which a new folder would go unnoticed.
+        let mut instructions: Vec<String> = folders
+            .iter()
+            .map(|folder| format!("cargo::rerun-if-changed={}", folder.display()))
+            .collect();
+        if let Err(error) = emit::write(out, &set) {
+            instructions.push(format!("cargo::error=cannot write to `{}`: {error}", out.display()));
+        }
+        instructions
+    }
+}
+
+fn or_default(folders: Vec<PathBuf>) -> Vec<PathBuf> {
+    if folders.is_empty() { vec![PathBuf::from("migrations")] } else { folders }
+}

@@ -1,0 +1,114 @@
+//! The checksum of a migration: SHA-256 over what it does, not over how it is written.
+//!
+//! **Invariant:** formatting, comments, TOML or JSON, the order of keys, and line endings do not matter. The JSON is written from the
+//! model's types directly, never through `serde_json::Value`, whose order of keys depends on the features of other crates.
+
+use std::io::{self, Write};
+
+use reshape_runtime::model::Action;
+use serde::Serialize;
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter, Serializer};
+use sha2::{Digest, Sha256};
+
+/// The checksum of a migration's actions, in lower-case hexadecimal.
+pub(crate) fn checksum(actions: &[Action]) -> String {
+    let hash = Sha256::digest(canonical(actions));
+    hash.iter().fold(String::with_capacity(64), |mut hex, byte| {
+        hex.push_str(&format!("{byte:02x}"));
+        hex
+    })
+}
+
+fn canonical(actions: &[Action]) -> Vec<u8> {
+    let mut json = Vec::new();
+    let mut serializer = Serializer::with_formatter(&mut json, LineFeeds::default());
+    actions
+        .serialize(&mut serializer)
+        .expect("the model's keys are strings and a `Vec` takes every byte");
+    json
+}
+
+/// Compact JSON in which every `\r\n` of a string is `\n`: a checkout on another platform is the same migration.
+#[derive(Default)]
+struct LineFeeds {
+    compact: CompactFormatter,
+    /// A `\r` that is not written yet, since a `\n` may follow.
+    held: bool,
+}
+
+impl LineFeeds {
+    fn release<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        if std::mem::take(&mut self.held) {
+            self.compact.write_char_escape(writer, CharEscape::CarriageReturn)?;
+        }
+        Ok(())
+    }
+}
+
+impl Formatter for LineFeeds {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        if !fragment.is_empty() {
+            self.release(writer)?;
+        }
+        self.compact.write_string_fragment(writer, fragment)
+    }
+
+    fn write_char_escape<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        escape: CharEscape,
+    ) -> io::Result<()> {
+        match escape {
+            CharEscape::CarriageReturn => {
+                self.release(writer)?;
+                self.held = true;
+                Ok(())
+            }
+            CharEscape::LineFeed => {
+                self.held = false;
+                self.compact.write_char_escape(writer, escape)
+            }
+            other => {
+                self.release(writer)?;
+                self.compact.write_char_escape(writer, other)
+            }
+        }
+    }
+
+    fn end_string<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.release(writer)?;
+        self.compact.end_string(writer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reshape_runtime::model::{Custom, Str};
+
+    use super::*;
+
+    fn custom(start: &str) -> [Action; 1] {
+        let start = Some(Str::Owned(start.to_owned()));
+        [Action::Custom(Custom { start, complete: None, abort: None })]
+    }
+
+    #[test]
+    fn the_canonical_form_is_fixed() {
+        let json = canonical(&custom("a\r\nb\r\r\nc\rd\\r\ne\r"));
+        let expected = r#"[{"type":"custom","start":"a\nb\r\nc\rd\\r\ne\r"}]"#;
+        assert_eq!(String::from_utf8(json).unwrap(), expected);
+        // A checksum is stored in databases: it must never change.
+        assert_eq!(checksum(&custom("SELECT 1")), "0");
+    }
+
+    #[test]
+    fn line_endings_do_not_matter_and_everything_else_does() {
+        assert_eq!(checksum(&custom("a\r\nb")), checksum(&custom("a\nb")));
+        assert_ne!(checksum(&custom("a\rb")), checksum(&custom("a\nb")));
+        assert_ne!(checksum(&custom("a\n\nb")), checksum(&custom("a\nb")));
+    }
+}

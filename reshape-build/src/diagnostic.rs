@@ -1,0 +1,187 @@
+//! What is wrong with the migrations, and where, for people.
+//!
+//! **Invariant:** plain text by default, and the same on every machine: paths are relative, there is no colour and no terminal
+//! width in it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use annotate_snippets::{
+    AnnotationKind, Group, Level, Origin, Padding, Renderer, Snippet, normalize_untrusted_str,
+};
+
+use crate::text::{Source, Span};
+
+/// One problem: a mistake in a migration file, or a folder that cannot be read.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Diagnostic {
+    /// The file or folder, relative to the package (or as it was given), with `/` on every platform.
+    pub file: String,
+    /// The line, from 1; 1 if the problem is the file or folder as a whole.
+    pub line: usize,
+    /// The column in characters, from 1; 1 if the problem is the file or folder as a whole.
+    pub column: usize,
+    /// What is wrong: lower case, names in backticks, no full stop.
+    pub message: String,
+    /// What to do about it, one advice each.
+    pub help: Vec<String>,
+    place: Place,
+    related: Vec<(Place, String)>,
+}
+
+/// A place in a source; without a span the source as a whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) source: Arc<Source>,
+    pub(crate) span: Option<Span>,
+}
+
+impl Place {
+    pub(crate) fn whole(source: &Arc<Source>) -> Self {
+        Self { source: Arc::clone(source), span: None }
+    }
+
+    pub(crate) fn at(source: &Arc<Source>, span: &Span) -> Self {
+        Self { source: Arc::clone(source), span: Some(source.first_line(span)) }
+    }
+}
+
+impl Diagnostic {
+    pub(crate) fn new(place: Place, message: impl Into<String>) -> Self {
+        let (line, column) = match &place.span {
+            Some(span) => place.source.position(span.start),
+            None => (1, 1),
+        };
+        Self {
+            file: place.source.path.clone(),
+            line,
+            column,
+            message: message.into(),
+            help: Vec::new(),
+            place,
+            related: Vec::new(),
+        }
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    /// Another place that explains it, with what is there.
+    pub(crate) fn related(mut self, place: Place, label: impl Into<String>) -> Self {
+        self.related.push((place, label.into()));
+        self
+    }
+
+    /// The whole problem for people: message, `file:line:column`, the lines concerned and the help, without a final newline.
+    pub fn render(&self, color: bool) -> String {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let mut group = Group::with_title(Level::ERROR.primary_title(self.message.as_str()));
+        for source in self.sources() {
+            group = self.snippets(group, source);
+        }
+        if self.place.span.is_none() && !self.help.is_empty() {
+            group = group.element(Padding);
+        }
+        for help in &self.help {
+            group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
+        }
+        renderer.render(&[group])
+    }
+
+    /// The sources to show, each once, the problem's own first.
+    fn sources(&self) -> Vec<&Arc<Source>> {
+        let mut sources = vec![&self.place.source];
+        for (place, _) in &self.related {
+            if !sources.iter().any(|source| Arc::ptr_eq(source, &place.source)) {
+                sources.push(&place.source);
+            }
+        }
+        sources
+    }
+
+    fn snippets<'a>(&'a self, group: Group<'a>, source: &'a Arc<Source>) -> Group<'a> {
+        let own = std::iter::once((&self.place, AnnotationKind::Primary, None));
+        let related = self
+            .related
+            .iter()
+            .map(|(place, label)| (place, AnnotationKind::Context, Some(label.as_str())));
+        let mut annotations = Vec::new();
+        let mut whole = None;
+        for (place, kind, label) in own.chain(related) {
+            if !Arc::ptr_eq(&place.source, source) {
+                continue;
+            }
+            match &place.span {
+                Some(span) => annotations.push(kind.span(span.clone()).label(label)),
+                None => whole = Some(label),
+            }
+        }
+        if !annotations.is_empty() {
+            let snippet = Snippet::source(source.text.as_str()).path(source.path.as_str());
+            return group.element(snippet.annotations(annotations));
+        }
+        let group = group.element(Origin::path(source.path.as_str()));
+        match whole.flatten() {
+            Some(label) => group.element(Level::NOTE.message(normalize_untrusted_str(label))),
+            None => group,
+        }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+/// Everything that is wrong with a set of migrations; never empty when it is an error.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// The problems, in the order of the files, then of the lines.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.list.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// All problems for people, a blank line between two, without a final newline.
+    pub fn render(&self, color: bool) -> String {
+        self.list.iter().map(|problem| problem.render(color)).collect::<Vec<_>>().join("\n\n")
+    }
+
+    pub(crate) fn extend(&mut self, problems: impl IntoIterator<Item = Diagnostic>) {
+        self.list.extend(problems);
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Diagnostics {}

@@ -1,0 +1,50 @@
+//! `index.txt`: what the macros read. Lines of fields that are separated by tabs.
+//!
+//! **Invariant:** the first line names the version of this format; it changes with every change of the format.
+
+use super::ident::Idents;
+use crate::set::Set;
+
+/// The version of the format; the macros refuse any other.
+const VERSION: &str = "1";
+
+/// One line per migration, `migration  name  StructIdent  CONST_IDENT  checksum  description  file`, and one per problem,
+/// `problem  text`. Without a description its field is empty.
+pub(super) fn index(set: &Set) -> String {
+    let mut text = line(&["reshape-index", VERSION]);
+    let mut idents = Idents::new();
+    for (migration, file) in set.migrations() {
+        text.push_str(&line(&[
+            "migration",
+            &migration.name,
+            &idents.type_name(&migration.name),
+            &idents.const_name(&migration.name),
+            &migration.checksum,
+            migration.description.as_deref().unwrap_or_default(),
+            file,
+        ]));
+    }
+    for problem in &set.problems {
+        text.push_str(&line(&["problem", &problem.render(false)]));
+    }
+    text
+}
+
+fn line(fields: &[&str]) -> String {
+    let fields: Vec<String> = fields.iter().map(|field| escape(field)).collect();
+    fields.join("\t") + "\n"
+}
+
+fn escape(field: &str) -> String {
+    field.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_cannot_end_its_line_or_itself() {
+        assert_eq!(line(&["a\tb", "c\\n\r\n"]), "a\\tb\tc\\\\n\\r\\n\n");
+    }
+}

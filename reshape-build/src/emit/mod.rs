@@ -1,0 +1,138 @@
+//! What the build script leaves in `$OUT_DIR/reshape`: the migrations as constants, and an index for the macros.
+//!
+//! **Invariant:** a function of the migrations alone, so that nothing is compiled again when nothing has changed.
+
+mod ident;
+mod index;
+mod model;
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use quote::{format_ident, quote};
+
+use self::model::Emit;
+use crate::set::Set;
+
+/// Writes both files into `out/reshape`. A file that would stay the same is not touched: its time is what rustc goes by.
+pub(crate) fn write(out: &Path, set: &Set) -> io::Result<()> {
+    let folder = out.join("reshape");
+    fs::create_dir_all(&folder)?;
+    write_if_changed(&folder.join("migrations.rs"), &constants(set))?;
+    write_if_changed(&folder.join("index.txt"), &index::index(set))
+}
+
+fn write_if_changed(path: &Path, text: &str) -> io::Result<()> {
+    if fs::read(path).is_ok_and(|old| old == text.as_bytes()) {
+        return Ok(());
+    }
+    fs::write(path, text)
+}
+
+/// `migrations.rs`: `ACTIONS_<n>` for each migration of the index, and `MIGRATIONS`. With a problem anywhere, all are empty: what the
+/// index names is there, and nothing that is wrong can run.
+pub(crate) fn constants(set: &Set) -> String {
+    let valid = set.problems.is_empty();
+    let mut lines = vec!["// Written by reshape-build from the migration files.".to_owned()];
+    let mut migrations = Vec::new();
+    for (number, (migration, _)) in set.migrations().enumerate() {
+        let constant = format_ident!("ACTIONS_{number}");
+        let actions: String = if valid {
+            let lines = migration.actions.iter().map(|action| format!("    {},\n", action.emit()));
+            format!("\n{}", lines.collect::<String>())
+        } else {
+            String::new()
+        };
+        lines.push(format!("pub(super) const {constant}: &[__rt::action::Action] = &[{actions}];"));
+        let (name, description, checksum) =
+            (migration.name.emit(), migration.description.emit(), migration.checksum.emit());
+        migrations.push(quote!(__rt::model::Migration {
+            name: #name,
+            description: #description,
+            checksum: #checksum,
+            actions: ::std::borrow::Cow::Borrowed(#constant)
+        }));
+    }
+    if !valid {
+        migrations.clear();
+    }
+    lines.push(
+        quote!(pub(super) const MIGRATIONS: &[__rt::model::Migration] = &[#(#migrations),*];)
+            .to_string(),
+    );
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use reshape_runtime::{Migrations, model};
+
+    use super::*;
+
+    /// The file that is emitted for `all_actions_toml`, compiled as the macro `migrations!` does it.
+    mod emitted {
+        use reshape_runtime as __rt;
+        include!("../../tests/emitted/migrations.rs");
+    }
+
+    const EMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/emitted/migrations.rs");
+
+    fn set(case: &str) -> Set {
+        Set::load(Path::new("../tests/cases"), &[PathBuf::from(case)])
+    }
+
+    #[test]
+    fn the_constants_are_the_migrations() {
+        let set = set("good/all_actions_toml");
+        let text = constants(&set);
+        if std::env::var_os("UPDATE_EMITTED").is_some() {
+            fs::write(EMITTED, &text).unwrap();
+        }
+        let expected = include_str!("../../tests/emitted/migrations.rs").replace("\r\n", "\n");
+        assert_eq!(text, expected, "run this test with UPDATE_EMITTED=1 to accept the new text");
+
+        let compiled: &[model::Migration] = emitted::MIGRATIONS;
+        assert_eq!(set.into_result().unwrap(), Migrations::embedded(compiled));
+        assert_eq!(emitted::ACTIONS_0, &*compiled[0].actions);
+    }
+
+    #[test]
+    fn every_string_survives() {
+        let text = "\0 \r\n \" ' \\ \u{202e} {} 🦀 \u{7f} #\"";
+        let tokens = model::Str::Borrowed(text).emit().to_string();
+        let syn::Expr::Call(call) = syn::parse_str(&tokens).unwrap() else { panic!("{tokens}") };
+        let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(literal), .. }) = &call.args[0] else {
+            panic!("{tokens}")
+        };
+        assert_eq!(literal.value(), text);
+    }
+
+    #[test]
+    fn with_a_problem_the_constants_are_there_and_empty() {
+        let set =
+            Set::load(Path::new("../tests/cases"), &["good/order".into(), "there/is/none".into()]);
+        let text = constants(&set);
+        syn::parse_file(&text).unwrap();
+        assert!(text.contains("ACTIONS_2 : &") || text.contains("ACTIONS_2: &"), "{text}");
+        assert!(!text.contains("CreateTable"), "{text}");
+        let index = index::index(&set);
+        let kinds: Vec<&str> = index.lines().map(|line| line.split('\t').next().unwrap()).collect();
+        assert_eq!(kinds, ["reshape-index", "migration", "migration", "migration", "problem"]);
+    }
+
+    #[test]
+    fn an_unchanged_file_is_not_written_again() {
+        let out = tempfile::tempdir().unwrap();
+        let index = out.path().join("reshape/index.txt");
+        write(out.path(), &set("good/order")).unwrap();
+        let mut permissions = fs::metadata(&index).unwrap().permissions();
+        let before = fs::metadata(&index).unwrap().modified().unwrap();
+        permissions.set_readonly(true);
+        fs::set_permissions(&index, permissions).unwrap();
+        write(out.path(), &set("good/order")).unwrap();
+        assert_eq!(fs::metadata(&index).unwrap().modified().unwrap(), before);
+    }
+}

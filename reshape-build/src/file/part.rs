@@ -1,0 +1,205 @@
+//! The parts that actions are made of: columns, keys, checks, indexes and transforms. One table, one function.
+
+use reshape_runtime::model::{
+    Check, Column, ColumnChanges, Direction, ForeignKey, Index, IndexColumn, IndexMethod, Nulls,
+    ReferentialAction, Str, TableUp, Transform,
+};
+
+use super::field::{Field, boolean, keyword, name, non_empty, sql, text};
+use super::fields::Fields;
+use super::tree::Value;
+
+const REFERENTIAL_ACTIONS: [(&str, ReferentialAction); 5] = {
+    let all = ReferentialAction::ALL;
+    [
+        (all[0].sql(), all[0]),
+        (all[1].sql(), all[1]),
+        (all[2].sql(), all[2]),
+        (all[3].sql(), all[3]),
+        (all[4].sql(), all[4]),
+    ]
+};
+
+const INDEX_METHODS: [(&str, IndexMethod); 6] = {
+    let all = IndexMethod::ALL;
+    [
+        (all[0].sql(), all[0]),
+        (all[1].sql(), all[1]),
+        (all[2].sql(), all[2]),
+        (all[3].sql(), all[3]),
+        (all[4].sql(), all[4]),
+        (all[5].sql(), all[5]),
+    ]
+};
+
+pub(super) fn column(field: Field<'_>) -> Option<Column> {
+    let mut fields = Fields::of(field, "a column")?;
+    let name = fields.required("name", name);
+    let data_type = fields.required("type", sql);
+    let nullable = fields.or("nullable", true, boolean);
+    let default = fields.optional("default", sql);
+    let generated = fields.optional("generated", sql);
+    let comment = fields.optional("comment", text);
+    fields.finish(&[]);
+    Some(Column {
+        name: name?,
+        data_type: data_type?,
+        nullable: nullable?,
+        default: default?,
+        generated: generated?,
+        comment: comment?,
+    })
+}
+
+pub(super) fn column_changes(field: Field<'_>) -> Option<ColumnChanges> {
+    let mut fields = Fields::of(field, "the changes of a column")?;
+    let name = fields.optional("name", name);
+    let data_type = fields.optional("type", sql);
+    let nullable = fields.optional("nullable", boolean);
+    let default = fields.optional("default", sql);
+    fields.finish(&["comment", "generated"]);
+    let changes = ColumnChanges {
+        name: name?,
+        data_type: data_type?,
+        nullable: nullable?,
+        default: default?,
+    };
+    if matches!(&field.node.value, Value::Table(entries) if entries.is_empty()) {
+        let message = "`changes` is empty: the action would change nothing";
+        let help = "say at least one of `name`, `type`, `nullable`, `default`";
+        field.context.report(field.context.problem(&field.node.span, message).help(help));
+        return None;
+    }
+    Some(changes)
+}
+
+pub(super) fn foreign_key(field: Field<'_>) -> Option<ForeignKey> {
+    let mut fields = Fields::of(field, "a foreign key")?;
+    let columns = fields.required("columns", non_empty(name));
+    let referenced_table = fields.required("referenced_table", name);
+    let referenced_columns = fields.required("referenced_columns", non_empty(name));
+    let on_delete = fields.optional("on_delete", keyword(&REFERENTIAL_ACTIONS));
+    let on_update = fields.optional("on_update", keyword(&REFERENTIAL_ACTIONS));
+    fields.finish(&["name", "deferrable", "initially_deferred", "match", "schema"]);
+    Some(ForeignKey {
+        columns: columns?,
+        referenced_table: referenced_table?,
+        referenced_columns: referenced_columns?,
+        on_delete: on_delete?,
+        on_update: on_update?,
+    })
+}
+
+/// A check of `create_table`: Postgres names it if the file does not.
+pub(super) fn check(field: Field<'_>) -> Option<Check> {
+    let mut fields = Fields::of(field, "a check")?;
+    let name = fields.optional("name", name);
+    let expression = fields.required("expression", sql);
+    fields.finish(&[]);
+    Some(Check { name: name?, expression: expression? })
+}
+
+/// A check of `add_check`: it has a name, or it could never be removed.
+pub(super) fn named_check(field: Field<'_>) -> Option<Check> {
+    let mut fields = Fields::of(field, "a check")?;
+    let name = fields.required("name", name);
+    let expression = fields.required("expression", sql);
+    fields.finish(&[]);
+    Some(Check { name: Some(name?), expression: expression? })
+}
+
+pub(super) fn index(field: Field<'_>) -> Option<Index> {
+    let mut fields = Fields::of(field, "an index")?;
+    let name = fields.required("name", name);
+    let columns = fields.required("columns", non_empty(index_column));
+    let unique = fields.or("unique", false, boolean);
+    let method = fields.optional("type", keyword(&INDEX_METHODS));
+    let predicate = fields.optional("where", sql);
+    fields.finish(&["include", "nulls_not_distinct", "with", "tablespace"]);
+    Some(Index {
+        name: name?,
+        columns: columns?,
+        unique: unique?,
+        method: method?,
+        predicate: predicate?,
+    })
+}
+
+fn index_column(field: Field<'_>) -> Option<IndexColumn> {
+    let table = match &field.node.value {
+        Value::String(_) => return name(field).map(IndexColumn::Name),
+        Value::Table(_) => field.node,
+        _ => {
+            field.context.report(field.wrong_type("a column's name or a table"));
+            return None;
+        }
+    };
+    let mut fields = Fields::of(field, "a column of an index")?;
+    let direction = fields
+        .optional("direction", keyword(&[("ASC", Direction::Asc), ("DESC", Direction::Desc)]));
+    let nulls =
+        fields.optional("nulls", keyword(&[("FIRST", Nulls::First), ("LAST", Nulls::Last)]));
+    let later = ["opclass", "collation"];
+    if table.get("expression").is_none() {
+        let column = fields.required("column", name);
+        fields.finish(&later);
+        return Some(IndexColumn::Column { column: column?, direction: direction?, nulls: nulls? });
+    }
+    let expression = fields.required("expression", sql);
+    if table.get("column").is_some() {
+        let message = "an index key is a `column` or an `expression`, not both";
+        return field.fail(message);
+    }
+    fields.finish(&later);
+    Some(IndexColumn::Expression { expression: expression?, direction: direction?, nulls: nulls? })
+}
+
+/// `up` or `down`: an expression, or `{table, value, where}`.
+pub(super) fn transform(field: Field<'_>) -> Option<Transform> {
+    if !matches!(field.node.value, Value::Table(_)) {
+        return sql(field).map(Transform::Expression);
+    }
+    let mut fields = Fields::of(field, format!("`{}`", field.key))?;
+    let table = fields.required("table", name);
+    let value = fields.required("value", sql);
+    let condition = fields.required("where", sql);
+    fields.finish(&[]);
+    Some(Transform::Table { table: table?, value: value?, condition: condition? })
+}
+
+/// `up` of `create_table`.
+pub(super) fn table_up(field: Field<'_>) -> Option<TableUp> {
+    let mut fields = Fields::of(field, "`up` of a table")?;
+    let table = fields.required("table", name);
+    let values = fields.required("values", assignments);
+    let condition = fields.optional("where", sql);
+    let upsert_constraint = fields.optional("upsert_constraint", name);
+    fields.finish(&[]);
+    Some(TableUp {
+        table: table?,
+        values: values?.into(),
+        condition: condition?,
+        upsert_constraint: upsert_constraint?,
+    })
+}
+
+/// `{column = expression}`, sorted by column: the order in the file means nothing and must not change the checksum.
+fn assignments(field: Field<'_>) -> Option<Vec<(Str, Str)>> {
+    let Value::Table(entries) = &field.node.value else {
+        field.context.report(field.wrong_type("a table of columns and expressions"));
+        return None;
+    };
+    let decoded: Vec<Option<(Str, Str)>> = entries
+        .iter()
+        .map(|entry| {
+            let value = sql(Field { key: &entry.key, node: &entry.node, ..field })?;
+            Some((Str::Owned(entry.key.clone()), value))
+        })
+        .collect();
+    let mut values: Vec<(Str, Str)> = decoded.into_iter().collect::<Option<_>>()?;
+    if values.is_empty() {
+        return field.fail("`values` is empty");
+    }
+    values.sort();
+    Some(values)
+}
