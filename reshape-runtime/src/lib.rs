@@ -1,6 +1,8 @@
 //! Zero-downtime Postgres migrations, embedded in a Rust binary.
 
 pub mod action;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod error;
 #[cfg(feature = "client")]
 mod exec;
@@ -20,6 +22,8 @@ pub use exec::{Connector, IntoConnection, Migrator};
 pub use model::Migrations;
 pub use observer::{Event, Observer};
 pub use report::{Outcome, Report, State, Status, StepReport};
+#[cfg(feature = "macros")]
+pub use reshape_macros::{migrations, schema_query};
 
 /// What `migrations!()` implements for each migration: one unit struct per file.
 pub trait Migration {
