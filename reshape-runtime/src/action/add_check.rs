@@ -37,6 +37,6 @@ impl AddCheck {
 
 impl AddCheck {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("add_check"))
+        Err(batch.not_supported(&format!("adding a check to `{}`", self.table)))
     }
 }

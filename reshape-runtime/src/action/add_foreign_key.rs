@@ -32,6 +32,6 @@ impl AddForeignKey {
 
 impl AddForeignKey {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("add_foreign_key"))
+        Err(batch.not_supported(&format!("adding a foreign key to `{}`", self.table)))
     }
 }

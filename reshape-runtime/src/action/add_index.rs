@@ -124,9 +124,9 @@ impl AddIndex {
         }
         batch.require_plain(table)?;
         let schema = table.schema.clone();
-        let (at, order) = (batch.at, batch.order);
+        let at = batch.at;
         let replaced = live.indexes.iter().any(|live| live.name == name);
-        batch.indexes.push(PendingIndex { at, order, table: index, index: self.index.clone() });
+        batch.indexes.push(PendingIndex { at, table: index, index: self.index.clone() });
         if replaced {
             let built = qualified(&schema, &names::generated(&[name]));
             let rename = vec![format!("ALTER INDEX {built} RENAME TO {}", ident(name))];

@@ -48,7 +48,7 @@ impl CreateEnum {
 impl CreateEnum {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
         let name = self.name.as_ref();
-        if batch.removed_enums.iter().any(|(removed, ..)| removed == name) {
+        if batch.removed_enums.iter().any(|(removed, _)| removed == name) {
             return Err(batch
                 .not_supported(&format!("creating enum `{name}` in the batch that removes it"))
                 .with_help("complete the batch that removes it first, or use another name"));

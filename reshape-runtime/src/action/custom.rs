@@ -37,6 +37,8 @@ impl Custom {
 // --- plan: the steps -------------------------------------------------------------------------------------------
 
 impl Custom {
+    // Fallible like every action's, so that the enum can delegate to all of them alike.
+    #[allow(clippy::unnecessary_wraps)]
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
         let (migration, action) = batch.at;
         let name = &batch.request.pending[migration].name;

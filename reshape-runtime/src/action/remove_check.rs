@@ -52,6 +52,6 @@ impl RemoveCheck {
 
 impl RemoveCheck {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("remove_check"))
+        Err(batch.not_supported(&format!("removing a check of `{}`", self.table)))
     }
 }

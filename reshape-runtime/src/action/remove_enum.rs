@@ -58,7 +58,7 @@ impl RemoveEnum {
                 return Err(batch.refuse(format!("enum `{name}` does not exist in the database")));
             }
         }
-        batch.removed_enums.push((name.to_owned(), batch.at, batch.order));
+        batch.removed_enums.push((name.to_owned(), batch.at));
         // After all tables are finished: their old columns may be of the type.
         let step = Step::sql(Phase::Contract, title, drop)
             .locking("ACCESS EXCLUSIVE on the type: nothing uses it any more");

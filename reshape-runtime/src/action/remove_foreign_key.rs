@@ -38,6 +38,6 @@ impl RemoveForeignKey {
 
 impl RemoveForeignKey {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("remove_foreign_key"))
+        Err(batch.not_supported(&format!("removing a foreign key of `{}`", self.table)))
     }
 }

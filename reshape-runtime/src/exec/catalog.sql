@@ -1,5 +1,6 @@
 -- The facts that a plan depends on, as one JSON document; see plan/facts.rs for its shape.
--- $1: the schema that tables live in; $2: the name of the base version's migration, or NULL.
+-- $1: the schema that tables live in; $2: the name of the base version's migration, or NULL;
+-- $3: the schemas in the migrator's own search_path.
 WITH
 space AS (SELECT oid, nspname FROM pg_catalog.pg_namespace WHERE nspname = $1::text),
 -- Views of versions are ours: they are no obstacle, the batch drops them itself.
@@ -78,7 +79,7 @@ SELECT pg_catalog.jsonb_build_object(
   'schema', $1::text,
   'search_path', (
     SELECT coalesce(pg_catalog.jsonb_agg(s.name ORDER BY s.n), '[]')
-    FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY s(name, n)
+    FROM pg_catalog.unnest($3::text[]) WITH ORDINALITY s(name, n)
     WHERE s.name <> 'pg_catalog' AND s.name NOT LIKE 'migration\_%' AND s.name NOT LIKE 'pg\_temp\_%'),
   'tables', (
     SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(

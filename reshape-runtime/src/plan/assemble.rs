@@ -211,7 +211,10 @@ fn build_indexes(batch: &Batch<'_>, table: usize) -> Result<Vec<Step>, Refusal> 
         // Until contract an index of that name may still be there.
         let taken = facts.indexes.iter().any(|live| live.name == wanted);
         let name = if taken { names::generated(&[wanted]) } else { wanted.to_owned() };
-        let statement = index::create(batch, table, &pending.index, &name, true)?;
+        let statement =
+            index::create(batch, table, &pending.index, &name, true).map_err(|refusal| {
+                Refusal { help: refusal.help, ..batch.refuse_at(pending.at, refusal.message) }
+            })?;
         let work =
             Work::CreateIndex { schema: table.schema.clone(), name: name.clone(), statement };
         let undo = vec![Work::DropIndex { schema: table.schema.clone(), name }];
@@ -357,7 +360,7 @@ fn refuse_row_security(batch: &Batch<'_>) -> Result<(), Refusal> {
 
 /// A type can be dropped in contract only if everything that uses it goes with the batch: proven now, not then.
 fn refuse_used_enums(batch: &Batch<'_>) -> Result<(), Refusal> {
-    for (name, at, _) in &batch.removed_enums {
+    for (name, at) in &batch.removed_enums {
         let Some(live) = batch.facts().types.iter().find(|live| live.name == *name) else {
             continue;
         };
@@ -372,13 +375,9 @@ fn refuse_used_enums(batch: &Batch<'_>) -> Result<(), Refusal> {
             .iter()
             .find(|d| !goes(d.table.as_deref(), &d.columns) || d.columns.is_empty());
         if let Some(dependent) = in_the_way {
-            let mut refusal = batch.refuse(format!(
-                "enum `{name}` cannot be removed: {} depends on it",
-                dependent.description
-            ));
-            refusal.migration = batch.request.pending[at.0].name.to_string();
-            refusal.action = Some(at.1 + 1);
-            return Err(refusal.with_help("remove or alter that first"));
+            let message =
+                format!("enum `{name}` cannot be removed: {} depends on it", dependent.description);
+            return Err(batch.refuse_at(*at, message).with_help("remove or alter that first"));
         }
     }
     Ok(())

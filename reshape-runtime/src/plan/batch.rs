@@ -20,7 +20,7 @@ pub(crate) struct Draft {
 
 /// The batch while it is being planned.
 #[derive(Debug)]
-pub struct Batch<'a> {
+pub(crate) struct Batch<'a> {
     pub(crate) request: Request<'a>,
     /// The migration and the action that are being planned, both counted from 0.
     pub(crate) at: (usize, usize),
@@ -34,7 +34,7 @@ pub struct Batch<'a> {
     pub(crate) removed_indexes: Vec<String>,
     /// Enum types as the batch leaves them: created ones, and removed ones with the place of the removal.
     pub(crate) created_enums: Vec<String>,
-    pub(crate) removed_enums: Vec<(String, (usize, usize), usize)>,
+    pub(crate) removed_enums: Vec<(String, (usize, usize))>,
     pub(crate) notes: Vec<String>,
 }
 
@@ -42,7 +42,6 @@ pub struct Batch<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct PendingIndex {
     pub(crate) at: (usize, usize),
-    pub(crate) order: usize,
     pub(crate) table: usize,
     pub(crate) index: crate::model::Index,
 }
@@ -210,8 +209,17 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// A refusal of the current action.
     pub(crate) fn refuse(&self, message: impl Into<String>) -> Refusal {
-        let (migration, action) = self.at;
+        self.refuse_at(self.at, message)
+    }
+
+    /// A refusal of the action at `(migration, action)`.
+    pub(crate) fn refuse_at(
+        &self,
+        (migration, action): (usize, usize),
+        message: impl Into<String>,
+    ) -> Refusal {
         Refusal {
             migration: self.request.pending[migration].name.to_string(),
             action: Some(action + 1),

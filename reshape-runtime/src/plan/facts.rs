@@ -5,6 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Column;
+use crate::schema::{Schema, Table};
+
 /// A snapshot of the catalog. Read by the executor, or made from a simulated schema in tests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
@@ -172,6 +175,29 @@ impl Facts {
         self.tables.iter().find(|table| table.name == name)
     }
 
+    /// A database that looks exactly as the history says: for plans without a server.
+    pub fn from_schema(schema: &Schema, server_version: u32) -> Self {
+        let mut facts = Self::empty(server_version);
+        facts.tables = schema.tables().map(LiveTable::from_schema).collect();
+        facts.tables.sort_by(|a, b| a.name.cmp(&b.name));
+        for table in schema.tables() {
+            facts.indexes.extend(table.indexes.iter().map(|index| LiveIndex {
+                name: index.name.to_string(),
+                table: table.name.clone(),
+                constraint: None,
+            }));
+        }
+        facts.types = schema
+            .enums()
+            .map(|found| LiveType {
+                name: found.name.clone(),
+                is_enum: true,
+                dependents: Vec::new(),
+            })
+            .collect();
+        facts
+    }
+
     /// An empty database of that version (`server_version_num`).
     pub fn empty(server_version: u32) -> Self {
         Self {
@@ -190,6 +216,32 @@ impl Facts {
 }
 
 impl LiveTable {
+    fn from_schema(table: &Table) -> Self {
+        let column = |column: &Column| LiveColumn {
+            name: column.name.to_string(),
+            data_type: column.data_type.to_string(),
+            not_null: !column.nullable,
+            default: column.default.as_deref().map(str::to_owned),
+            identity: column.generated.as_deref().is_some_and(|sql| sql.contains("IDENTITY")),
+            generated: column.generated.as_deref().is_some_and(|sql| !sql.contains("IDENTITY")),
+            comment: column.comment.as_deref().map(str::to_owned),
+            grants: Vec::new(),
+            dependents: Vec::new(),
+        };
+        Self {
+            name: table.name.clone(),
+            kind: TableKind::Ordinary,
+            inherits: false,
+            row_security: false,
+            comment: table.comment.clone(),
+            grants: Vec::new(),
+            columns: table.columns.iter().map(column).collect(),
+            before_update_triggers: Vec::new(),
+            after_update_triggers: Vec::new(),
+            dependents: Vec::new(),
+        }
+    }
+
     /// A column by its name in the catalog.
     pub fn column(&self, name: &str) -> Option<&LiveColumn> {
         self.columns.iter().find(|column| column.name == name)

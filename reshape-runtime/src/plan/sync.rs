@@ -67,10 +67,6 @@ impl<'a> Sync<'a> {
         &self.up
     }
 
-    pub(crate) fn down(&self) -> &Flow<'a> {
-        &self.down
-    }
-
     /// Creates or replaces functions and triggers for `mode`.
     pub(crate) fn install(&self, mode: Mode, live: &LiveTable) -> Vec<String> {
         let on = self.table.sql();
@@ -349,14 +345,11 @@ impl<'a> Sync<'a> {
             // A block labelled with the table's name makes both `name` and `users.name` mean the variable, and the
             // expression stays one that PL/pgSQL evaluates without the executor.
             Formula::Expression(sql) => {
-                let declarations: String = computation
-                    .used
-                    .iter()
-                    .map(|(name, id)| {
-                        let (name, of) = (ident(name), self.type_of(*id));
-                        format!("    {name} {of} := {};\n", self.holder(*id))
-                    })
-                    .collect();
+                let mut declarations = String::new();
+                for (name, id) in &computation.used {
+                    let (name, of) = (ident(name), self.type_of(*id));
+                    declarations.push_str(&format!("    {name} {of} := {};\n", self.holder(*id)));
+                }
                 body.push_str(&format!(
                     "  <<{}>>\n  DECLARE\n{declarations}  BEGIN\n    {target} := (\n{sql}\n);\n  END;\n",
                     ident(&stage.scope.table)

@@ -34,9 +34,7 @@ pub(crate) fn main(name: &'static str, arguments: impl IntoIterator<Item = OsStr
     let matches = Arguments::command().bin_name(name).get_matches_from(arguments);
     let Arguments { dirs, command } =
         Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    run(&command, || {
-        reshape_build::load(&dirs).map_err(|diagnostics| diagnostics.render(color()))
-    })
+    run(&command, || reshape_build::load(&dirs).map_err(|diagnostics| diagnostics.render(color())))
 }
 
 /// Diagnostics go to standard error; `NO_COLOR` as in <https://no-color.org>.
