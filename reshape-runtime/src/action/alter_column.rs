@@ -141,7 +141,9 @@ impl AlterColumn {
 
 impl AlterColumn {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        let up = expression(batch, self.up.as_ref())?;
+        // The column itself is what it would be without `up`: that alone replaces nothing and writes no row.
+        let itself = |sql: &String| *sql == self.column || *sql == ident(&self.column);
+        let up = expression(batch, self.up.as_ref())?.filter(|sql| !itself(sql));
         let down = expression(batch, self.down.as_ref())?;
         let index = batch.table(&self.table)?;
         let table = &batch.tables[index];
