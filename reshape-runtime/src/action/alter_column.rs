@@ -63,7 +63,7 @@ impl AlterColumn {
         self.check_default(&mut review, table, column);
         review.change_column(table, column, |column| {
             if let Some(data_type) = &self.changes.data_type {
-                column.data_type = data_type.clone();
+                column.data_type.clone_from(data_type);
             }
             column.nullable = self.changes.nullable.unwrap_or(column.nullable);
             if let Some(default) = &self.changes.default {
