@@ -7,6 +7,32 @@ use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 
 /// Renames a table.
+///
+/// # What it does
+///
+/// New clients know the table by its new name, old clients by the old one; both read and write the same rows. Foreign keys,
+/// indexes and constraints keep their names. Later actions, also those of the same migration, use the new name.
+///
+/// # Expand
+///
+/// Nothing: a name is a matter of the new version's view.
+///
+/// # Contract
+///
+/// `ALTER TABLE … RENAME`: an ACCESS EXCLUSIVE lock for a change of the catalog.
+///
+/// # Rollback
+///
+/// Nothing is left to be undone but the new version's view.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "rename_table"
+/// table = "users"
+/// new_name = "accounts"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RenameTable {
     /// The table's name so far.
