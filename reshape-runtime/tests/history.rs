@@ -688,13 +688,15 @@ fn checks() {
 fn a_check_without_a_name_is_named_by_postgres() {
     let told = told(&json!([
      {"type": "create_table", "name": "t", "columns": [{"name": "a", "type": "integer"}], "primary_key": "a", "checks": [{"expression": "a > 0"}]},
+     {"type": "remove_check", "table": "t", "check": "positive"},
      {"type": "remove_check", "table": "t", "check": "t_a_check"},
      {"type": "remove_check", "table": "t", "check": "t_a_check"}
     ]));
     assert_eq!(
         told,
         [
-            "1.2 check: check `t_a_check` of table `t` was removed by `0002_case` | 1.1 check: removed here",
+            "1.1 check: table `t` has no check `positive` | no earlier action creates this check; only what migrations create is known so far: one that `custom` SQL made, or that was in the database before, is not",
+            "1.3 check: check `t_a_check` of table `t` was removed by `0002_case` | 1.2 check: removed here",
         ]
     );
 }
@@ -765,15 +767,16 @@ fn references_that_come_too_early() {
       "foreign_keys": [{"columns": ["b"], "referenced_table": "b", "referenced_columns": ["id"]}]},
      {"type": "add_column", "table": "a", "column": {"name": "c", "type": "color"}},
      {"type": "remove_enum", "enum": "color"},
+     {"type": "remove_column", "table": "b", "column": "id"},
      {"type": "create_table", "name": "b", "columns": [{"name": "id", "type": "bigint"}], "primary_key": "id"},
      {"type": "create_enum", "name": "color", "values": ["red"]}
     ]));
     assert_eq!(
         told,
         [
-            "1.0 foreign_keys.0.referenced_table: table `b` does not exist yet | it is created later, by `0002_case` | 1.3 name: created here",
-            "1.1 column.type: enum `color` does not exist yet | it is created later, by `0002_case` | 1.4 name: created here",
-            "1.2 enum: enum `color` does not exist yet | it is created later, by `0002_case` | 1.4 name: created here",
+            "1.0 foreign_keys.0.referenced_table: table `b` does not exist yet | it is created later, by `0002_case` | 1.4 name: created here",
+            "1.1 column.type: enum `color` does not exist yet | it is created later, by `0002_case` | 1.5 name: created here",
+            "1.2 enum: enum `color` does not exist yet | it is created later, by `0002_case` | 1.5 name: created here",
         ]
     );
 }
@@ -793,6 +796,161 @@ fn a_name_that_is_free_again_can_be_used() {
         told,
         [
             "1.6 table: table `sales` was renamed by `0002_case` | it is called `orders` now | 1.3 new_name: renamed here",
+        ]
+    );
+}
+
+#[test]
+fn what_a_failed_rename_would_create_is_taken_for_created() {
+    let told = told(&json!([
+     {"type": "rename_table", "table": "invoices", "new_name": "bills"},
+     {"type": "remove_column", "table": "bills", "column": "total"},
+     {"type": "alter_column", "table": "users", "column": "age", "changes": {"name": "years"}},
+     {"type": "remove_column", "table": "users", "column": "years"}
+    ]));
+    assert_eq!(
+        told,
+        [
+            "1.0 table: table `invoices` does not exist | no earlier action creates this table; only what migrations create is known so far: one that `custom` SQL made, or that was in the database before, is not",
+            "1.2 column: table `users` has no column `age` | it has `id`, `name` and `email`",
+        ]
+    );
+}
+
+#[test]
+fn a_table_of_the_same_name_has_its_own_past() {
+    let told = told(&json!([
+     {"type": "remove_column", "table": "orders", "column": "user_id"},
+     {"type": "remove_table", "table": "orders"},
+     {"type": "rename_table", "table": "users", "new_name": "orders"},
+     {"type": "remove_column", "table": "orders", "column": "user_id"}
+    ]));
+    assert_eq!(
+        told,
+        ["1.3 column: table `orders` has no column `user_id` | it has `id`, `name` and `email`",]
+    );
+}
+
+#[test]
+fn a_partial_or_plain_index_is_no_unique_key() {
+    let told = told(&json!([
+     {"type": "add_column", "table": "orders", "column": {"name": "who", "type": "text"}},
+     {"type": "add_index", "table": "users", "index": {"name": "i", "columns": ["name"], "unique": true, "where": "id > 0"}},
+     {"type": "add_index", "table": "users", "index": {"name": "j", "columns": ["name"]}},
+     {"type": "add_index", "table": "users", "index": {"name": "k", "columns": ["name", {"expression": "lower(name)"}], "unique": true}},
+     {"type": "add_foreign_key", "table": "orders", "foreign_key": {"columns": ["who"], "referenced_table": "users", "referenced_columns": ["name"]}},
+     {"type": "remove_index", "index": "i"}
+    ]));
+    assert_eq!(
+        told,
+        [
+            "1.4 foreign_key.referenced_columns: no primary key or unique index of table `users` is over exactly `name` | a foreign key refers to a unique key; add one first, with `add_index` and `unique = true`",
+        ]
+    );
+}
+
+#[test]
+fn keys_follow_a_renamed_column() {
+    let told = told(&json!([
+     {"type": "alter_column", "table": "orders", "column": "id", "changes": {"name": "number"}},
+     {"type": "remove_column", "table": "orders", "column": "number"},
+     {"type": "add_column", "table": "orders", "column": {"name": "mail", "type": "text"}},
+     {"type": "add_foreign_key", "table": "orders", "foreign_key": {"columns": ["mail"], "referenced_table": "users", "referenced_columns": ["email"]}},
+     {"type": "alter_column", "table": "users", "column": "email", "changes": {"name": "contact"}},
+     {"type": "alter_column", "table": "orders", "column": "mail", "changes": {"name": "post"}},
+     {"type": "remove_column", "table": "users", "column": "contact"}
+    ]));
+    assert_eq!(
+        told,
+        [
+            "1.1 column: column `number` is in the primary key of table `orders` | a column of a primary key cannot be removed",
+            "1.6 column: column `contact` of table `users` is referred to by foreign key `orders_mail_fkey` of table `orders` | remove the foreign key first, with `remove_foreign_key` | 1.3 foreign_key: created here",
+        ]
+    );
+}
+
+#[test]
+fn a_foreign_key_goes_with_its_column() {
+    let told = told(&json!([
+     {"type": "remove_column", "table": "orders", "column": "user_id"},
+     {"type": "remove_table", "table": "users"}
+    ]));
+    assert_eq!(told, Vec::<String>::new());
+}
+
+#[test]
+fn custom_sql_forbids_guesses() {
+    let told = told(&json!([
+     {"type": "custom", "start": "CREATE TABLE user (id int)"},
+     {"type": "add_column", "table": "user", "column": {"name": "name", "type": "text"}}
+    ]));
+    assert_eq!(
+        told,
+        [
+            "1.1 table: table `user` does not exist | no earlier action creates this table; only what migrations create is known so far: one that `custom` SQL made, or that was in the database before, is not",
+        ]
+    );
+}
+
+#[test]
+fn types_and_indexes_do_not_share_their_names() {
+    let told = told(&json!([
+     {"type": "create_enum", "name": "users_email", "values": ["a"]},
+     {"type": "add_index", "table": "users", "index": {"name": "mood", "columns": ["name"]}}
+    ]));
+    assert_eq!(told, Vec::<String>::new());
+}
+
+#[test]
+fn comparable_types_of_foreign_keys() {
+    let told = told(&json!([
+     {"type": "create_enum", "name": "color", "values": ["red"]},
+     {"type": "create_table", "name": "n", "columns": [{"name": "id", "type": "numeric(9)"}], "primary_key": "id"},
+     {"type": "create_table", "name": "m", "columns": [{"name": "id", "type": "mood"}], "primary_key": "id"},
+     {"type": "create_table", "name": "l", "columns": [{"name": "id", "type": "text[]"}], "primary_key": "id"},
+     {"type": "create_table", "name": "d", "columns": [{"name": "id", "type": "email_address"}], "primary_key": "id"},
+     {"type": "create_table", "name": "t", "primary_key": "a", "columns": [
+       {"name": "a", "type": "int"}, {"name": "b", "type": "numeric"}, {"name": "c", "type": "color"}, {"name": "d", "type": "text"}],
+      "foreign_keys": [
+       {"columns": ["a"], "referenced_table": "n", "referenced_columns": ["id"]},
+       {"columns": ["b"], "referenced_table": "t", "referenced_columns": ["a"]},
+       {"columns": ["c"], "referenced_table": "m", "referenced_columns": ["id"]},
+       {"columns": ["d"], "referenced_table": "l", "referenced_columns": ["id"]},
+       {"columns": ["d"], "referenced_table": "d", "referenced_columns": ["id"]}]}
+    ]));
+    assert_eq!(
+        told,
+        [
+            "1.5 foreign_keys.1.columns.0: the foreign key cannot compare `t.b` of type `numeric` with `t.a` of type `int` | give both columns the same type",
+            "1.5 foreign_keys.2.columns.0: the foreign key cannot compare `t.c` of type `color` with `m.id` of type `mood` | give both columns the same type",
+        ]
+    );
+}
+
+#[test]
+fn not_null_is_fine_with_a_value_from_elsewhere() {
+    let told = told_of(&json!([
+     {"name": "0001_a", "checksum": "", "actions": [{"type": "create_table", "name": "t", "primary_key": "id", "columns": [
+       {"name": "id", "type": "int"}, {"name": "a", "type": "text"}, {"name": "b", "type": "text", "default": "''"}, {"name": "c", "type": "text", "nullable": false, "default": "''"}, {"name": "d", "type": "text"}]}]},
+     {"name": "0002_b", "checksum": "", "actions": [
+       {"type": "alter_column", "table": "t", "column": "a", "changes": {"nullable": false, "default": "''"}},
+       {"type": "alter_column", "table": "t", "column": "b", "changes": {"nullable": false}},
+       {"type": "remove_column", "table": "t", "column": "c"},
+       {"type": "custom", "start": "UPDATE t SET d = ''"},
+       {"type": "alter_column", "table": "t", "column": "d", "changes": {"nullable": false}}]}
+    ]));
+    assert_eq!(told, Vec::<String>::new());
+}
+
+#[test]
+fn names_are_not_cut_at_an_underscore() {
+    let told = told_of(
+        &json!([{"name": "0001_this_name_is_far_too_long_for_a_schema_of_a_mig_x_y", "checksum": "", "actions": []}]),
+    );
+    assert_eq!(
+        told,
+        [
+            "0.- name: the migration's name `0001_this_name_is_far_too_long_for_a_schema_of_a_mig_x_y` is 56 bytes long | its schema `migration_<name>` has room for 53, e.g. `0001_this_name_is_far_too_long_for_a_schema_of_a_mig`",
         ]
     );
 }
@@ -863,7 +1021,8 @@ fn a_good_history_has_no_problem() {
                 {"name": "number", "type": "bigserial"},
                 {"name": "order_id", "type": "uuid", "nullable": false},
                 {"name": "sku", "type": "text"}, {"name": "region", "type": "text"},
-                {"name": "parent", "type": "integer"}],
+                {"name": "parent", "type": "integer"},
+                {"name": "place", "type": "int", "generated": "by default as identity"}],
                 "foreign_keys": [
                     {"columns": ["order_id"], "referenced_table": "orders",
                         "referenced_columns": ["id"], "on_delete": "CASCADE"},
@@ -924,7 +1083,7 @@ fn a_good_history_has_no_problem() {
         names(&history, 2)[2..],
         [
             "products(sku!, region!, price!, currency!, search)",
-            "lines(number!, order_id!, sku, region, parent)"
+            "lines(number!, order_id!, sku, region, parent, place!)"
         ]
     );
     assert_eq!(
@@ -932,7 +1091,7 @@ fn a_good_history_has_no_problem() {
         [
             "accounts(id!, mail!, first_name!, last_name!)",
             "orders(id!, account_id, mail)",
-            "lines(number!, order_id!, sku, region, parent)"
+            "lines(number!, order_id!, sku, region, parent, place!)"
         ]
     );
     let latest = history.latest();

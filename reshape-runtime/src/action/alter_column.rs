@@ -95,7 +95,12 @@ impl AlterColumn {
         review.transform(self.up.as_ref(), &place!["up"]);
         review.transform(self.down.as_ref(), &place!["down"]);
         let Some(table) = review.table(&self.table, place!["table"]) else { return };
-        let Some(column) = review.column(table, &self.column, place!["column"]) else { return };
+        let Some(column) = review.column(table, &self.column, place!["column"]) else {
+            if let Some(name) = &self.changes.name {
+                review.assume_column(table, name);
+            }
+            return;
+        };
         if let Some(data_type) = &self.changes.data_type {
             review.known_type(data_type, place!["changes", "type"]);
         }

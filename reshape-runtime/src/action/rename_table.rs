@@ -48,7 +48,10 @@ use crate::schema::{Relation, Review, place};
 impl RenameTable {
     pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
         let mut review = Review::new(schema, at, problems);
-        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        let Some(table) = review.table(&self.table, place!["table"]) else {
+            review.assume_table(&self.new_name);
+            return;
+        };
         let name = review.get(table).name.clone();
         if self.table == self.new_name {
             let message = format!("table `{}` is called so already", self.table);

@@ -237,6 +237,17 @@ impl<'a> Review<'a> {
         position(self.schema, &near)
     }
 
+    /// Takes a table for created, although what would create it has failed: that has been reported.
+    pub(crate) fn assume_table(&mut self, name: &str) {
+        self.schema.memory.assume(Object::Table(name.to_owned()));
+    }
+
+    /// Takes a column for created, although what would create it has failed: that has been reported.
+    pub(crate) fn assume_column(&mut self, table: usize, name: &str) {
+        let object = Object::Column(self.get(table).name.clone(), name.to_owned());
+        self.schema.memory.assume(object);
+    }
+
     /// Where something was created, for [`Problem::related`].
     pub(super) fn origin(&self, object: &Object) -> Option<(At, Vec<Segment>, String)> {
         let event = self.schema.memory.event(object)?;

@@ -144,7 +144,6 @@ impl Review<'_> {
                 "write `ALWAYS AS IDENTITY`, `BY DEFAULT AS IDENTITY` or `ALWAYS AS (expression) STORED`",
             );
         } else if is_identity(generated)
-            && found.serial().is_none()
             && found.built_in().is_some_and(|known| !matches!(known, "int2" | "int4" | "int8"))
         {
             self.report(
