@@ -76,7 +76,7 @@ impl std::str::FromStr for Message {
             "phase" => Ok(Self::Phase(rest.to_owned())),
             "step" => {
                 let fields: Vec<&str> = rest.splitn(3, '\t').collect();
-                let [rows, elapsed, title] = fields[..] else {
+                let [elapsed, rows, title] = fields[..] else {
                     return Err(format!("`{line}` is not a step"));
                 };
                 let (elapsed, title) = (micros(elapsed)?, title.to_owned());

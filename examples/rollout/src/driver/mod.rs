@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let (rows, alone) = (options.rows, options.side_by_side / ALONE);
 
     let mut v1 = Process::start("rollout-v1", database.url(), rows)?;
-    rollout.timeline.say("v1", "starts on an empty database");
+    rollout.timeline.say("v1", "starts and completes on an empty database");
     rollout.follow(&mut v1, "v1", None)?;
     v1.command("complete")?;
     rollout.follow(&mut v1, "v1", None)?;
@@ -57,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     rollout.begin("v1 alone");
     sleep(alone);
 
-    rollout.timeline.say("v2", "starts, while v1 goes on");
+    rollout.timeline.say("v2", "starts, while v1 goes on serving");
     let mut v2 = Process::start("rollout-v2", database.url(), rows)?;
     rollout.follow(&mut v2, "v2", Some(&mut v1))?;
 
@@ -73,7 +73,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     rollout.current().v1 += &last;
     sleep(alone);
 
-    rollout.timeline.say("v2", "completes, while it goes on");
+    rollout.timeline.say("v2", "completes, while it goes on serving");
     rollout.turn("contract", None, Some(&mut v2))?;
     v2.command("complete")?;
     rollout.follow(&mut v2, "v2", None)?;
@@ -171,7 +171,7 @@ impl Rollout {
                 Message::Note(text) => self.timeline.say("", &format!("note: {text}")),
                 Message::Done { elapsed } => {
                     let took = timeline::duration(elapsed);
-                    self.timeline.say(name, &format!("is done after {took}"));
+                    self.timeline.say(name, &format!("is done: {took} in all"));
                     return Ok(());
                 }
                 Message::Failed(text) => return Err(Failure(vec![format!("{name}: {text}")])),
