@@ -37,7 +37,8 @@ mod status;
 mod step;
 mod thread;
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 pub use connection::{Connector, IntoConnection};

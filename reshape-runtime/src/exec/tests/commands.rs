@@ -1,6 +1,12 @@
 //! Commands from threads, runtimes, roles and connections of every kind.
 
-use postgres::{Client, NoTls};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::thread;
+
+use postgres::NoTls;
+use postgres::config::Host;
 
 use super::{Fixture, batch, crash};
 use crate::error::ErrorKind;
@@ -176,7 +182,7 @@ fn an_old_instance_comes_up_whatever_became_of_the_new_version() {
         })
     };
     // Half started, then in progress: version 2 is live.
-    assert!(crash(new(), 1, |migrator| migrator.start()));
+    assert!(crash(new(), 1, Migrator::start));
     let mut old = Migrator::new(&old, fixture.database.url());
     assert_eq!(old.start().unwrap().outcome, Outcome::Ahead);
     new().start().unwrap();
@@ -189,15 +195,65 @@ fn an_old_instance_comes_up_whatever_became_of_the_new_version() {
 }
 
 #[test]
-fn a_start_without_work_is_one_query() {
+fn a_start_without_work_is_one_round_trip() {
     let fixture = Fixture::new();
     fixture.migrator().start().unwrap();
     fixture.detached().complete().unwrap();
-    let plan = batch();
-    let set = crate::Migrations::owned(plan.migrations.clone());
-    // The queries of this session, as the server counts them: snapshots of pg_stat_activity would miss some.
-    let mut client: Client = fixture.database.connect().unwrap();
-    client.batch_execute("SET default_transaction_read_only = on; SET lock_timeout = 1").unwrap();
-    // Read-only: whatever it did besides reading would fail.
-    assert_eq!(Migrator::new(&set, client).start().unwrap().outcome, Outcome::Nothing);
+    let (port, queries) = counting_proxy(&fixture.database.config());
+    let mut config = fixture.database.config();
+    if matches!(config.get_hosts(), [Host::Tcp(_)]) {
+        // A port of its own; the host stays, for the password's sake.
+        config = port_of(&config, port);
+        let set = crate::Migrations::owned(batch().migrations);
+        assert_eq!(Migrator::new(&set, config).start().unwrap().outcome, Outcome::Nothing);
+        assert_eq!(queries.iter().collect::<Vec<_>>(), [b'Q']);
+    }
+}
+
+fn port_of(config: &postgres::Config, port: u16) -> postgres::Config {
+    let mut proxied = postgres::Config::new();
+    proxied.host("127.0.0.1").port(port).ssl_mode(postgres::config::SslMode::Disable);
+    proxied.user(config.get_user().unwrap()).dbname(config.get_dbname().unwrap());
+    if let Some(password) = config.get_password() {
+        proxied.password(password);
+    }
+    proxied
+}
+
+/// Forwards one connection, and sends the type of each message of the client but those of the login and the farewell.
+fn counting_proxy(config: &postgres::Config) -> (u16, mpsc::Receiver<u8>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (send, receive) = mpsc::channel();
+    let [Host::Tcp(host)] = config.get_hosts() else { return (port, receive) };
+    let server = (host.clone(), config.get_ports().first().copied().unwrap_or(5432));
+    thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut server = TcpStream::connect(server).unwrap();
+        let (mut back, mut front) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+        thread::spawn(move || std::io::copy(&mut back, &mut front));
+        let mut is_first = true;
+        loop {
+            // The first message has no type.
+            let mut head = vec![0; if is_first { 4 } else { 5 }];
+            if client.read_exact(&mut head).is_err() {
+                break;
+            }
+            let length = u32::from_be_bytes(head[head.len() - 4..].try_into().unwrap());
+            let mut body = vec![0; length as usize - 4];
+            client.read_exact(&mut body).unwrap();
+            if !is_first && !b"pX".contains(&head[0]) {
+                send.send(head[0]).unwrap();
+            }
+            is_first = false;
+            server.write_all(&[head, body].concat()).unwrap();
+        }
+    });
+    (port, receive)
+}
+
+#[test]
+fn a_migrator_can_be_sent_to_another_thread() {
+    fn sendable<T: Send>(_: &T) {}
+    sendable(&Migrator::detached("host=nowhere"));
 }

@@ -1,7 +1,5 @@
 //! How histories relate, without a database.
 
-use std::collections::BTreeSet;
-
 use super::{migration, plan};
 use crate::error::ErrorKind;
 use crate::exec::compare::{Todo, decide};
@@ -27,7 +25,7 @@ fn snapshot(state: State, applied: &[&'static str], batch: &[&'static str]) -> S
         last_error: None,
         applied: applied.iter().map(|name| Applied::from(&migration(name))).collect(),
         journal: Vec::new(),
-        schemas: BTreeSet::from_iter(live.into_iter().chain(old)),
+        schemas: live.into_iter().chain(old).collect(),
     }
 }
 

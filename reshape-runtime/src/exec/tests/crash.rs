@@ -2,13 +2,14 @@
 
 use super::{Fixture, crash};
 use crate::error::ErrorKind;
+use crate::exec::Migrator;
 use crate::report::{Outcome, State};
 
 #[test]
 fn start_resumes_a_start() {
     let mut fixture = Fixture::new();
     let mut at = 0;
-    while crash(fixture.migrator(), at, |migrator| migrator.start()) {
+    while crash(fixture.migrator(), at, Migrator::start) {
         let report = fixture.migrator().start().unwrap();
         assert!(matches!(report.outcome, Outcome::Started | Outcome::Nothing), "{report:?}");
         fixture.assert_both();
@@ -23,7 +24,7 @@ fn start_resumes_a_start() {
 fn abort_takes_back_a_start() {
     let mut fixture = Fixture::new();
     let mut at = 0;
-    while crash(fixture.migrator(), at, |migrator| migrator.start()) {
+    while crash(fixture.migrator(), at, Migrator::start) {
         fixture.wait_until_unlocked();
         let has_begun = fixture.text("SELECT to_regclass('reshape.batch') IS NOT NULL") == "t";
         let report = fixture.detached().abort().unwrap();
@@ -42,7 +43,7 @@ fn abort_takes_back_a_start() {
 fn complete_refuses_half_a_start() {
     let mut fixture = Fixture::new();
     let mut at = 0;
-    while crash(fixture.migrator(), at, |migrator| migrator.start()) {
+    while crash(fixture.migrator(), at, Migrator::start) {
         fixture.wait_until_unlocked();
         match fixture.detached().status().unwrap().state {
             State::Idle => {
@@ -72,7 +73,7 @@ fn a_completion_goes_on() {
         loop {
             fixture.reset();
             fixture.migrator().start().unwrap();
-            if !crash(fixture.detached(), at, |migrator| migrator.complete()) {
+            if !crash(fixture.detached(), at, Migrator::complete) {
                 break;
             }
             fixture.wait_until_unlocked();
@@ -101,7 +102,7 @@ fn a_rollback_goes_on() {
         loop {
             fixture.reset();
             fixture.migrator().start().unwrap();
-            if !crash(fixture.detached(), at, |migrator| migrator.abort()) {
+            if !crash(fixture.detached(), at, Migrator::abort) {
                 break;
             }
             fixture.wait_until_unlocked();

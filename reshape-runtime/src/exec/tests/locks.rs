@@ -9,6 +9,7 @@ use postgres::NoTls;
 
 use super::{Fixture, batch, plan, publish, sql};
 use crate::error::ErrorKind;
+use crate::exec::Migrator;
 use crate::observer::Event;
 use crate::plan::Phase;
 use crate::report::Outcome;
@@ -77,7 +78,7 @@ fn a_lock_timeout_is_tried_again_and_names_who_is_in_the_way() {
             if let Event::Retry { reason, attempt, .. } = event {
                 send.send(reason.clone()).unwrap();
                 if *attempt == 2 {
-                    report = None;
+                    drop(report.take());
                 }
             }
         },
@@ -169,7 +170,7 @@ fn a_migrator_that_was_cut_off_is_fenced() {
 fn a_new_run_waits_for_the_transactions_of_the_old_one() {
     let mut fixture = Fixture::new();
     // Killed in the middle of its first step, with a transaction that is still running.
-    assert!(super::crash(fixture.migrator(), 2, |migrator| migrator.start()));
+    assert!(super::crash(fixture.migrator(), 2, Migrator::start));
     let mut straggler = fixture.database.connect().unwrap();
     straggler.batch_execute("BEGIN; SELECT FROM reshape.batch FOR SHARE").unwrap();
     let mut straggler = Some(straggler);

@@ -2,6 +2,7 @@
 
 use super::{Fixture, batch};
 use crate::error::ErrorKind;
+use crate::exec::Migrator;
 use crate::plan::Refusal;
 use crate::report::{Outcome, State};
 
@@ -147,7 +148,7 @@ fn status_tells_the_batch() {
 fn a_batch_that_another_version_of_the_program_began_is_started_afresh() {
     let mut fixture = Fixture::new();
     // It died after the first step; then its migration was edited.
-    assert!(super::crash(fixture.migrator(), 3, |migrator| migrator.start()));
+    assert!(super::crash(fixture.migrator(), 3, Migrator::start));
     let mut plan = batch();
     plan.migrations[0].checksum = "another checksum".into();
     let report = fixture.migrator_for(plan).start().unwrap();

@@ -2,6 +2,7 @@
 
 use super::{Fixture, add_column, backfill, crash, new_index, plan, publish, sql};
 use crate::error::ErrorKind;
+use crate::exec::Migrator;
 use crate::observer::Event;
 use crate::plan::{Phase, Work};
 use crate::report::Outcome;
@@ -185,7 +186,7 @@ fn a_backfill_goes_on_where_it_was() {
     assert!(blocks > 200, "the table is too small for two ranges: {blocks} blocks");
     let migrator = || fixture.migrator_for(plan(vec![add_column(), backfill(), publish()]));
     // Locked, two events of the first step, the start of the backfill, its measuring, its first range: the sixth.
-    assert!(crash(migrator(), 5, |migrator| migrator.start()));
+    assert!(crash(migrator(), 5, Migrator::start));
     let mut migrator = migrator();
     fixture.wait_until_unlocked();
     let first: u64 = fixture.text("SELECT count(*) FROM public.log").parse().unwrap();
@@ -201,7 +202,7 @@ fn a_backfill_goes_on_where_it_was() {
 fn a_rewritten_table_is_filled_from_its_start() {
     let mut fixture = Fixture::new();
     let migrator = || fixture.migrator_for(plan(vec![add_column(), backfill(), publish()]));
-    assert!(crash(migrator(), 5, |migrator| migrator.start()));
+    assert!(crash(migrator(), 5, Migrator::start));
     let mut migrator = migrator();
     fixture.wait_until_unlocked();
     // New file, and the rows in another order: the ones done are at the end now.
