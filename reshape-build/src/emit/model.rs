@@ -149,13 +149,9 @@ impl Emit for bool {
 
 impl<T: Emit> Emit for Option<T> {
     fn emit(&self) -> TokenStream {
-        match self {
-            Some(value) => {
-                let value = value.emit();
-                quote!(::std::option::Option::Some(#value))
-            }
-            None => quote!(::std::option::Option::None),
-        }
+        let Some(value) = self else { return quote!(::std::option::Option::None) };
+        let value = value.emit();
+        quote!(::std::option::Option::Some(#value))
     }
 }
 

@@ -47,16 +47,18 @@ impl<'a> Fields<'a> {
         key: &'static str,
         decode: impl Fn(Field<'a>) -> Option<T>,
     ) -> Option<T> {
-        match self.field(key) {
-            Some(field) => decode(field),
-            None => {
-                self.missing.push(key);
-                None
-            }
-        }
+        let Some(field) = self.field(key) else {
+            self.missing.push(key);
+            return None;
+        };
+        decode(field)
     }
 
-    /// A key that may be absent, or `null` in JSON.
+    /// A key that may be absent, or `null` in JSON: the inner `None`. The outer one is a problem, which has been reported.
+    #[expect(
+        clippy::option_option,
+        reason = "`?` on the outer, a field of the model for the inner"
+    )]
     pub(super) fn optional<T>(
         &mut self,
         key: &'static str,
