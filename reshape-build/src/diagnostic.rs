@@ -88,7 +88,9 @@ impl Diagnostic {
         for help in &self.help {
             group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
         }
-        renderer.render(&[group])
+        // Blank lines of a help are indented: nothing at the end of a line is worth the noise in a diff.
+        let text = renderer.render(&[group]);
+        text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
     }
 
     /// The sources to show, each once, the problem's own first.

@@ -116,3 +116,52 @@ impl Builder {
 fn or_default(folders: Vec<PathBuf>) -> Vec<PathBuf> {
     if folders.is_empty() { vec![PathBuf::from("migrations")] } else { folders }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_bad_migration_is_written_to_the_index_and_does_not_fail_the_script() {
+        let out = tempfile::tempdir().unwrap();
+        let builder = Builder::new().folder("../tests/cases/bad/toml_duplicate_key").folder("none");
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let instructions = builder.run(manifest, out.path());
+        assert_eq!(
+            instructions,
+            [
+                "cargo::rerun-if-changed=../tests/cases/bad/toml_duplicate_key",
+                "cargo::rerun-if-changed=none"
+            ]
+        );
+        let index = fs::read_to_string(out.path().join("reshape/index.txt")).unwrap();
+        assert!(
+            index.starts_with("reshape-index\t1\nproblem\terror: there is no folder `none`\\n")
+        );
+        assert_eq!(index.lines().count(), 3);
+        assert!(out.path().join("reshape/migrations.rs").is_file());
+    }
+
+    #[test]
+    fn the_index_of_good_migrations_has_a_line_for_each() {
+        let out = tempfile::tempdir().unwrap();
+        let builder = Builder::new().folder("good/all_actions_toml");
+        builder.run(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases"), out.path());
+        let index = fs::read_to_string(out.path().join("reshape/index.txt")).unwrap();
+        insta::assert_snapshot!(index.replace('\t', " | "), @r#"
+        reshape-index | 1
+        migration | 0001_shop | M0001Shop | M0001_SHOP | d0f9f573668c68ff8eaf22825ae3804a37cdac1179426f85a49a539b6bf0c009 | Everything that create_table can say | good/all_actions_toml/0001_shop.toml
+        migration | 0002_change | M0002Change | M0002_CHANGE | 43a8b3090bfe147d3be81c8660a492e560b1b9f4a1e62e2306fb1f5a70fb3e2e |  | good/all_actions_toml/0002_change.toml
+        migration | 0003 with another name | M0003WithAnotherName | M0003_WITH_ANOTHER_NAME | d3c72fef1869877a043c2d5eac1294ab42d229cd305eaf3a39267b36fcae7453 |  | good/all_actions_toml/0003_remove.toml
+        "#);
+    }
+
+    #[test]
+    fn an_unwritable_folder_is_an_error_of_the_build() {
+        let out = tempfile::NamedTempFile::new().unwrap();
+        let instructions = Builder::new().run(Path::new("."), out.path());
+        assert!(instructions[1].starts_with("cargo::error=cannot write to "), "{instructions:?}");
+    }
+}

@@ -73,21 +73,17 @@ fn ambiguous(candidates: &[Candidate], files: &[File]) -> Vec<(usize, Diagnostic
             continue;
         }
         let (a, b) = (first.file_name(), second.file_name());
-        let (message, help) = if first.stem == second.stem {
-            (
-                format!("two files are the migration `{}`", first.stem),
-                "rename or remove one of them",
-            )
+        let place = Place::whole(&files[index + 1].source);
+        let problem = if first.stem == second.stem {
+            Diagnostic::new(place, format!("two files are the migration `{}`", first.stem))
+                .help(format!("rename or remove `{a}` or `{b}`"))
         } else {
-            let (a, b) = (&first.stem, &second.stem);
-            let message = format!("the order of `{a}` and `{b}` is ambiguous: they sort alike");
-            (
-                message,
-                "rename one of them: the numbers, read as numbers, or else the names must differ",
-            )
+            let (first, second) = (&first.stem, &second.stem);
+            let message = format!("the order of `{first}` and `{second}` is ambiguous");
+            Diagnostic::new(place, message).help(format!(
+                "rename `{a}` or `{b}`: leading zeros and upper case do not count in the order"
+            ))
         };
-        let problem = Diagnostic::new(Place::whole(&files[index + 1].source), message)
-            .help(format!("{help}: `{a}`, `{b}`"));
         problems.push((index + 1, problem));
     }
     problems
@@ -131,5 +127,179 @@ fn located(files: &[File], problem: Problem) -> Diagnostic {
     match problem.help {
         Some(help) => diagnostic.help(help),
         None => diagnostic,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(case: &str) -> Set {
+        Set::load(Path::new("../tests/cases"), &[case.into()])
+    }
+
+    fn problem(at: (usize, usize), path: &[Segment]) -> Problem {
+        Problem {
+            at: At { migration: at.0, action: at.1 },
+            path: path.to_vec(),
+            message: "wrong".to_owned(),
+            help: None,
+            related: None,
+        }
+    }
+
+    /// `file:line` and the text that is pointed at.
+    fn pointed(set: &Set, at: (usize, usize), path: &[Segment]) -> String {
+        let diagnostic = located(&set.files, problem(at, path));
+        let source = &set.files[at.0].source;
+        let file = source.path.rsplit('/').next().unwrap();
+        let line = source.text.lines().nth(diagnostic.line - 1).unwrap();
+        let rest: String = line.chars().skip(diagnostic.column - 1).collect();
+        format!("{file}:{}: {rest}", diagnostic.line)
+    }
+
+    #[test]
+    fn a_problem_of_the_history_is_shown_at_its_value() {
+        let set = set("good/all_actions_toml");
+        let table = |path: &[Segment]| pointed(&set, (0, 1), path);
+        assert_eq!(table(&[]), "0001_shop.toml:8: [[actions]]");
+        assert_eq!(table(&["name".into()]), "0001_shop.toml:10: \"users\"");
+        assert_eq!(
+            table(&["columns".into(), 1.into(), "default".into()]),
+            "0001_shop.toml:23: \"'nobody'\""
+        );
+        assert_eq!(table(&["columns".into(), 3.into()]), "0001_shop.toml:30: [[actions.columns]]");
+        assert_eq!(
+            pointed(&set, (1, 1), &["up".into()]),
+            "0002_change.toml:22: \"\"\"",
+            "a string of several lines"
+        );
+        assert_eq!(
+            pointed(&set, (1, 2), &["column".into(), "type".into()]),
+            "0002_change.toml:35: \"text\" }",
+            "in an inline table, after a string of several lines"
+        );
+    }
+
+    #[test]
+    fn a_problem_at_a_value_that_is_not_written_is_shown_around_it() {
+        let set = set("good/all_actions_toml");
+        let table = |path: &[Segment]| pointed(&set, (0, 1), path);
+        // A single name stands for a list of one.
+        assert_eq!(table(&["primary_key".into(), 0.into()]), "0001_shop.toml:11: \"id\"");
+        assert_eq!(
+            table(&["columns".into(), 2.into(), "nullable".into()]),
+            "0001_shop.toml:26: [[actions.columns]]"
+        );
+        assert_eq!(table(&["up".into(), "values".into()]), "0001_shop.toml:8: [[actions]]");
+        let json = self::set("good/all_actions_json");
+        assert!(pointed(&json, (0, 1), &["up".into()]).ends_with(": \"create_table\""));
+    }
+
+    #[test]
+    fn a_related_place_in_another_file_is_shown_too() {
+        let set = set("good/order");
+        let mut problem = problem((2, 0), &["table".into()]);
+        problem.help = Some("remove it once".to_owned());
+        let before = At { migration: 0, action: 0 };
+        problem.related = Some((before, vec!["name".into()], "created here".to_owned()));
+        let text = located(&set.files, problem).render(false);
+        insta::assert_snapshot!(text, @r#"
+        error: wrong
+         --> good/order/10_third.toml:3:9
+          |
+        3 | table = "a"
+          |         ^^^
+          |
+         ::: good/order/1_first.toml:3:8
+          |
+        3 | name = "a"
+          |        --- created here
+          |
+          = help: remove it once
+        "#);
+    }
+
+    #[test]
+    fn what_follows_a_broken_file_is_not_replayed() {
+        let set = set("bad/toml_syntax");
+        let broken = set.files.iter().position(|file| file.migration.is_none()).unwrap();
+        assert!(set.files[broken + 1..].iter().any(|file| file.migration.is_some()));
+        assert!(set.problems.iter().all(|problem| !problem.file.contains("2_b")));
+    }
+
+    #[test]
+    fn folders_that_are_missing_or_no_folders_are_explained() {
+        let base = tempfile::tempdir().unwrap();
+        std::fs::write(base.path().join("file"), "").unwrap();
+        std::fs::create_dir(base.path().join("empty")).unwrap();
+        let folders = ["missing/folder".into(), "file".into(), "empty".into(), "empty".into()];
+        let set = Set::load(base.path(), &folders);
+        insta::assert_snapshot!(set.problems, @r#"
+        error: there is no folder `missing/folder`
+        --> missing/folder
+         |
+         = help: write a first migration, e.g. `missing/folder/0001_create_users.toml`:
+
+                 [[actions]]
+                 type = "create_table"
+                 name = "users"
+                 primary_key = "id"
+
+                 [[actions.columns]]
+                 name = "id"
+                 type = "bigint"
+                 generated = "ALWAYS AS IDENTITY"
+
+        error: `file` is a file, not a folder
+        --> file
+         |
+         = help: name the folder that holds the migrations
+
+        error: no migration in the folder `empty`
+        --> empty
+         |
+         = help: write a first migration, e.g. `empty/0001_create_users.toml`:
+
+                 [[actions]]
+                 type = "create_table"
+                 name = "users"
+                 primary_key = "id"
+
+                 [[actions.columns]]
+                 name = "id"
+                 type = "bigint"
+                 generated = "ALWAYS AS IDENTITY"
+        "#);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_cannot_be_read_is_explained() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = base.path().join("migrations");
+        std::fs::create_dir(&folder).unwrap();
+        std::os::unix::fs::symlink("nowhere", folder.join("1_a.toml")).unwrap();
+        std::fs::write(folder.join("2_b.toml"), "actions = []").unwrap();
+        let set = Set::load(base.path(), &["migrations".into()]);
+        assert_eq!(set.migrations().count(), 1);
+        insta::assert_snapshot!(set.problems, @r#"
+        error: cannot read the file: it leads nowhere
+        --> migrations/1_a.toml
+        "#);
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_names_over_all_folders() {
+        let base = tempfile::tempdir().unwrap();
+        for (folder, file) in [("b", "1_x"), ("a", "2_x"), ("b", "10_x"), ("a", "9_x")] {
+            let folder = base.path().join(folder);
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join(format!("{file}.toml")), "actions = []").unwrap();
+        }
+        let set = Set::load(base.path(), &["a".into(), "b".into()]);
+        let files: Vec<&str> = set.migrations().map(|(_, file)| file).collect();
+        assert_eq!(files, ["b/1_x.toml", "a/2_x.toml", "a/9_x.toml", "b/10_x.toml"]);
+        assert!(set.problems.is_empty(), "{}", set.problems);
     }
 }

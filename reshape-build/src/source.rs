@@ -5,7 +5,6 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::file::{File, Format};
@@ -141,7 +140,7 @@ impl Candidate {
 }
 
 fn whole(path: &Path) -> Place {
-    Place::whole(&Arc::clone(&Source::new(path, "")))
+    Place { source: Source::new(path, ""), span: None }
 }
 
 fn unreadable_folder(folder: &Path, location: &Path, error: &io::Error) -> Diagnostic {

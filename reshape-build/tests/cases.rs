@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 fn cases(kind: &str) -> Vec<PathBuf> {
     let folder = Path::new("../tests/cases").join(kind);
     let mut cases: Vec<PathBuf> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
+        .expect("the corpus is part of the repository")
+        .map(|entry| entry.expect("the folder stays").path())
         .filter(|path| path.is_dir())
         .collect();
     cases.sort();
@@ -35,9 +35,8 @@ fn bad_migrations_are_explained() {
 }
 
 fn explain(case: &Path) {
-    let problems = match reshape_build::load(&[case]) {
-        Ok(_) => panic!("{}: no problem found", case.display()),
-        Err(problems) => problems,
+    let Err(problems) = reshape_build::load(&[case]) else {
+        panic!("{}: no problem found", case.display())
     };
     let text = problems.to_string();
     for problem in &problems {
@@ -50,7 +49,7 @@ fn explain(case: &Path) {
     }
     let folder = format!("{}/", case.display());
     let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(fs::canonicalize(case).unwrap());
+    settings.set_snapshot_path(fs::canonicalize(case).expect("the case exists"));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!("expected", text.replace(&folder, "")));

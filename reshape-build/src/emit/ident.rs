@@ -32,16 +32,16 @@ impl Idents {
     /// `0001_create-users` becomes `M0001CreateUsers`.
     pub(super) fn type_name(&mut self, name: &str) -> String {
         let camel: String = words(name).map(capitalised).collect();
-        self.unique(camel)
+        self.unique(&camel)
     }
 
     /// `0001_create-users` becomes `M0001_CREATE_USERS`.
     pub(super) fn const_name(&mut self, name: &str) -> String {
         let upper: Vec<String> = words(name).map(str::to_uppercase).collect();
-        self.unique(upper.join("_"))
+        self.unique(&upper.join("_"))
     }
 
-    fn unique(&mut self, ident: String) -> String {
+    fn unique(&mut self, ident: &str) -> String {
         // Upper case may be another alphabet's letter and a mark that no identifier takes.
         let mut ident: String = ident.chars().filter(|char| is_xid_continue(*char)).collect();
         if !ident.chars().next().is_some_and(is_xid_start) {

@@ -11,6 +11,7 @@ use std::io;
 use std::path::Path;
 
 use quote::{format_ident, quote};
+use reshape_runtime::model::Migration;
 
 use self::model::Emit;
 use crate::set::Set;
@@ -37,16 +38,17 @@ pub(crate) fn constants(set: &Set) -> String {
     let mut lines = vec!["// Written by reshape-build from the migration files.".to_owned()];
     let mut migrations = Vec::new();
     for (number, (migration, _)) in set.migrations().enumerate() {
+        // Taken apart, so that a new field does not compile until it is emitted.
+        let Migration { name, description, checksum, actions } = migration;
         let constant = format_ident!("ACTIONS_{number}");
         let actions: String = if valid {
-            let lines = migration.actions.iter().map(|action| format!("    {},\n", action.emit()));
+            let lines = actions.iter().map(|action| format!("    {},\n", action.emit()));
             format!("\n{}", lines.collect::<String>())
         } else {
             String::new()
         };
         lines.push(format!("pub(super) const {constant}: &[__rt::action::Action] = &[{actions}];"));
-        let (name, description, checksum) =
-            (migration.name.emit(), migration.description.emit(), migration.checksum.emit());
+        let (name, description, checksum) = (name.emit(), description.emit(), checksum.emit());
         migrations.push(quote!(__rt::model::Migration {
             name: #name,
             description: #description,
@@ -67,6 +69,7 @@ pub(crate) fn constants(set: &Set) -> String {
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
+    use std::time::{Duration, SystemTime};
 
     use reshape_runtime::{Migrations, model};
 
@@ -126,13 +129,15 @@ mod tests {
     #[test]
     fn an_unchanged_file_is_not_written_again() {
         let out = tempfile::tempdir().unwrap();
+        let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         let index = out.path().join("reshape/index.txt");
+        let modified = || fs::metadata(&index).unwrap().modified().unwrap();
+
         write(out.path(), &set("good/order")).unwrap();
-        let mut permissions = fs::metadata(&index).unwrap().permissions();
-        let before = fs::metadata(&index).unwrap().modified().unwrap();
-        permissions.set_readonly(true);
-        fs::set_permissions(&index, permissions).unwrap();
+        fs::File::options().write(true).open(&index).unwrap().set_modified(old).unwrap();
         write(out.path(), &set("good/order")).unwrap();
-        assert_eq!(fs::metadata(&index).unwrap().modified().unwrap(), before);
+        assert_eq!(modified(), old);
+        write(out.path(), &set("good/all_actions_toml")).unwrap();
+        assert_ne!(modified(), old);
     }
 }

@@ -8,7 +8,7 @@ use quote::quote;
 use reshape_runtime::model::{
     Action, AddCheck, AddColumn, AddForeignKey, AddIndex, AlterColumn, Check, Column,
     ColumnChanges, CreateEnum, CreateTable, Custom, Direction, ForeignKey, Index, IndexColumn,
-    IndexMethod, List, Migration, Nulls, ReferentialAction, RemoveCheck, RemoveColumn, RemoveEnum,
+    IndexMethod, List, Nulls, ReferentialAction, RemoveCheck, RemoveColumn, RemoveEnum,
     RemoveForeignKey, RemoveIndex, RemoveTable, RenameTable, Str, TableUp, Transform,
 };
 
@@ -71,7 +71,6 @@ emit_structs! {
     Custom { start, complete, abort }
     ForeignKey { columns, referenced_table, referenced_columns, on_delete, on_update }
     Index { name, columns, unique, method, predicate }
-    Migration { name, description, checksum, actions }
     RemoveCheck { table, check }
     RemoveColumn { table, column, down }
     RemoveEnum { name }
@@ -150,13 +149,9 @@ impl Emit for bool {
 
 impl<T: Emit> Emit for Option<T> {
     fn emit(&self) -> TokenStream {
-        match self {
-            Some(value) => {
-                let value = value.emit();
-                quote!(::std::option::Option::Some(#value))
-            }
-            None => quote!(::std::option::Option::None),
-        }
+        let Some(value) = self else { return quote!(::std::option::Option::None) };
+        let value = value.emit();
+        quote!(::std::option::Option::Some(#value))
     }
 }
 

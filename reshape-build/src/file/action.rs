@@ -8,7 +8,7 @@ use reshape_runtime::model::{
     RemoveTable, RenameTable,
 };
 
-use super::field::{Field, list, name, one_or_many, text};
+use super::field::{Field, Label, list, name, one_or_many, text};
 use super::fields::Fields;
 use super::part::{
     check, column, column_changes, foreign_key, index, named_check, table_up, transform,
@@ -72,7 +72,8 @@ pub(super) fn action(field: Field<'_>) -> Option<Action> {
         field.context.report(problem.help(format!("it is one of {all}")));
         return None;
     };
-    let kind = fields.required("type", |_| name(Field { key: "type", node: kind, ..field }))?;
+    let kind = fields
+        .required("type", |_| name(Field { label: Label::Key("type"), node: kind, ..field }))?;
     let Some((name, decode, later)) = ACTIONS.iter().find(|(name, _, _)| *name == kind) else {
         return unknown(field, &kind);
     };

@@ -3,6 +3,7 @@
 //! **Invariant:** `None` means that the problem has been reported; no decoder reports twice or fails in silence.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::sync::Arc;
 
 use reshape_runtime::model::{List, Str};
@@ -27,10 +28,31 @@ impl Context {
     }
 }
 
-/// A value that is being decoded, under the key it is known by.
+/// What a value is called in messages.
+#[derive(Clone, Copy)]
+pub(super) enum Label<'a> {
+    /// The value of a key.
+    Key(&'a str),
+    /// An item of the array that is the value of a key.
+    Item(&'a str),
+    /// The whole file.
+    File,
+}
+
+impl fmt::Display for Label<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => write!(f, "`{key}`"),
+            Self::Item(key) => write!(f, "an item of `{key}`"),
+            Self::File => f.write_str("the file"),
+        }
+    }
+}
+
+/// A value that is being decoded.
 #[derive(Clone, Copy)]
 pub(super) struct Field<'a> {
-    pub(super) key: &'a str,
+    pub(super) label: Label<'a>,
     pub(super) node: &'a Node,
     pub(super) context: &'a Context,
 }
@@ -42,14 +64,9 @@ impl<'a> Field<'a> {
         None
     }
 
-    fn fail_with_help<T>(self, message: impl Into<String>, help: impl Into<String>) -> Option<T> {
-        self.context.report(self.context.problem(&self.node.span, message).help(help));
-        None
-    }
-
     /// "expected a string for `table`, found an integer"
     pub(super) fn wrong_type(self, expected: &str) -> Diagnostic {
-        let message = format!("expected {expected} for `{}`, found {}", self.key, self.node.kind());
+        let message = format!("expected {expected} for {}, found {}", self.label, self.node.kind());
         self.context.problem(&self.node.span, message)
     }
 
@@ -83,38 +100,50 @@ pub(super) fn text(field: Field<'_>) -> Option<Str> {
 pub(super) fn name(field: Field<'_>) -> Option<Str> {
     let name = text(field)?;
     if name.is_empty() {
-        return field.fail(format!("`{}` is empty", field.key));
+        return field.fail(format!("{} is empty", field.label));
     }
     if name.contains('\0') {
-        return field.fail(format!("`{}` contains a NUL character", field.key));
+        return field.fail(format!("{} contains a NUL character", field.label));
     }
     Some(name)
 }
 
-/// An SQL expression, condition or type: a string that is not blank.
-pub(super) fn sql(field: Field<'_>) -> Option<Str> {
-    match &field.node.value {
-        Value::String(text) if text.trim().is_empty() => field.fail_with_help(
-            format!("`{}` is empty", field.key),
-            "it holds SQL: an empty text is written `\"''\"`",
-        ),
-        Value::String(text) => Some(Str::Owned(text.clone())),
-        Value::Integer | Value::Float | Value::Boolean(_) | Value::Date => {
-            let quote = if matches!(field.node.value, Value::Date) { "'" } else { "" };
-            let help = format!(
-                "it holds an SQL expression, written as a string: `\"{quote}{}{quote}\"`",
-                field.written()
-            );
-            field.context.report(field.wrong_type("a string").help(help));
-            None
-        }
-        Value::Null => {
-            let help = "the SQL expression NULL is written as a string: `\"NULL\"`";
-            field.context.report(field.wrong_type("a string").help(help));
-            None
-        }
-        Value::Array(_) | Value::Table(_) => field.reject("a string"),
+/// The name of a type, as SQL: it may have a modifier or be an array.
+pub(super) fn data_type(field: Field<'_>) -> Option<Str> {
+    let data_type = text(field)?;
+    if data_type.trim().is_empty() {
+        return field.fail(format!("{} is empty", field.label));
     }
+    Some(data_type)
+}
+
+/// An SQL expression or condition: a string that is not blank.
+pub(super) fn expression(field: Field<'_>) -> Option<Str> {
+    let help = match &field.node.value {
+        Value::String(text) if text.trim().is_empty() => {
+            let message = format!("{} is empty", field.label);
+            let problem = field.context.problem(&field.node.span, message);
+            let help = "it holds an SQL expression: the empty text is written `\"''\"`";
+            field.context.report(problem.help(help));
+            return None;
+        }
+        Value::String(text) => return Some(Str::Owned(text.clone())),
+        Value::Integer | Value::Float => number(field.written()).map(str::to_owned),
+        Value::Boolean(value) => Some(value.to_string()),
+        Value::Date => Some(format!("'{}'", field.written())),
+        Value::Null => Some("NULL".to_owned()),
+        Value::Array(_) | Value::Table(_) => return field.reject("a string"),
+    };
+    let help = help.map(|text| format!(": `\"{text}\"`")).unwrap_or_default();
+    let help = format!("it holds an SQL expression, which is written as a string{help}");
+    field.context.report(field.wrong_type("a string").help(help));
+    None
+}
+
+/// A number that means the same in SQL; `0x10`, `1_000` and `inf` do not in every release of Postgres.
+fn number(written: &str) -> Option<&str> {
+    let plain = |char: char| char.is_ascii_digit() || matches!(char, '+' | '-' | '.' | 'e' | 'E');
+    written.chars().all(plain).then_some(written)
 }
 
 /// `true` or `false`.
@@ -137,14 +166,20 @@ pub(super) fn list<T: Clone + 'static>(
     move |field| {
         let Value::Array(items) = &field.node.value else {
             let mut problem = field.wrong_type("an array");
-            if let Some(text) = field.as_string() {
-                problem = problem.help(format!("write `[{text:?}]`"));
+            // `[actions]` for `[[actions]]`: one pair of brackets too few.
+            let header = field.written();
+            if matches!(field.node.value, Value::Table(_)) && header.starts_with('[') {
+                problem = problem.help(format!("write `[{header}]`, once for each item"));
             }
             field.context.report(problem);
             return None;
         };
+        let label = match field.label {
+            Label::Key(key) | Label::Item(key) => Label::Item(key),
+            Label::File => Label::File,
+        };
         let decoded: Vec<Option<T>> =
-            items.iter().map(|node| item(Field { node, ..field })).collect();
+            items.iter().map(|node| item(Field { label, node, ..field })).collect();
         decoded.into_iter().collect()
     }
 }
@@ -157,7 +192,7 @@ pub(super) fn non_empty<T: Clone + 'static>(
     move |field| {
         let items = list(field)?;
         if items.is_empty() {
-            return field.fail(format!("`{}` is empty", field.key));
+            return field.fail(format!("{} is empty", field.label));
         }
         Some(items)
     }
@@ -184,7 +219,7 @@ pub(super) fn keyword<T: Copy + 'static>(
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         let mut problem = field
             .context
-            .problem(&field.node.span, format!("`{text}` is not a value of `{}`", field.key));
+            .problem(&field.node.span, format!("`{text}` is not a value of {}", field.label));
         if let Some(word) = super::suggest(text, words.iter().copied()) {
             problem = problem.help(format!("did you mean `{word}`?"));
         }

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** every key of a table is decoded, reported as unknown, or reported as not supported yet; none is ignored.
 
-use super::field::{Context, Field};
+use super::field::{Context, Field, Label};
 use super::tree::{Entry, Node, Value};
 use super::{names, suggest};
 use crate::text::Span;
@@ -47,16 +47,18 @@ impl<'a> Fields<'a> {
         key: &'static str,
         decode: impl Fn(Field<'a>) -> Option<T>,
     ) -> Option<T> {
-        match self.field(key) {
-            Some(field) => decode(field),
-            None => {
-                self.missing.push(key);
-                None
-            }
-        }
+        let Some(field) = self.field(key) else {
+            self.missing.push(key);
+            return None;
+        };
+        decode(field)
     }
 
-    /// A key that may be absent, or `null` in JSON.
+    /// A key that may be absent, or `null` in JSON: the inner `None`. The outer one is a problem, which has been reported.
+    #[expect(
+        clippy::option_option,
+        reason = "`?` on the outer, a field of the model for the inner"
+    )]
     pub(super) fn optional<T>(
         &mut self,
         key: &'static str,
@@ -81,7 +83,7 @@ impl<'a> Fields<'a> {
     fn field(&mut self, key: &'static str) -> Option<Field<'a>> {
         self.known.push(key);
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
-        Some(Field { key, node: &entry.node, context: self.context })
+        Some(Field { label: Label::Key(key), node: &entry.node, context: self.context })
     }
 
     /// Reports what is missing and what is left over. `later` are keys of the format that do not work yet.

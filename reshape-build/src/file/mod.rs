@@ -17,7 +17,7 @@ use reshape_runtime::model::{List, Migration, Str};
 use reshape_runtime::schema::Segment;
 use reshape_runtime::sql::names::MAX_MIGRATION_NAME;
 
-use self::field::{Context, Field, list, name, text};
+use self::field::{Context, Field, Label, list, name, text};
 use self::fields::Fields;
 use self::tree::Node;
 use crate::checksum::checksum;
@@ -102,7 +102,7 @@ impl File {
 }
 
 fn migration(root: &Node, context: &Context, stem: &str) -> Option<Migration> {
-    let field = Field { key: "the file", node: root, context };
+    let field = Field { label: Label::File, node: root, context };
     let mut fields = Fields::of(field, "a migration")?;
     let own_name = fields.optional("name", name);
     let description = fields.optional("description", text);
@@ -157,4 +157,93 @@ fn suggest<'a>(written: &str, choices: impl Iterator<Item = &'a str>) -> Option<
 /// "`a`, `b`, `c`"
 fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn parse(text: &str, format: Format) -> File {
+        File::parse(Source::new(Path::new("1.toml"), text), format, "1")
+    }
+
+    fn checksum_of(text: &str) -> String {
+        let file = parse(text, Format::Toml);
+        assert!(file.problems.is_empty(), "{:?}", file.problems);
+        file.migration.unwrap().checksum.into_owned()
+    }
+
+    #[test]
+    fn formatting_does_not_change_the_checksum() {
+        let plain = "[[actions]]\ntype = \"custom\"\nstart = \"a\\nb\\n\"\n";
+        let other = "name = 'x' # why\r\ndescription = \"y\"\r\n\r\nactions = [ { start = \"\"\"\r\na\r\nb\r\n\"\"\", \"type\" = 'custom' } ]";
+        assert_eq!(checksum_of(plain), checksum_of(other));
+        assert_ne!(checksum_of(plain), checksum_of(&plain.replace("a\\n", "a \\n")));
+    }
+
+    #[test]
+    fn the_order_of_assignments_does_not_change_the_checksum() {
+        let file = |values: &str| {
+            let text = format!(
+                r#"{{ "actions": [{{ "type": "create_table", "name": "a", "columns": [], "primary_key": "b",
+                    "up": {{ "table": "c", "values": {{ {values} }} }} }}] }}"#
+            );
+            parse(&text, Format::Json).migration.unwrap()
+        };
+        assert_eq!(file(r#""x": "1", "y": "2""#), file(r#""y": "2", "x": "1""#));
+    }
+
+    #[test]
+    fn keywords_are_read_in_either_case() {
+        let file = |keyword: &str| {
+            let text = format!(
+                "[[actions]]\ntype = 'add_foreign_key'\ntable = 'a'\nforeign_key = {{ columns = ['b'], \
+                 referenced_table = 'c', referenced_columns = ['d'], on_delete = '{keyword}' }}\n"
+            );
+            checksum_of(&text)
+        };
+        assert_eq!(file("SET NULL"), file("set null"));
+        assert_ne!(file("SET NULL"), file("SET DEFAULT"));
+    }
+
+    #[test]
+    fn dotted_keys_have_places_too() {
+        let text = "[[actions]]\ntype = 'add_column'\ntable = 'a'\ncolumn.name = 'b'\n";
+        let problems = parse(text, Format::Toml).problems;
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].message, "missing key `type` in a column");
+        assert_eq!((problems[0].line, problems[0].column), (4, 1));
+    }
+
+    /// Whatever is in a file, it is parsed, explained and rendered without a panic.
+    #[test]
+    fn no_text_panics() {
+        const REPLACEMENTS: [&[u8]; 7] = [b"\"", b"]", b"{", b"\n", b"\0", "é".as_bytes(), b""];
+        let toml = include_str!("../../../tests/cases/good/all_actions_toml/0002_change.toml");
+        let json = include_str!("../../../tests/cases/good/all_actions_json/0002_change.json");
+        let look = |bytes: &[u8], format| {
+            let Ok(text) = std::str::from_utf8(bytes) else { return };
+            let file = parse(text, format);
+            assert!(file.migration.is_some() || !file.problems.is_empty(), "silence on {text:?}");
+            for problem in &file.problems {
+                assert!(!problem.render(false).is_empty());
+            }
+            let _ = file.place(0, &["column".into(), 3.into(), "name".into()]);
+        };
+        for (text, format) in [(toml, Format::Toml), (json, Format::Json)] {
+            for at in 0..text.len() {
+                look(&text.as_bytes()[..at], format);
+                // Two of them at each place: all of them everywhere would be slow and find no more.
+                for index in [at, at + 3] {
+                    let replacement = REPLACEMENTS[index % REPLACEMENTS.len()];
+                    let mut bytes = text.as_bytes()[..at].to_vec();
+                    bytes.extend_from_slice(replacement);
+                    bytes.extend_from_slice(&text.as_bytes()[at + 1..]);
+                    look(&bytes, format);
+                }
+            }
+        }
+    }
 }

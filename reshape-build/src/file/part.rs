@@ -5,9 +5,9 @@ use reshape_runtime::model::{
     ReferentialAction, Str, TableUp, Transform,
 };
 
-use super::field::{Field, boolean, keyword, name, non_empty, sql, text};
+use super::field::{Field, Label, boolean, data_type, expression, keyword, name, non_empty, text};
 use super::fields::Fields;
-use super::tree::Value;
+use super::tree::{Entry, Value};
 
 const REFERENTIAL_ACTIONS: [(&str, ReferentialAction); 5] = {
     let all = ReferentialAction::ALL;
@@ -32,13 +32,17 @@ const INDEX_METHODS: [(&str, IndexMethod); 6] = {
     ]
 };
 
+const DIRECTIONS: [(&str, Direction); 2] = [("ASC", Direction::Asc), ("DESC", Direction::Desc)];
+
+const NULLS: [(&str, Nulls); 2] = [("FIRST", Nulls::First), ("LAST", Nulls::Last)];
+
 pub(super) fn column(field: Field<'_>) -> Option<Column> {
     let mut fields = Fields::of(field, "a column")?;
     let name = fields.required("name", name);
-    let data_type = fields.required("type", sql);
+    let data_type = fields.required("type", data_type);
     let nullable = fields.or("nullable", true, boolean);
-    let default = fields.optional("default", sql);
-    let generated = fields.optional("generated", sql);
+    let default = fields.optional("default", expression);
+    let generated = fields.optional("generated", expression);
     let comment = fields.optional("comment", text);
     fields.finish(&[]);
     Some(Column {
@@ -54,9 +58,9 @@ pub(super) fn column(field: Field<'_>) -> Option<Column> {
 pub(super) fn column_changes(field: Field<'_>) -> Option<ColumnChanges> {
     let mut fields = Fields::of(field, "the changes of a column")?;
     let name = fields.optional("name", name);
-    let data_type = fields.optional("type", sql);
+    let data_type = fields.optional("type", data_type);
     let nullable = fields.optional("nullable", boolean);
-    let default = fields.optional("default", sql);
+    let default = fields.optional("default", expression);
     fields.finish(&["comment", "generated"]);
     let changes = ColumnChanges {
         name: name?,
@@ -64,13 +68,17 @@ pub(super) fn column_changes(field: Field<'_>) -> Option<ColumnChanges> {
         nullable: nullable?,
         default: default?,
     };
-    if matches!(&field.node.value, Value::Table(entries) if entries.is_empty()) {
+    if matches!(&field.node.value, Value::Table(entries) if entries.iter().all(is_null)) {
         let message = "`changes` is empty: the action would change nothing";
         let help = "say at least one of `name`, `type`, `nullable`, `default`";
         field.context.report(field.context.problem(&field.node.span, message).help(help));
         return None;
     }
     Some(changes)
+}
+
+fn is_null(entry: &Entry) -> bool {
+    matches!(entry.node.value, Value::Null)
 }
 
 pub(super) fn foreign_key(field: Field<'_>) -> Option<ForeignKey> {
@@ -94,7 +102,7 @@ pub(super) fn foreign_key(field: Field<'_>) -> Option<ForeignKey> {
 pub(super) fn check(field: Field<'_>) -> Option<Check> {
     let mut fields = Fields::of(field, "a check")?;
     let name = fields.optional("name", name);
-    let expression = fields.required("expression", sql);
+    let expression = fields.required("expression", expression);
     fields.finish(&[]);
     Some(Check { name: name?, expression: expression? })
 }
@@ -103,7 +111,7 @@ pub(super) fn check(field: Field<'_>) -> Option<Check> {
 pub(super) fn named_check(field: Field<'_>) -> Option<Check> {
     let mut fields = Fields::of(field, "a check")?;
     let name = fields.required("name", name);
-    let expression = fields.required("expression", sql);
+    let expression = fields.required("expression", expression);
     fields.finish(&[]);
     Some(Check { name: Some(name?), expression: expression? })
 }
@@ -114,7 +122,7 @@ pub(super) fn index(field: Field<'_>) -> Option<Index> {
     let columns = fields.required("columns", non_empty(index_column));
     let unique = fields.or("unique", false, boolean);
     let method = fields.optional("type", keyword(&INDEX_METHODS));
-    let predicate = fields.optional("where", sql);
+    let predicate = fields.optional("where", expression);
     fields.finish(&["include", "nulls_not_distinct", "with", "tablespace"]);
     Some(Index {
         name: name?,
@@ -135,34 +143,32 @@ fn index_column(field: Field<'_>) -> Option<IndexColumn> {
         }
     };
     let mut fields = Fields::of(field, "a column of an index")?;
-    let direction = fields
-        .optional("direction", keyword(&[("ASC", Direction::Asc), ("DESC", Direction::Desc)]));
-    let nulls =
-        fields.optional("nulls", keyword(&[("FIRST", Nulls::First), ("LAST", Nulls::Last)]));
-    let later = ["opclass", "collation"];
-    if table.get("expression").is_none() {
-        let column = fields.required("column", name);
-        fields.finish(&later);
-        return Some(IndexColumn::Column { column: column?, direction: direction?, nulls: nulls? });
+    let (column, expression) = if table.get("expression").is_none() {
+        (fields.required("column", name).map(Some), fields.optional("expression", expression))
+    } else {
+        (fields.optional("column", name), fields.required("expression", expression).map(Some))
+    };
+    let direction = fields.optional("direction", keyword(&DIRECTIONS));
+    let nulls = fields.optional("nulls", keyword(&NULLS));
+    fields.finish(&["opclass", "collation"]);
+    let (direction, nulls) = (direction?, nulls?);
+    match (column?, expression?) {
+        (Some(column), None) => Some(IndexColumn::Column { column, direction, nulls }),
+        (None, Some(expression)) => Some(IndexColumn::Expression { expression, direction, nulls }),
+        (Some(_), Some(_)) => field.fail("an index key is a `column` or an `expression`, not both"),
+        (None, None) => None,
     }
-    let expression = fields.required("expression", sql);
-    if table.get("column").is_some() {
-        let message = "an index key is a `column` or an `expression`, not both";
-        return field.fail(message);
-    }
-    fields.finish(&later);
-    Some(IndexColumn::Expression { expression: expression?, direction: direction?, nulls: nulls? })
 }
 
 /// `up` or `down`: an expression, or `{table, value, where}`.
 pub(super) fn transform(field: Field<'_>) -> Option<Transform> {
     if !matches!(field.node.value, Value::Table(_)) {
-        return sql(field).map(Transform::Expression);
+        return expression(field).map(Transform::Expression);
     }
-    let mut fields = Fields::of(field, format!("`{}`", field.key))?;
+    let mut fields = Fields::of(field, field.label.to_string())?;
     let table = fields.required("table", name);
-    let value = fields.required("value", sql);
-    let condition = fields.required("where", sql);
+    let value = fields.required("value", expression);
+    let condition = fields.required("where", expression);
     fields.finish(&[]);
     Some(Transform::Table { table: table?, value: value?, condition: condition? })
 }
@@ -172,7 +178,7 @@ pub(super) fn table_up(field: Field<'_>) -> Option<TableUp> {
     let mut fields = Fields::of(field, "`up` of a table")?;
     let table = fields.required("table", name);
     let values = fields.required("values", assignments);
-    let condition = fields.optional("where", sql);
+    let condition = fields.optional("where", expression);
     let upsert_constraint = fields.optional("upsert_constraint", name);
     fields.finish(&[]);
     Some(TableUp {
@@ -192,7 +198,8 @@ fn assignments(field: Field<'_>) -> Option<Vec<(Str, Str)>> {
     let decoded: Vec<Option<(Str, Str)>> = entries
         .iter()
         .map(|entry| {
-            let value = sql(Field { key: &entry.key, node: &entry.node, ..field })?;
+            let value =
+                expression(Field { label: Label::Key(&entry.key), node: &entry.node, ..field })?;
             Some((Str::Owned(entry.key.clone()), value))
         })
         .collect();

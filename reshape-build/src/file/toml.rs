@@ -12,11 +12,15 @@ pub(super) fn parse(text: &str) -> Result<Node, Vec<(Span, String)>> {
     if errors.is_empty() {
         return Ok(Node { span: table.span(), value: entries(table.into_inner()) });
     }
-    Err(errors.iter().map(|error| (error.span().unwrap_or(0..0), message(error))).collect())
+    Err(errors.iter().map(|error| located(text, error)).collect())
 }
 
-fn message(error: &Error) -> String {
-    format!("invalid TOML: {}", error.message().replace('\n', ", "))
+fn located(text: &str, error: &Error) -> (Span, String) {
+    let span = error.span().unwrap_or(0..0);
+    let message = error.message().replace('\n', ", ");
+    let key = text.get(span.clone()).filter(|_| message == "duplicate key");
+    let key = key.map(|key| format!(" `{key}`")).unwrap_or_default();
+    (span, format!("invalid TOML: {message}{key}"))
 }
 
 fn entries(table: DeTable<'_>) -> Value {
