@@ -17,14 +17,26 @@ pub struct AddCheck {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Review, place};
+
 impl AddCheck {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        if self.check.name.is_none() {
+            review
+                .report(place!["check"], "the check has no name")
+                .help("give it a `name`, by which `remove_check` can find it");
+        }
+        if let Some(table) = review.table(&self.table, place!["table"]) {
+            review.check(table, &self.check, &place!["check"]);
+        }
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------
 
 impl AddCheck {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("add_check"))
+        Err(batch.not_supported(&format!("adding a check to `{}`", self.table)))
     }
 }

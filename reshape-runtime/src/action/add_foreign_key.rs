@@ -17,14 +17,21 @@ pub struct AddForeignKey {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Review, place};
+
 impl AddForeignKey {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        if let Some(table) = review.table(&self.table, place!["table"]) {
+            review.foreign_key(table, &self.foreign_key, &place!["foreign_key"]);
+        }
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------
 
 impl AddForeignKey {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("add_foreign_key"))
+        Err(batch.not_supported(&format!("adding a foreign key to `{}`", self.table)))
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::Str;
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
+use crate::sql::ident::{ident, qualified};
 
 /// Renames a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,14 +18,49 @@ pub struct RenameTable {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Relation, Review, place};
+
 impl RenameTable {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        let name = review.get(table).name.clone();
+        if self.table == self.new_name {
+            let message = format!("table `{}` is called so already", self.table);
+            review.report(place!["new_name"], message);
+        } else if review.free(&self.new_name, place!["new_name"], Relation::Table) {
+            review.identifier("table", &self.new_name, place!["new_name"]);
+            // `free` may have taken a table away: positions have moved.
+            if let Some(table) = review.find(&name) {
+                review.rename_table(table, &self.new_name, place!["new_name"]);
+            }
+        }
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------
 
 impl RenameTable {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("rename_table"))
+        let index = batch.table(&self.table)?;
+        batch.require_free(&self.new_name)?;
+        let table = &mut batch.tables[index];
+        if table.created {
+            let (from, schema) = (table.sql(), table.schema.clone());
+            table.name = self.new_name.to_string();
+            table.physical = self.new_name.to_string();
+            batch.push_fresh(
+                format!("rename `{}` to `{}`", self.table, self.new_name),
+                vec![format!("ALTER TABLE {from} RENAME TO {}", ident(&self.new_name))],
+                vec![format!(
+                    "ALTER TABLE IF EXISTS {} RENAME TO {}",
+                    qualified(&schema, &self.new_name),
+                    ident(&self.table)
+                )],
+            );
+        } else {
+            table.name = self.new_name.to_string();
+        }
+        Ok(())
     }
 }

@@ -54,7 +54,7 @@ impl Run<'_> {
                     let base = snapshot.applied.last().map(|applied| applied.name.clone());
                     let (facts, _) = self
                         .retrying(super::run::Task::Own("read the catalog"), |run| {
-                            Ok(catalog::read(&mut run.client, "public", base.as_deref())?)
+                            Ok(catalog::read(&mut run.client, base.as_deref())?)
                         })?;
                     let request = Request {
                         pending: &wanted.migrations[done..],

@@ -15,7 +15,8 @@ const OLDEST: i64 = 140_000;
 pub(super) const SEARCH_PATH: &str = "SET search_path TO pg_catalog, pg_temp";
 
 /// A migration takes as long as it takes, and a migrator that waits for another is idle meanwhile.
-const SETUP: &str = "SET search_path TO pg_catalog, pg_temp; \
+/// Row-level security must not hide rows from a backfill: with it off, a query that it would filter fails.
+const SETUP: &str = "SET search_path TO pg_catalog, pg_temp; SET row_security TO off; \
     SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('statement_timeout', \
       'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout'); \
     SELECT set_config('application_name', 'reshape', false) \
