@@ -17,6 +17,8 @@ struct Run {
 fn run_binary(binary: &str, folder: &Path, variables: &[(&str, &str)], arguments: &str) -> Run {
     let mut command = Command::new(binary);
     command.args(arguments.split_whitespace()).current_dir(folder);
+    // Help is wrapped to this, where there is no terminal.
+    command.env_remove("COLUMNS");
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         if ["PG", "DB_", "DATABASE_URL"].iter().any(|prefix| text.starts_with(prefix)) {
@@ -193,13 +195,16 @@ mod database {
 
     /// `12 ms` and `1.2 s` become `…`.
     fn untimed(text: &str) -> String {
-        let mut words = text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        for index in 1..words.len() {
-            let unit = words[index].trim_end_matches(|c: char| !c.is_alphabetic());
-            let number = words[index - 1].trim_start_matches('(');
-            if matches!(unit, "ms" | "s") && number.parse::<f64>().is_ok() {
-                words[index - 1] = words[index - 1].replace(number, "…");
-                words[index] = words[index].replacen(unit, "", 1);
+        let mut words: Vec<String> = Vec::new();
+        for word in text.split(' ') {
+            let rest = word.strip_prefix("ms").or_else(|| word.strip_prefix('s'));
+            let rest = rest.filter(|rest| !rest.starts_with(char::is_alphabetic));
+            match (words.last_mut(), rest) {
+                (Some(last), Some(rest)) if last.trim_start_matches('(').parse::<f64>().is_ok() => {
+                    let bracket = if last.starts_with('(') { "(" } else { "" };
+                    *last = format!("{bracket}…{rest}");
+                }
+                _ => words.push(word.to_owned()),
             }
         }
         words.join(" ")
