@@ -54,10 +54,8 @@ impl Fixture {
         let manifest = folder.join("Cargo.toml");
         let text = fs::read_to_string(&manifest)
             .unwrap()
-            .replace("{root}", &root().display().to_string().replace('\\', "/"))
-            .replace("../build_by_hand.rs", "build_by_hand.rs");
+            .replace("{root}", &root().display().to_string().replace('\\', "/"));
         fs::write(manifest, text).unwrap();
-        fs::copy(source.join("build_by_hand.rs"), folder.join("build_by_hand.rs")).unwrap();
         fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
         Self { name, folder }
     }
@@ -153,7 +151,8 @@ fn a_changed_folder_is_embedded_again() {
     assert!(fixture.cargo().fresh, "compiled again although nothing has changed");
 
     let added = fixture.folder.join("migrations/2_b.toml");
-    fs::write(&added, "").unwrap();
+    let migration = fs::read_to_string(fixture.folder.join("migrations/1_a.toml")).unwrap();
+    fs::write(&added, migration.replace("users", "posts")).unwrap();
     assert_eq!(fixture.run(), "1_a\n2_b\nSET search_path TO \"migration_2_b\"\n");
     assert!(fixture.cargo().fresh, "compiled again although nothing has changed");
 

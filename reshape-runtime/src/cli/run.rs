@@ -141,8 +141,9 @@ fn status(
         Migrator::new(migrations, connection)
     } else {
         // The state of the database is of interest all the more.
-        let cause = "the migrations have problems: see `check`";
-        error_line(&format!("warning: what is pending is not known, {cause}"));
+        error_line(
+            "warning: what is pending is not known, the migrations have problems: see `check`",
+        );
         Migrator::detached(connection)
     };
     let status = migrator.status()?;

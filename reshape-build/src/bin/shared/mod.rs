@@ -26,8 +26,11 @@ Exit codes:
   3  another migrator or a lock was in the way: try again
   4  the migrations have problems
 
-Deprecated, still accepted: `migrate` and `start` (use `migration start`), `complete` (`migration complete`),
-`abort` (`migration abort`), `generate-schema-query` (`schema-query`)";
+Deprecated, still accepted:
+  migrate, start         use `migration start`
+  complete               use `migration complete`
+  abort                  use `migration abort`
+  generate-schema-query  use `schema-query`";
 
 /// Parses `arguments`, the program's name first, and runs the command; help calls the program `name`.
 pub(crate) fn main(name: &'static str, arguments: impl IntoIterator<Item = OsString>) -> Exit {
