@@ -281,13 +281,9 @@ impl<'a> Review<'a> {
             Fate::Created | Fate::Named => return None,
         };
         let mut now = None;
-        // A name can be given away more than once, and a circle of names is possible: it ends where the name is in use.
-        let mut steps = 0;
-        while let Fate::Renamed(to) = &event.fate
-            && steps < 100
-        {
+        // Ends: what a rename leads to has a later event, or the same one.
+        while let Fate::Renamed(to) = &event.fate {
             now = Some(to.clone());
-            steps += 1;
             let Some(next) = self.schema.memory.event(&object.renamed(to)) else { break };
             event = next.clone();
         }

@@ -89,8 +89,11 @@ impl TypeName {
 /// an index on the key supports. Found by trying all pairs on PostgreSQL 15.
 pub(crate) fn surely_incomparable(schema: &Schema, from: &str, to: &str) -> bool {
     let (from, to) = (TypeName::parse(from), TypeName::parse(to));
-    if from.array || to.array {
+    if from.array && to.array {
         return false;
+    }
+    if from.array != to.array {
+        return family(schema, &from).is_some() && family(schema, &to).is_some();
     }
     let enums = schema.enumeration(&from.base).zip(schema.enumeration(&to.base));
     if let Some((from, to)) = enums {
