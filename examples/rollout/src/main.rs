@@ -46,12 +46,11 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options
         if flag == "--help" || flag == "-h" {
             return Ok(None);
         }
-        let (flag, value) = match flag.split_once('=') {
-            Some((flag, value)) => (flag.to_owned(), value.to_owned()),
-            None => {
-                let value = arguments.next().ok_or_else(|| format!("`{flag}` needs a value"))?;
-                (flag, value)
-            }
+        let (flag, value) = if let Some((flag, value)) = flag.split_once('=') {
+            (flag.to_owned(), value.to_owned())
+        } else {
+            let value = arguments.next().ok_or_else(|| format!("`{flag}` needs a value"))?;
+            (flag, value)
         };
         let number: u32 =
             value.parse().ok().filter(|number| *number > 0).ok_or_else(|| {

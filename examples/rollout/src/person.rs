@@ -45,7 +45,7 @@ impl Person {
         };
         let first_name = format!("{}{number}", pick(&FIRST, number));
         let last_name = pick(&LAST, number / 7);
-        let email = (number % 10 != 0).then(|| format!("user{number}@example.org"));
+        let email = (!number.is_multiple_of(10)).then(|| format!("user{number}@example.org"));
         Self { first_name, last_name, email }
     }
 

@@ -167,7 +167,7 @@ impl Rollout {
                     }
                     self.timeline.phase(&phase);
                 }
-                Message::Step { title, elapsed, rows } => self.timeline.step(&title, elapsed, rows),
+                Message::Step { title, elapsed, rows } => timeline::step(&title, elapsed, rows),
                 Message::Note(text) => self.timeline.say("", &format!("note: {text}")),
                 Message::Done { elapsed } => {
                     let took = timeline::duration(elapsed);
@@ -182,7 +182,7 @@ impl Rollout {
 
     /// Prints the table, compares every row, and decides.
     fn finish(&self, database: &TestDatabase, rows: u32) -> Result<(), Failure> {
-        self.timeline.table(&self.periods);
+        timeline::table(&self.periods);
         let mut total = Stats::default();
         for period in &self.periods {
             total += &period.v1;

@@ -58,9 +58,9 @@ impl Process {
     pub(super) fn stop(mut self) -> Result<Stats, Failure> {
         self.command("stop")?;
         let stats = self.stats()?;
-        let status = self.child.wait()?;
-        if !status.success() {
-            return Err(Failure::from(format!("`{}` ended with {status}", self.name)));
+        let ended = self.child.wait()?;
+        if !ended.success() {
+            return Err(Failure::from(format!("`{}` ended with {ended}", self.name)));
         }
         Ok(stats)
     }

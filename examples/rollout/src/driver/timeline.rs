@@ -44,37 +44,38 @@ impl Timeline {
     pub(super) fn phase(&self, name: &str) {
         println!("{:>7.2} s      {name}", self.start.elapsed().as_secs_f64());
     }
+}
 
-    pub(super) fn step(&self, title: &str, elapsed: Duration, rows: Option<u64>) {
-        let rows = rows.map(|rows| format!(", {} rows", thousands(rows))).unwrap_or_default();
-        println!("{:>9}        {title}: {}{rows}", "", duration(elapsed));
-    }
+/// A step of the phase is done.
+pub(super) fn step(title: &str, elapsed: Duration, rows: Option<u64>) {
+    let rows = rows.map(|rows| format!(", {} rows", thousands(rows))).unwrap_or_default();
+    println!("{:>9}        {title}: {}{rows}", "", duration(elapsed));
+}
 
-    /// One line per period.
-    pub(super) fn table(&self, periods: &[Period]) {
+/// One line per period.
+pub(super) fn table(periods: &[Period]) {
+    println!(
+        "\n{:<10} {:>9} {:>12} {:>12} {:>14} {:>14} {:>9} {:>7}",
+        "",
+        "took",
+        "v1 queries",
+        "v2 queries",
+        "v1 read of v2",
+        "v2 read of v1",
+        "slowest",
+        "errors"
+    );
+    for Period { name, length, v1, v2, .. } in periods {
         println!(
-            "\n{:<10} {:>9} {:>12} {:>12} {:>14} {:>14} {:>9} {:>7}",
-            "",
-            "took",
-            "v1 queries",
-            "v2 queries",
-            "v1 read of v2",
-            "v2 read of v1",
-            "slowest",
-            "errors"
+            "{name:<10} {:>9} {:>12} {:>12} {:>14} {:>14} {:>9} {:>7}",
+            duration(*length),
+            count(v1.queries),
+            count(v2.queries),
+            count(v1.seen),
+            count(v2.seen),
+            duration(v1.slowest.max(v2.slowest)),
+            v1.errors + v2.errors,
         );
-        for Period { name, length, v1, v2, .. } in periods {
-            println!(
-                "{name:<10} {:>9} {:>12} {:>12} {:>14} {:>14} {:>9} {:>7}",
-                duration(*length),
-                count(v1.queries),
-                count(v2.queries),
-                count(v1.seen),
-                count(v2.seen),
-                duration(v1.slowest.max(v2.slowest)),
-                v1.errors + v2.errors,
-            );
-        }
     }
 }
 
@@ -88,7 +89,7 @@ pub(super) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
