@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use postgres::NoTls;
 
+use super::proxy::{self, Fate};
 use super::{Fixture, batch, plan, publish, sql};
 use crate::error::ErrorKind;
 use crate::exec::Migrator;
@@ -120,12 +121,22 @@ fn a_lost_connection_is_survived_at_every_event() {
             let mut killer = fixture.database.connect().unwrap();
             let (send, receive) = mpsc::channel();
             let mut seen = 0;
-            let mut migrator = fixture.migrator().observer(move |_: &Event| {
+            let mut migrator = fixture.migrator().observer(move |event: &Event| {
                 if seen == at {
                     let kill = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
                         WHERE application_name = 'reshape' AND datname = current_database()";
                     killer.batch_execute(kill).unwrap();
                     send.send(()).unwrap();
+                }
+                // After the last range of a backfill, the step is done without a further query.
+                if seen > at + 1 && matches!(event, Event::StepDone { .. }) {
+                    let locks = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND database = \
+                        (SELECT oid FROM pg_database WHERE datname = current_database())";
+                    assert_eq!(
+                        killer.query(locks, &[]).unwrap().len(),
+                        1,
+                        "works without the lock"
+                    );
                 }
                 seen += 1;
             });
@@ -144,6 +155,40 @@ fn a_lost_connection_is_survived_at_every_event() {
                 }
             }
             if receive.try_recv().is_err() {
+                break;
+            }
+        }
+    }
+}
+
+/// The migrator cannot know whether a COMMIT without an answer has happened: it looks, and does nothing twice.
+#[test]
+fn a_commit_that_was_not_answered_is_looked_up() {
+    let mut fixture = Fixture::new();
+    for fate in [Fate::Unanswered, Fate::Lost] {
+        for at in 0.. {
+            fixture.reset();
+            let (send, receive) = mpsc::channel();
+            let mut seen = 0;
+            let config = proxy::start(&fixture.database.config(), move |_, text| {
+                let is_it = text.contains("COMMIT") && seen == at;
+                seen += i32::from(text.contains("COMMIT"));
+                if is_it {
+                    send.send(()).unwrap();
+                }
+                if is_it { fate } else { Fate::Passed }
+            });
+            let Some(config) = config else { return };
+            let plan = batch();
+            let set = crate::Migrations::owned(plan.migrations.clone());
+            let mut migrator = Migrator::new(&set, config).planner(move |_| Ok(plan.clone()));
+            let context = format!("{fate:?}, COMMIT number {at}");
+            assert_eq!(migrator.start().expect(&context).outcome, Outcome::Started, "{context}");
+            fixture.assert_both();
+            migrator.complete().expect(&context);
+            fixture.assert_new();
+            if receive.try_recv().is_err() {
+                assert!(at > 15, "only {at} transactions");
                 break;
             }
         }
