@@ -162,6 +162,35 @@ fn a_role_without_rights_is_told_what_to_grant() {
 }
 
 #[test]
+fn an_ordinary_role_that_owns_its_tables_is_enough() {
+    let mut fixture = Fixture::new();
+    // Roles belong to the whole server: this one has the database's name.
+    let role = fixture.database.name().to_owned();
+    let hand_over = format!(
+        "CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE {role} TO {role}; \
+         GRANT ALL ON SCHEMA public TO {role}; ALTER TABLE public.users OWNER TO {role}; \
+         ALTER TABLE public.log OWNER TO {role}; ALTER SCHEMA migration_1 OWNER TO {role}; \
+         ALTER VIEW migration_1.users OWNER TO {role}"
+    );
+    fixture.client.batch_execute(&hand_over).unwrap();
+    let mut config = fixture.database.config();
+    config.user(&role);
+    let plan = batch();
+    let set = crate::Migrations::owned(plan.migrations.clone());
+    let mut migrator = Migrator::new(&set, config).planner(move |_| Ok(plan.clone()));
+    let outcomes = [migrator.start(), migrator.abort(), migrator.start(), migrator.complete()]
+        .map(|report| report.map(|report| report.outcome).map_err(|error| error.report()));
+    let back =
+        format!("REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}");
+    fixture.client.batch_execute(&back).unwrap();
+    assert_eq!(
+        outcomes,
+        [Outcome::Started, Outcome::Aborted, Outcome::Started, Outcome::Completed].map(Ok)
+    );
+    fixture.assert_new();
+}
+
+#[test]
 fn an_old_instance_comes_up_whatever_became_of_the_new_version() {
     let mut fixture = Fixture::new();
     fixture.migrator().start().unwrap();

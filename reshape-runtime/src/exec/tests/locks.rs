@@ -110,6 +110,25 @@ fn a_lock_that_is_never_to_be_had_ends_in_a_rollback() {
 }
 
 #[test]
+fn who_is_in_the_way_is_named_to_an_ordinary_role_too() {
+    let mut fixture = Fixture::new();
+    // Roles belong to the whole server: this one has the database's name.
+    let role = fixture.database.name().to_owned();
+    let create = format!("CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE {role} TO {role}");
+    fixture.client.batch_execute(&create).unwrap();
+    let mut report = fixture.database.config().application_name("report").connect(NoTls).unwrap();
+    report.batch_execute("BEGIN; LOCK TABLE public.users").unwrap();
+    let mut config = fixture.database.config();
+    let mut client = config.user(&role).connect(NoTls).unwrap();
+    let seen = crate::exec::blockers::describe(&mut client, "UPDATE public.users SET id = 1");
+    let other = crate::exec::blockers::describe(&mut client, "UPDATE public.log SET entry = 1");
+    drop(client);
+    fixture.client.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).unwrap();
+    assert!(seen.contains("(`report`), of the role `"), "{seen}");
+    assert!(!other.contains("`report`"), "{other}");
+}
+
+#[test]
 fn a_lost_connection_is_survived_at_every_event() {
     let mut fixture = Fixture::new();
     for command in ["start", "complete", "abort"] {
