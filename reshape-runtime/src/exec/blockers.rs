@@ -8,19 +8,20 @@ use postgres::Client;
 use super::session::rows;
 use crate::sql::ident::literal;
 
-/// The sessions with an open transaction and a lock on a relation that `sql` names, oldest transaction first; as text. Looking
-/// is best effort: an error is no reason to fail.
+/// The sessions with a lock on a relation that `sql` names, oldest transaction first; as text. Of another role's session
+/// little is visible unless ours is a member of it or of `pg_read_all_stats`. Looking is best effort: an error is no reason
+/// to fail.
 pub(super) fn describe(client: &mut Client, sql: &str) -> String {
     let query = format!(
-        "SELECT format('pid %s%s, %s%s, in a transaction for %s s: %s', a.pid, \
+        "SELECT format('pid %s%s, %s', a.pid, \
            CASE WHEN a.application_name <> '' THEN format(' (`%s`)', a.application_name) END, \
-           coalesce(a.state, 'unknown'), \
-           CASE WHEN a.wait_event_type = 'Lock' THEN ', itself waiting for a lock' END, \
-           extract(epoch FROM clock_timestamp() - a.xact_start)::int, \
-           coalesce(nullif(left(regexp_replace(a.query, '\\s+', ' ', 'g'), 80), ''), '(no query)')) \
+           CASE WHEN a.xact_start IS NULL THEN format('of the role `%s`', a.usename) \
+             ELSE format('%s%s, in a transaction for %s s: %s', a.state, \
+               CASE WHEN a.wait_event_type = 'Lock' THEN ', itself waiting for a lock' END, \
+               extract(epoch FROM clock_timestamp() - a.xact_start)::int, \
+               left(regexp_replace(a.query, '\\s+', ' ', 'g'), 80)) END) \
          FROM pg_catalog.pg_stat_activity a \
-         WHERE a.pid <> pg_backend_pid() AND a.datname = current_database() \
-           AND a.xact_start IS NOT NULL AND EXISTS ( \
+         WHERE a.pid <> pg_backend_pid() AND a.datname = current_database() AND EXISTS ( \
              SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation \
              WHERE l.pid = a.pid AND l.granted AND l.locktype IN ('relation', 'tuple') \
                AND c.relkind IN ('r', 'p', 'm', 'v', 'S', 'f') \

@@ -2,10 +2,12 @@
 //!
 //! **Invariant:** work and its journal row commit together, or the work can be run again.
 
+use std::hash::{BuildHasher, RandomState};
+
 use super::metadata::{NAMESPACE, Snapshot, install_sql};
 use super::retry::Failure;
 use super::run::{Run, Task, check_token};
-use super::session::{is_true, rows};
+use super::session::rows;
 use crate::error::{Error, ErrorKind};
 use crate::plan::Plan;
 use crate::report::State;
@@ -91,7 +93,7 @@ impl Run<'_> {
         self.fenced("change the state", |_| false, &state_sql(state, error))
     }
 
-    /// Takes the batch over: bumps the token, so that whoever had the old one is shut out, and sets the state. `plan` stores a
+    /// Takes the batch over: a new token shuts out whoever had the old one, and sets the state. `plan` stores a
     /// new batch, for which the tables are created where they are missing.
     pub(super) fn take(
         &mut self,
@@ -115,23 +117,29 @@ impl Run<'_> {
                 literal(&text)
             );
         }
-        let old = snapshot.token;
+        // Drawn, not counted, so that after a COMMIT without an answer the stored one tells whether it was ours.
+        let (old, new) = (snapshot.token, draw_token());
         let sql = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {OWN_PATH}; {}; {install}\
-             UPDATE reshape.batch SET token = token + 1, state = '{}'{batch} \
-               WHERE namespace = '{NAMESPACE}' AND token = {old} RETURNING token > {old}; COMMIT",
+             UPDATE reshape.batch SET token = {new}, state = '{}'{batch} \
+               WHERE namespace = '{NAMESPACE}' AND token IN ({old}, {new}) RETURNING token; COMMIT",
             self.timeouts_sql(),
             state.name()
         );
         // Nothing of ours may be fenced by the old token while the new one is being taken.
         self.token = None;
         let (taken, _) = self.retrying(Task::Own("store the batch"), |run| {
-            Ok(is_true(rows(&mut run.client, &sql)?.first(), 0))
+            Ok(rows(&mut run.client, &sql)?.first().and_then(|row| row.get(0)).map(str::to_owned))
         })?;
-        check_token(old, Some(if taken { old.to_string() } else { String::new() }).as_deref())?;
-        self.token = Some(old + 1);
+        check_token(new, taken.as_deref())?;
+        self.token = Some(new);
         Ok(())
     }
+}
+
+/// 63 random bits.
+fn draw_token() -> i64 {
+    i64::try_from(RandomState::new().hash_one(std::process::id()) >> 1).unwrap_or_default()
 }
 
 /// Sets the state, and the error that led to it.

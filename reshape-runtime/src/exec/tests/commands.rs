@@ -1,13 +1,10 @@
 //! Commands from threads, runtimes, roles and connections of every kind.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
-use std::thread;
 
 use postgres::NoTls;
-use postgres::config::Host;
 
+use super::proxy::{self, Fate};
 use super::{Fixture, batch, crash};
 use crate::error::ErrorKind;
 use crate::exec::{Connector, Migrator};
@@ -165,6 +162,35 @@ fn a_role_without_rights_is_told_what_to_grant() {
 }
 
 #[test]
+fn an_ordinary_role_that_owns_its_tables_is_enough() {
+    let mut fixture = Fixture::new();
+    // Roles belong to the whole server: this one has the database's name.
+    let role = fixture.database.name().to_owned();
+    let hand_over = format!(
+        "CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE {role} TO {role}; \
+         GRANT ALL ON SCHEMA public TO {role}; ALTER TABLE public.users OWNER TO {role}; \
+         ALTER TABLE public.log OWNER TO {role}; ALTER SCHEMA migration_1 OWNER TO {role}; \
+         ALTER VIEW migration_1.users OWNER TO {role}"
+    );
+    fixture.client.batch_execute(&hand_over).unwrap();
+    let mut config = fixture.database.config();
+    config.user(&role);
+    let plan = batch();
+    let set = crate::Migrations::owned(plan.migrations.clone());
+    let mut migrator = Migrator::new(&set, config).planner(move |_| Ok(plan.clone()));
+    let outcomes = [migrator.start(), migrator.abort(), migrator.start(), migrator.complete()]
+        .map(|report| report.map(|report| report.outcome).map_err(|error| error.report()));
+    let back =
+        format!("REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}");
+    fixture.client.batch_execute(&back).unwrap();
+    assert_eq!(
+        outcomes,
+        [Outcome::Started, Outcome::Aborted, Outcome::Started, Outcome::Completed].map(Ok)
+    );
+    fixture.assert_new();
+}
+
+#[test]
 fn an_old_instance_comes_up_whatever_became_of_the_new_version() {
     let mut fixture = Fixture::new();
     fixture.migrator().start().unwrap();
@@ -199,57 +225,16 @@ fn a_start_without_work_is_one_round_trip() {
     let fixture = Fixture::new();
     fixture.migrator().start().unwrap();
     fixture.detached().complete().unwrap();
-    let (port, queries) = counting_proxy(&fixture.database.config());
-    let mut config = fixture.database.config();
-    if matches!(config.get_hosts(), [Host::Tcp(_)]) {
-        // A port of its own; the host stays, for the password's sake.
-        config = port_of(&config, port);
-        let set = crate::Migrations::owned(batch().migrations);
-        assert_eq!(Migrator::new(&set, config).start().unwrap().outcome, Outcome::Nothing);
-        assert_eq!(queries.iter().collect::<Vec<_>>(), [b'Q']);
-    }
-}
-
-fn port_of(config: &postgres::Config, port: u16) -> postgres::Config {
-    let mut proxied = postgres::Config::new();
-    proxied.host("127.0.0.1").port(port).ssl_mode(postgres::config::SslMode::Disable);
-    proxied.user(config.get_user().unwrap()).dbname(config.get_dbname().unwrap());
-    if let Some(password) = config.get_password() {
-        proxied.password(password);
-    }
-    proxied
-}
-
-/// Forwards one connection, and sends the type of each message of the client but those of the login and the farewell.
-fn counting_proxy(config: &postgres::Config) -> (u16, mpsc::Receiver<u8>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let (send, receive) = mpsc::channel();
-    let [Host::Tcp(host)] = config.get_hosts() else { return (port, receive) };
-    let server = (host.clone(), config.get_ports().first().copied().unwrap_or(5432));
-    thread::spawn(move || {
-        let (mut client, _) = listener.accept().unwrap();
-        let mut server = TcpStream::connect(server).unwrap();
-        let (mut back, mut front) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-        thread::spawn(move || std::io::copy(&mut back, &mut front));
-        let mut is_first = true;
-        loop {
-            // The first message has no type.
-            let mut head = vec![0; if is_first { 4 } else { 5 }];
-            if client.read_exact(&mut head).is_err() {
-                break;
-            }
-            let length = u32::from_be_bytes(head[head.len() - 4..].try_into().unwrap());
-            let mut body = vec![0; length as usize - 4];
-            client.read_exact(&mut body).unwrap();
-            if !is_first && !b"pX".contains(&head[0]) {
-                send.send(head[0]).unwrap();
-            }
-            is_first = false;
-            server.write_all(&[head, body].concat()).unwrap();
-        }
+    let (send, queries) = mpsc::channel();
+    let config = proxy::start(&fixture.database.config(), move |kind, _| {
+        send.send(char::from(kind)).unwrap();
+        Fate::Passed
     });
-    (port, receive)
+    let Some(config) = config else { return };
+    let set = crate::Migrations::owned(batch().migrations);
+    assert_eq!(Migrator::new(&set, config).start().unwrap().outcome, Outcome::Nothing);
+    // One query, and the farewell.
+    assert_eq!(queries.iter().take(2).collect::<String>(), "QX");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use postgres::NoTls;
 
+use super::proxy::{self, Fate};
 use super::{Fixture, batch, plan, publish, sql};
 use crate::error::ErrorKind;
 use crate::exec::Migrator;
@@ -109,6 +110,25 @@ fn a_lock_that_is_never_to_be_had_ends_in_a_rollback() {
 }
 
 #[test]
+fn who_is_in_the_way_is_named_to_an_ordinary_role_too() {
+    let mut fixture = Fixture::new();
+    // Roles belong to the whole server: this one has the database's name.
+    let role = fixture.database.name().to_owned();
+    let create = format!("CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE {role} TO {role}");
+    fixture.client.batch_execute(&create).unwrap();
+    let mut report = fixture.database.config().application_name("report").connect(NoTls).unwrap();
+    report.batch_execute("BEGIN; LOCK TABLE public.users").unwrap();
+    let mut config = fixture.database.config();
+    let mut client = config.user(&role).connect(NoTls).unwrap();
+    let seen = crate::exec::blockers::describe(&mut client, "UPDATE public.users SET id = 1");
+    let other = crate::exec::blockers::describe(&mut client, "UPDATE public.log SET entry = 1");
+    drop(client);
+    fixture.client.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).unwrap();
+    assert!(seen.contains("(`report`), of the role `"), "{seen}");
+    assert!(!other.contains("`report`"), "{other}");
+}
+
+#[test]
 fn a_lost_connection_is_survived_at_every_event() {
     let mut fixture = Fixture::new();
     for command in ["start", "complete", "abort"] {
@@ -120,12 +140,22 @@ fn a_lost_connection_is_survived_at_every_event() {
             let mut killer = fixture.database.connect().unwrap();
             let (send, receive) = mpsc::channel();
             let mut seen = 0;
-            let mut migrator = fixture.migrator().observer(move |_: &Event| {
+            let mut migrator = fixture.migrator().observer(move |event: &Event| {
                 if seen == at {
                     let kill = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
                         WHERE application_name = 'reshape' AND datname = current_database()";
                     killer.batch_execute(kill).unwrap();
                     send.send(()).unwrap();
+                }
+                // After the last range of a backfill, the step is done without a further query.
+                if seen > at + 1 && matches!(event, Event::StepDone { .. }) {
+                    let locks = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND database = \
+                        (SELECT oid FROM pg_database WHERE datname = current_database())";
+                    assert_eq!(
+                        killer.query(locks, &[]).unwrap().len(),
+                        1,
+                        "works without the lock"
+                    );
                 }
                 seen += 1;
             });
@@ -144,6 +174,40 @@ fn a_lost_connection_is_survived_at_every_event() {
                 }
             }
             if receive.try_recv().is_err() {
+                break;
+            }
+        }
+    }
+}
+
+/// The migrator cannot know whether a COMMIT without an answer has happened: it looks, and does nothing twice.
+#[test]
+fn a_commit_that_was_not_answered_is_looked_up() {
+    let mut fixture = Fixture::new();
+    for fate in [Fate::Unanswered, Fate::Lost] {
+        for at in 0.. {
+            fixture.reset();
+            let (send, receive) = mpsc::channel();
+            let mut seen = 0;
+            let config = proxy::start(&fixture.database.config(), move |_, text| {
+                let is_it = text.contains("COMMIT") && seen == at;
+                seen += i32::from(text.contains("COMMIT"));
+                if is_it {
+                    send.send(()).unwrap();
+                }
+                if is_it { fate } else { Fate::Passed }
+            });
+            let Some(config) = config else { return };
+            let plan = batch();
+            let set = crate::Migrations::owned(plan.migrations.clone());
+            let mut migrator = Migrator::new(&set, config).planner(move |_| Ok(plan.clone()));
+            let context = format!("{fate:?}, COMMIT number {at}");
+            assert_eq!(migrator.start().expect(&context).outcome, Outcome::Started, "{context}");
+            fixture.assert_both();
+            migrator.complete().expect(&context);
+            fixture.assert_new();
+            if receive.try_recv().is_err() {
+                assert!(at > 15, "only {at} transactions");
                 break;
             }
         }

@@ -10,6 +10,7 @@ mod connections;
 mod crash;
 mod locks;
 mod metadata;
+mod proxy;
 mod steps;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
