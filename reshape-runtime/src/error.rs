@@ -62,6 +62,13 @@ impl Error {
         self
     }
 
+    /// Adds to the message what became of the batch.
+    #[cfg(feature = "client")]
+    pub(crate) fn and(mut self, consequence: &str) -> Self {
+        self.message = format!("{}; {consequence}", self.message);
+        self
+    }
+
     /// What kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         self.kind

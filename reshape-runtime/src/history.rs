@@ -1,11 +1,16 @@
 //! Folds migrations into schema versions.
+//!
+//! **Invariant:** pure; the same migrations give the same versions and the same problems, in the order of the files.
 
+use crate::action::Action;
 use crate::model::Migrations;
-use crate::schema::{Problem, Schema};
+use crate::schema::{At, Problem, Review, Schema, place};
+use crate::sql::names::MAX_MIGRATION_NAME;
 
 /// A set of migrations together with the schema before the first and after each.
 #[derive(Clone, Debug)]
 pub struct History {
+    names: Vec<String>,
     versions: Vec<Schema>,
 }
 
@@ -13,12 +18,96 @@ impl History {
     /// Replays `migrations` from an empty schema. Every problem is found, not only the first; after one the replay goes on
     /// with what the author most likely meant, so that one mistake gives one problem.
     pub fn replay(migrations: &Migrations) -> (Self, Vec<Problem>) {
-        let _ = migrations;
-        (Self { versions: vec![Schema::default()] }, Vec::new())
+        let names: Vec<String> =
+            migrations.migrations.iter().map(|migration| migration.name.to_string()).collect();
+        let mut schema = Schema::new(names.clone());
+        let mut versions = vec![schema.snapshot()];
+        let mut problems = Vec::new();
+        for (number, migration) in migrations.migrations.iter().enumerate() {
+            for (action, what) in migration.actions.iter().enumerate() {
+                let at = At { migration: number, action };
+                foresee(&mut Review::new(&mut schema, at, &mut problems), what);
+            }
+        }
+        for (number, migration) in migrations.migrations.iter().enumerate() {
+            let mut review = Review::new(&mut schema, At::whole(number), &mut problems);
+            check_name(&mut review, &names, number);
+            for (action, what) in migration.actions.iter().enumerate() {
+                what.check(&mut schema, At { migration: number, action }, &mut problems);
+            }
+            versions.push(schema.snapshot());
+        }
+        (Self { names, versions }, problems)
     }
 
     /// The schema after the first `count` migrations; `None` past the end.
     pub fn schema_after(&self, count: usize) -> Option<&Schema> {
         self.versions.get(count)
     }
+
+    /// The schema after the last migration.
+    pub fn latest(&self) -> &Schema {
+        // There is always the version before the first migration.
+        &self.versions[self.versions.len() - 1]
+    }
+
+    /// The name of the migration that `at` points into; `None` if that is not of this history.
+    pub fn migration_name(&self, at: At) -> Option<&str> {
+        self.names.get(at.migration).map(String::as_str)
+    }
+}
+
+/// What comes too early can be told from what never comes.
+fn foresee(review: &mut Review<'_>, action: &Action) {
+    if let Action::CreateTable(table) = action {
+        review.foresee_table(&table.name, place!["name"]);
+    }
+    if let Action::RenameTable(table) = action {
+        review.foresee_table(&table.new_name, place!["new_name"]);
+    }
+    if let Action::CreateEnum(enumeration) = action {
+        review.foresee_enum(&enumeration.name, place!["name"]);
+    }
+}
+
+/// A migration's name makes the name of a schema, and tells it from the others.
+fn check_name(review: &mut Review<'_>, names: &[String], number: usize) {
+    let name = &names[number];
+    let path = place!["name"];
+    if name.is_empty() {
+        review.report(path, "the migration's name is empty");
+        return;
+    }
+    if name.len() > MAX_MIGRATION_NAME {
+        let mut end = MAX_MIGRATION_NAME;
+        while !name.is_char_boundary(end) {
+            end -= 1;
+        }
+        let short = name[..end].trim_end_matches(['_', '-', ' ', '.']);
+        review
+            .report(
+                path.clone(),
+                format!("the migration's name `{name}` is {} bytes long", name.len()),
+            )
+            .help(format!(
+                "its schema `migration_<name>` has room for {MAX_MIGRATION_NAME}, e.g. `{short}`"
+            ));
+    }
+    let earlier = &names[..number];
+    if let Some(same) = earlier.iter().position(|earlier| earlier == name) {
+        let message = format!("there are two migrations called `{name}`");
+        let problem = review.report(path.clone(), message);
+        problem.help("rename one of them; a name is for ever, so rather the newer one");
+        problem.related = Some((At::whole(same), path, String::from("the first one")));
+    } else if let Some(alike) = earlier.iter().position(|earlier| folded(earlier) == folded(name)) {
+        let message = format!("the migrations `{}` and `{name}` are named alike", names[alike]);
+        let problem = review.report(path.clone(), message);
+        problem.help("rename one of them: they differ only in case or punctuation");
+        problem.related = Some((At::whole(alike), path, String::from("the first one")));
+    }
+}
+
+/// A name without what is easily overlooked: case, and which character parts the words.
+fn folded(name: &str) -> String {
+    name.to_lowercase().replace(|c: char| !c.is_alphanumeric(), "_")
 }

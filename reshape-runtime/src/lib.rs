@@ -1,7 +1,11 @@
 //! Zero-downtime Postgres migrations, embedded in a Rust binary.
 
 pub mod action;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod error;
+#[cfg(feature = "client")]
+mod exec;
 pub mod history;
 pub mod model;
 mod observer;
@@ -9,11 +13,17 @@ pub mod plan;
 mod report;
 pub mod schema;
 pub mod sql;
+#[cfg(all(feature = "testing", unix))]
+pub mod testing;
 
 pub use error::{Error, ErrorKind};
+#[cfg(feature = "client")]
+pub use exec::{Connector, IntoConnection, Migrator};
 pub use model::Migrations;
 pub use observer::{Event, Observer};
 pub use report::{Outcome, Report, State, Status, StepReport};
+#[cfg(feature = "macros")]
+pub use reshape_macros::{migrations, schema_query};
 
 /// What `migrations!()` implements for each migration: one unit struct per file.
 pub trait Migration {

@@ -1,52 +1,77 @@
 //! The simulated schema: what the tables, columns, indexes and types of a version are, as far as the history says.
 //!
 //! **Invariant:** pure. No database, no files: the build script checks a whole history with this.
+//!
+//! **Invariant:** never a false alarm. What is not certain, because `custom` SQL or an extension may have a part in it,
+//! is no problem.
+//!
+//! **Invariant:** names are those that clients see in that version, never physical ones.
 
-/// Where in a set of migrations something stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct At {
-    /// Index of the migration in the set.
-    pub migration: usize,
-    /// Index of the action in the migration.
-    pub action: usize,
-}
+use std::sync::Arc;
 
-/// One step on the way from an action to one of its values, as in its file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Segment {
-    /// A key of a table.
-    Key(std::borrow::Cow<'static, str>),
-    /// An index of an array.
-    Index(usize),
-}
+mod change;
+mod keys;
+mod memory;
+mod names;
+mod problem;
+mod review;
+mod rules;
+mod suggest;
+mod table;
+mod types;
 
-impl From<&'static str> for Segment {
-    fn from(key: &'static str) -> Self {
-        Self::Key(key.into())
-    }
-}
+pub use problem::{At, Problem, Segment};
+pub use table::{Enum, ForeignKey, Table};
 
-impl From<usize> for Segment {
-    fn from(index: usize) -> Self {
-        Self::Index(index)
-    }
-}
+pub(crate) use problem::place;
+pub(crate) use review::Review;
+pub(crate) use rules::{Relation, fills_itself};
+pub(crate) use suggest::{list, nearest};
 
-/// Something in a history that does not fit what comes before it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The action.
-    pub at: At,
-    /// The value in the action that is to blame, as a path from the action's table; empty for the whole action.
-    pub path: Vec<Segment>,
-    /// What is wrong: lower case, names in backticks, no full stop.
-    pub message: String,
-    /// What to do about it, where that is known.
-    pub help: Option<String>,
-    /// Another place that explains it, and what happened there, e.g. "removed here".
-    pub related: Option<(At, Vec<Segment>, String)>,
-}
+use memory::Memory;
 
-/// The simulated schema.
+/// The simulated schema of one version.
 #[derive(Clone, Debug, Default)]
-pub struct Schema {}
+pub struct Schema {
+    /// Shared between versions: most migrations change few tables.
+    tables: Vec<Arc<Table>>,
+    enums: Vec<Arc<Enum>>,
+    /// What replaying needs to explain itself; empty in the versions that a [`crate::history::History`] keeps.
+    memory: Memory,
+}
+
+impl Schema {
+    /// An empty schema, before the first of the migrations called `names`.
+    pub(crate) fn new(names: Vec<String>) -> Self {
+        Self { memory: Memory::new(names), ..Self::default() }
+    }
+
+    /// The tables, in the order in which they were created.
+    pub fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.tables.iter().map(AsRef::as_ref)
+    }
+
+    /// The table `name`; case matters.
+    pub fn table(&self, name: &str) -> Option<&Table> {
+        self.tables().find(|table| table.name == name)
+    }
+
+    /// The enum types, in the order in which they were created.
+    pub fn enums(&self) -> impl Iterator<Item = &Enum> {
+        self.enums.iter().map(AsRef::as_ref)
+    }
+
+    /// The enum type `name`; case matters.
+    pub fn enumeration(&self, name: &str) -> Option<&Enum> {
+        self.enums().find(|found| found.name == name)
+    }
+
+    /// The schema as it is now, without the memory of how it came to be.
+    pub(crate) fn snapshot(&self) -> Self {
+        Self { tables: self.tables.clone(), enums: self.enums.clone(), memory: Memory::default() }
+    }
+
+    fn table_mut(&mut self, position: usize) -> &mut Table {
+        Arc::make_mut(&mut self.tables[position])
+    }
+}

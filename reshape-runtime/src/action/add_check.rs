@@ -7,6 +7,38 @@ use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 
 /// Adds a check constraint to a table.
+///
+/// # What it does
+///
+/// The check holds for old and new clients at once: start fails, and rolls itself back, if a row that exists violates it. To
+/// replace a check, remove it and add it under the same name in one migration.
+///
+/// The planner does not support it yet and says so.
+///
+/// # Expand
+///
+/// `ADD CONSTRAINT … CHECK … NOT VALID`: an ACCESS EXCLUSIVE lock for a change of the catalog; new rows are checked from then on. After
+/// the backfill `VALIDATE CONSTRAINT` checks the rows that exist without blocking writes.
+///
+/// # Contract
+///
+/// Nothing.
+///
+/// # Rollback
+///
+/// The check is dropped.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "add_check"
+/// table = "users"
+///
+///     [actions.check]
+///     name = "users_email_has_an_at"
+///     expression = "email LIKE '%@%'"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddCheck {
     /// The table.
@@ -17,14 +49,26 @@ pub struct AddCheck {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Review, place};
+
 impl AddCheck {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        if self.check.name.is_none() {
+            review
+                .report(place!["check"], "the check has no name")
+                .help("give it a `name`, by which `remove_check` can find it");
+        }
+        if let Some(table) = review.table(&self.table, place!["table"]) {
+            review.check(table, &self.check, &place!["check"]);
+        }
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------
 
 impl AddCheck {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("add_check"))
+        Err(batch.not_supported(&format!("adding a check to `{}`", self.table)))
     }
 }

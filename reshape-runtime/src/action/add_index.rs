@@ -3,10 +3,46 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Index, Str};
+use crate::plan::batch::PendingIndex;
 use crate::plan::{Batch, Refusal};
+use crate::plan::{Phase, Step, index};
 use crate::schema::{At, Problem, Schema};
+use crate::sql::ident::{ident, qualified};
+use crate::sql::names;
 
 /// Adds an index to a table.
+///
+/// # What it does
+///
+/// The index serves old and new clients alike and is usable as soon as start has finished. Columns can be names, `{ column, direction,
+/// nulls }` or `{ expression, direction, nulls }`; `type` is btree unless the file says otherwise; `where` makes it a partial
+/// index. `unique = true` holds for old clients, too: start fails, and rolls itself back, if the rows that exist have duplicates.
+///
+/// # Expand
+///
+/// `CREATE INDEX CONCURRENTLY`, after the backfill of the columns that it covers. It blocks no reads or writes; an invalid index that an
+/// interrupted build left behind is dropped and built again.
+///
+/// # Contract
+///
+/// Nothing, unless the index covers a shadow column: that gets its name, and the index with it.
+///
+/// # Rollback
+///
+/// `DROP INDEX CONCURRENTLY`.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "add_index"
+/// table = "users"
+///
+///     [actions.index]
+///     name = "users_by_name"
+///     columns = ["name", { column = "id", direction = "DESC" }]
+///     where = "email IS NOT NULL"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddIndex {
     /// The table.
@@ -17,14 +53,120 @@ pub struct AddIndex {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::model::{IndexColumn, IndexMethod};
+use crate::schema::{Relation, Review, place};
+
 impl AddIndex {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        let free = review.free(&self.index.name, place!["index", "name"], Relation::Index);
+        if free {
+            review.identifier("index", &self.index.name, place!["index", "name"]);
+        }
+        self.check_method(&mut review);
+        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        let mut index = self.index.clone();
+        for (number, key) in index.columns.to_mut().iter_mut().enumerate() {
+            let (name, path) = match key {
+                IndexColumn::Name(name) => (name, place!["index", "columns", number]),
+                IndexColumn::Column { column, .. } => {
+                    (column, place!["index", "columns", number, "column"])
+                }
+                IndexColumn::Expression { .. } => continue,
+            };
+            if let Some(found) = review.column(table, name, path) {
+                *name = review.get(table).columns[found].name.clone();
+            }
+        }
+        if free {
+            review.add_index(table, index, place!["index", "name"]);
+        }
+    }
+
+    /// What the access methods of Postgres itself cannot do.
+    fn check_method(&self, review: &mut Review<'_>) {
+        let index = &self.index;
+        if index.columns.is_empty() {
+            let message = format!("index `{}` has no columns", index.name);
+            review.report(place!["index", "columns"], message);
+        }
+        let Some(method) = index.method.filter(|method| *method != IndexMethod::Btree) else {
+            return;
+        };
+        let name = method.sql();
+        if index.unique {
+            review
+                .report(
+                    place!["index", "unique"],
+                    format!("an index of type `{name}` cannot be unique"),
+                )
+                .help("only `btree` can");
+        }
+        if index.columns.len() > 1 && matches!(method, IndexMethod::Hash | IndexMethod::Spgist) {
+            let message =
+                format!("an index of type `{name}` has one column, not {}", index.columns.len());
+            review.report(place!["index", "columns"], message);
+        }
+        let ordered = index.columns.iter().position(|key| match key {
+            IndexColumn::Name(_) => false,
+            IndexColumn::Column { direction, nulls, .. }
+            | IndexColumn::Expression { direction, nulls, .. } => {
+                direction.is_some() || nulls.is_some()
+            }
+        });
+        if let Some(number) = ordered {
+            review
+                .report(
+                    place!["index", "columns", number],
+                    format!("an index of type `{name}` has no order"),
+                )
+                .help("only `btree` knows `direction` and `nulls`");
+        }
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------
 
 impl AddIndex {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("add_index"))
+        let index = batch.table(&self.table)?;
+        let name = self.index.name.as_ref();
+        let live = batch.facts();
+        let exists = live.indexes.iter().any(|live| live.name == name)
+            && !batch.removed_indexes.iter().any(|removed| removed == name);
+        let taken = exists
+            || live.table(name).is_some()
+            || live.other_relations.iter().any(|other| other == name)
+            || batch.find(name).is_some()
+            || batch.indexes.iter().any(|pending| pending.index.name == name);
+        if taken {
+            return Err(
+                batch.refuse(format!("the name `{name}` is taken in schema `{}`", live.schema))
+            );
+        }
+        let table = &batch.tables[index];
+        if table.created {
+            let create = index::create(batch, table, &self.index, name, false)?;
+            batch.push_fresh(
+                format!("build index `{name}` on `{}`", self.table),
+                vec![create],
+                Vec::new(),
+            );
+            return Ok(());
+        }
+        batch.require_plain(table)?;
+        let schema = table.schema.clone();
+        let at = batch.at;
+        let replaced = live.indexes.iter().any(|live| live.name == name);
+        batch.indexes.push(PendingIndex { at, table: index, index: self.index.clone() });
+        if replaced {
+            let built = qualified(&schema, &names::generated(&[name]));
+            let rename = vec![format!("ALTER INDEX {built} RENAME TO {}", ident(name))];
+            batch.push(
+                Step::sql(Phase::Contract, format!("rename index `{name}`"), rename)
+                    .locking("SHARE UPDATE EXCLUSIVE on the index: blocks no client"),
+            );
+        }
+        Ok(())
     }
 }

@@ -3,10 +3,52 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Str, Transform};
+use crate::plan::lineage::{Column, Formula, Stage, Table};
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
+use crate::sql::ident::ident;
 
 /// Changes a column's name, type, nullability or default.
+///
+/// # What it does
+///
+/// New clients see the column as it will be, old clients as it was. `up` computes the new value from a row that an old client wrote,
+/// `down` the old value from a row that a new client wrote; without them the value is cast. Both are SQL expressions in which a
+/// column goes by the name it has at that point of the batch. A column that becomes NOT NULL needs an `up` that replaces NULL.
+///
+/// A change of the name alone, or of the default alone, moves no data.
+///
+/// The form `{ table, value, where }` of `up` and `down` takes the value from a row of another table. The planner does not
+/// support it yet and says so.
+///
+/// # Expand
+///
+/// Where values change: a shadow column `"__reshape_…"` with the new type, triggers that keep the old and the new column in step
+/// in both directions, and for NOT NULL a check that is `NOT VALID` at first. The backfill computes the shadow for the rows that
+/// exist, then the check is validated. What hangs on the column, like its indexes, is built on the shadow, too.
+///
+/// # Contract
+///
+/// The old column is dropped and the shadow takes its name and place; NOT NULL is set while the valid check spares the scan. A
+/// new name or default alone is one change of the catalog.
+///
+/// # Rollback
+///
+/// Triggers and shadow are dropped. The old column has all that old and new clients have written, as `down` translates it.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "alter_column"
+/// table = "users"
+/// column = "email"
+/// up = "coalesce(email, 'N/A')"
+/// down = "nullif(email, 'N/A')"
+///
+///     [actions.changes]
+///     nullable = false
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlterColumn {
     /// The table.
@@ -42,14 +84,279 @@ pub struct ColumnChanges {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Review, fills_itself, place};
+
 impl AlterColumn {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        if self.changes == ColumnChanges::default() {
+            review
+                .report(place!["changes"], "`changes` changes nothing")
+                .help("give at least one of `name`, `type`, `nullable` and `default`");
+        }
+        review.transform(self.up.as_ref(), &place!["up"]);
+        review.transform(self.down.as_ref(), &place!["down"]);
+        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        let Some(column) = review.column(table, &self.column, place!["column"]) else {
+            if let Some(name) = &self.changes.name {
+                review.assume_column(table, name);
+            }
+            return;
+        };
+        if let Some(data_type) = &self.changes.data_type {
+            review.known_type(data_type, place!["changes", "type"]);
+        }
+        self.check_nullable(&mut review, table, column);
+        self.check_default(&mut review, table, column);
+        review.change_column(table, column, |column| {
+            if let Some(data_type) = &self.changes.data_type {
+                column.data_type.clone_from(data_type);
+            }
+            column.nullable = self.changes.nullable.unwrap_or(column.nullable);
+            if let Some(default) = &self.changes.default {
+                column.default = Some(default.clone());
+            }
+        });
+        self.check_name(&mut review, table, column);
+    }
+
+    fn check_nullable(&self, review: &mut Review<'_>, table: usize, column: usize) {
+        let owner = review.get(table).name.clone();
+        let known = review.get(table).columns[column].clone();
+        let name = &known.name;
+        let in_key = review.get(table).primary_key.iter().any(|key| key == name);
+        let path = place!["changes", "nullable"];
+        match self.changes.nullable {
+            Some(true) if in_key && !review.uncertain(&[&owner]) => {
+                review
+                    .report(
+                        path,
+                        format!("column `{name}` is in the primary key of table `{owner}`"),
+                    )
+                    .help("a primary key's columns are always NOT NULL");
+            }
+            Some(false)
+                if known.nullable
+                    && self.up.is_none()
+                    && self.changes.default.is_none()
+                    && !fills_itself(&known)
+                    && !review.is_new(table)
+                    && !review.uncertain(&[&owner, name]) =>
+            {
+                review
+                    .report(path, format!("column `{name}` becomes NOT NULL, but nothing replaces its NULLs"))
+                    .help(format!(
+                        "give `up`, e.g. `up = \"coalesce({name}, …)\"`; where there are no NULLs, `up = \"{name}\"` says so"
+                    ));
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    fn check_default(&self, review: &mut Review<'_>, table: usize, column: usize) {
+        let known = &review.get(table).columns[column];
+        if self.changes.default.is_some() && known.generated.is_some() {
+            let (owner, name) = (review.get(table).name.clone(), known.name.clone());
+            if !review.uncertain(&[&owner, &name]) {
+                let message = format!("column `{name}` is generated and cannot have a default");
+                review.report(place!["changes", "default"], message);
+            }
+        }
+    }
+
+    fn check_name(&self, review: &mut Review<'_>, table: usize, column: usize) {
+        let Some(name) = &self.changes.name else { return };
+        if review.get(table).columns[column].name == *name {
+            let only =
+                ColumnChanges { name: self.changes.name.clone(), ..ColumnChanges::default() };
+            if self.changes == only && self.up.is_none() {
+                review.report(
+                    place!["changes", "name"],
+                    format!("column `{name}` is called so already"),
+                );
+            }
+        } else if review.free_column(table, name, place!["changes", "name"]) {
+            review.column_name(name, place!["changes", "name"]);
+            review.rename_column(table, column, name, place!["changes", "name"]);
+        }
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------
 
 impl AlterColumn {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("alter_column"))
+        // The column itself is what it would be without `up`: that alone replaces nothing and writes no row.
+        let itself = |sql: &String| *sql == self.column || *sql == ident(&self.column);
+        let up = expression(batch, self.up.as_ref())?.filter(|sql| !itself(sql));
+        let down = expression(batch, self.down.as_ref())?;
+        let index = batch.table(&self.table)?;
+        let table = &batch.tables[index];
+        let column = batch.column(table, &self.column)?.clone();
+        if let Some(name) = &self.changes.name
+            && *name != column.name
+            && table.column(name).is_some()
+        {
+            return Err(batch.refuse(format!(
+                "table `{}` has a column `{name}` already in the database",
+                self.table
+            )));
+        }
+        if table.created {
+            self.plan_directly(batch, index, &column, up.as_deref());
+            return Ok(());
+        }
+        batch.require_plain(table)?;
+        let old_type = table.values[column.value].data_type.clone();
+        let new_type = self.changes.data_type.as_deref().unwrap_or(&old_type).to_owned();
+        let not_null = self.changes.nullable.map_or(column.not_null, |nullable| !nullable);
+        let replaced = up.is_some() || down.is_some() || !new_type.eq_ignore_ascii_case(&old_type);
+        if replaced {
+            if let Some(physical) = table.physical(&column) {
+                batch.require_independent(table, physical)?;
+            }
+            self.replace(&mut batch.tables[index], &column, &new_type, up, down);
+        } else if not_null != column.not_null {
+            self.constrain(batch, index, &column, not_null);
+        }
+        let table = &mut batch.tables[index];
+        let physical = table.physical(&column).map(str::to_owned);
+        if let (Some(default), Some(physical), false) = (&self.changes.default, physical, replaced)
+            && table.values[column.value].in_base
+        {
+            table.new_defaults.retain(|(name, _)| *name != physical);
+            table.new_defaults.push((physical, default.to_string()));
+        }
+        if let Some(changed) = table.column_mut(&self.column) {
+            self.apply(changed, not_null);
+        }
+        Ok(())
+    }
+
+    /// The column as the next action sees it.
+    fn apply(&self, column: &mut Column, not_null: bool) {
+        column.not_null = not_null;
+        if let Some(default) = &self.changes.default {
+            column.default = Some(default.to_string());
+        }
+        if let Some(name) = &self.changes.name {
+            column.name = name.to_string();
+        }
+    }
+
+    /// A new value for the column, computed from the old one, and the old one from it.
+    fn replace(
+        &self,
+        table: &mut Table,
+        column: &Column,
+        new_type: &str,
+        up: Option<String>,
+        down: Option<String>,
+    ) {
+        let before = table.scope();
+        let value = table.add_value(new_type, None, false);
+        let formula = up.map_or(Formula::Copy(column.value), Formula::Expression);
+        table.ups.push(Stage { result: value, formula, scope: before });
+        table.dropped.extend(table.physical(column).map(str::to_owned));
+        let mut after = table.scope();
+        let new_name = self.changes.name.as_deref().unwrap_or(&column.name);
+        for (name, id) in &mut after.names {
+            if *name == column.name {
+                *id = value;
+                new_name.clone_into(name);
+            }
+        }
+        // `down` may say the column's old name, too, where that means nothing else.
+        if new_name != column.name {
+            after.names.push((column.name.clone(), value));
+        }
+        let formula = down.map_or(Formula::Copy(value), Formula::Expression);
+        table.downs.push(Stage { result: column.value, formula, scope: after });
+        if let Some(changed) = table.column_mut(&column.name) {
+            changed.value = value;
+        }
+    }
+
+    /// NOT NULL comes or goes, and the value stays what it is.
+    fn constrain(&self, batch: &mut Batch<'_>, index: usize, column: &Column, not_null: bool) {
+        let table = &mut batch.tables[index];
+        let Some(physical) = table.physical(column).map(str::to_owned) else { return };
+        if !table.values[column.value].in_base {
+            return;
+        }
+        if not_null {
+            let before = table.drop_not_null.len();
+            table.drop_not_null.retain(|name| *name != physical);
+            if table.drop_not_null.len() == before {
+                table.set_not_null.push(physical);
+            }
+            return;
+        }
+        let before = table.set_not_null.len();
+        table.set_not_null.retain(|name| *name != physical);
+        if table.set_not_null.len() == before {
+            table.drop_not_null.push(physical);
+            batch.notes.push(format!(
+                "`{}`.`{}` accepts NULL only when the batch is complete: without `down` there is no value \
+                 that old clients could read instead",
+                self.table, self.column
+            ));
+        }
+    }
+
+    fn plan_directly(
+        &self,
+        batch: &mut Batch<'_>,
+        index: usize,
+        column: &Column,
+        up: Option<&str>,
+    ) {
+        let table = &mut batch.tables[index];
+        let on = table.sql();
+        let name = ident(&column.name);
+        let alter = |change: &str| format!("ALTER TABLE {on} ALTER COLUMN {name} {change}");
+        let mut sql = Vec::new();
+        if let Some(data_type) = &self.changes.data_type {
+            if self.changes.default.is_some() {
+                sql.push(alter("DROP DEFAULT"));
+            }
+            let using = up.map(|up| format!(" USING (\n{up}\n)")).unwrap_or_default();
+            sql.push(alter(&format!("TYPE {data_type}{using}")));
+            let value = table.add_value(data_type, Some(&column.name), false);
+            if let Some(changed) = table.column_mut(&column.name) {
+                changed.value = value;
+            }
+        } else if let Some(up) = up {
+            sql.push(format!("UPDATE {on} AS {} SET {name} = (\n{up}\n)", ident(&table.name)));
+        }
+        match self.changes.nullable {
+            Some(true) => sql.push(alter("DROP NOT NULL")),
+            Some(false) => sql.push(alter("SET NOT NULL")),
+            None => {}
+        }
+        if let Some(default) = &self.changes.default {
+            sql.push(alter(&format!("SET DEFAULT {default}")));
+        }
+        if let Some(new_name) = self.changes.name.as_deref().filter(|new| *new != column.name) {
+            sql.push(format!("ALTER TABLE {on} RENAME COLUMN {name} TO {}", ident(new_name)));
+            let value = table.column(&column.name).map_or(column.value, |column| column.value);
+            table.values[value].physical = Some(new_name.to_owned());
+        }
+        let not_null = self.changes.nullable.map_or(column.not_null, |nullable| !nullable);
+        if let Some(changed) = table.column_mut(&column.name) {
+            self.apply(changed, not_null);
+        }
+        let title = format!("alter `{}` of `{}`", self.column, self.table);
+        batch.push_fresh(title, sql, Vec::new());
+    }
+}
+
+fn expression(batch: &Batch<'_>, transform: Option<&Transform>) -> Result<Option<String>, Refusal> {
+    match transform {
+        None => Ok(None),
+        Some(Transform::Expression(sql)) => Ok(Some(sql.to_string())),
+        Some(Transform::Table { .. }) => {
+            Err(batch.not_supported("`up` or `down` of alter_column with another table"))
+        }
     }
 }

@@ -5,10 +5,75 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::{Check, Column, ForeignKey, List, Str};
+use crate::plan::define;
+use crate::plan::lineage::Table;
 use crate::plan::{Batch, Refusal};
+use crate::plan::{Phase, Step};
 use crate::schema::{At, Problem, Schema};
+use crate::sql::ident::{ident, idents, literal};
 
 /// Creates a table.
+///
+/// # What it does
+///
+/// The new version gets a table with columns, primary key, foreign keys, checks and comments. Old clients do not see it. With
+/// `up` it starts with rows computed from another table, and follows that table while both versions are in use: each row is
+/// inserted, or updated where the primary key (or `upsert_constraint`) says that it is there already.
+///
+/// A column is nullable unless the file says `nullable = false` or the column is in the primary key. `default` and `up` are SQL
+/// expressions: a text is `"'text'"`. A foreign key or check without a name gets the one that Postgres chooses, e.g.
+/// `orders_user_id_fkey`.
+///
+/// `up` is part of the format. The planner does not support it yet and says so.
+///
+/// # Expand
+///
+/// `CREATE TABLE`, with everything that belongs to it. A table that nobody uses yet needs no backfill; a foreign key locks the
+/// table it refers to, for the moment of its creation alone.
+///
+/// # Contract
+///
+/// Nothing: the table is what it should be.
+///
+/// # Rollback
+///
+/// The table is dropped, with the rows that new clients have written to it.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "create_table"
+/// name = "notes"
+/// primary_key = ["id"]
+/// comment = "what users write down"
+///
+///     [[actions.columns]]
+///     name = "id"
+///     type = "bigint"
+///     generated = "ALWAYS AS IDENTITY"
+///
+///     [[actions.columns]]
+///     name = "user_id"
+///     type = "bigint"
+///     nullable = false
+///
+///     [[actions.columns]]
+///     name = "body"
+///     type = "text"
+///     nullable = false
+///     default = "''"
+///
+///     [[actions.foreign_keys]]
+///     columns = ["user_id"]
+///     referenced_table = "users"
+///     referenced_columns = ["id"]
+///     on_delete = "CASCADE"
+///
+///     [[actions.checks]]
+///     name = "notes_body_is_short"
+///     expression = "length(body) <= 10000"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreateTable {
     /// The table's name.
@@ -86,14 +151,183 @@ mod assignments {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Relation, Review, list, nearest, place};
+
 impl CreateTable {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        if let Some(up) = &self.up {
+            review.table(&up.table, place!["up", "table"]);
+        }
+        if !review.free(&self.name, place!["name"], Relation::Table)
+            && let Some(known) = review.find(&self.name)
+        {
+            // What follows may mean either of the two: there is one table with the columns of both.
+            self.check_columns(&mut review, known);
+            return;
+        }
+        review.identifier("table", &self.name, place!["name"]);
+        let table = review.add_table(&self.name, self.comment.as_deref(), place!["name"]);
+        if self.columns.is_empty() {
+            review.report(place!["columns"], format!("table `{}` has no columns", self.name));
+        }
+        self.check_columns(&mut review, table);
+        self.check_primary_key(&mut review, table);
+        for (number, key) in self.foreign_keys.iter().enumerate() {
+            review.foreign_key(table, key, &place!["foreign_keys", number]);
+        }
+        for (number, check) in self.checks.iter().enumerate() {
+            review.check(table, check, &place!["checks", number]);
+        }
+        for (column, _) in self.up.iter().flat_map(|up| up.values.iter()) {
+            review.column(table, column, place!["up", "values", column.to_string()]);
+        }
+    }
+
+    fn check_columns(&self, review: &mut Review<'_>, table: usize) {
+        for (number, column) in self.columns.iter().enumerate() {
+            let base = place!["columns", number];
+            if self.columns[..number].iter().any(|earlier| earlier.name == column.name) {
+                let message = format!("column `{}` is listed twice", column.name);
+                review.report(place!["columns", number, "name"], message);
+                continue;
+            }
+            let column = review.new_column(&self.name, column, &base);
+            review.add_column(table, column, place!["columns", number, "name"]);
+        }
+    }
+
+    fn check_primary_key(&self, review: &mut Review<'_>, table: usize) {
+        let mut key: Vec<String> = Vec::new();
+        for (number, name) in self.primary_key.iter().enumerate() {
+            let path = place!["primary_key", number];
+            let names = || self.columns.iter().map(|column| column.name.as_ref());
+            let name = if names().any(|known| known == name) {
+                name.as_ref()
+            } else {
+                let message =
+                    format!("the primary key names `{name}`, which is no column of the table");
+                let problem = review.report(path.clone(), message);
+                let Some(near) = nearest(name, names()) else {
+                    problem.help(format!("it has {}", list(names())));
+                    continue;
+                };
+                problem.help(format!("did you mean `{near}`?"));
+                near
+            };
+            if key.iter().any(|known| known == name) {
+                review.report(path, format!("the primary key names `{name}` twice"));
+            } else {
+                key.push(name.to_owned());
+            }
+        }
+        review.set_primary_key(table, key);
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------
 
 impl CreateTable {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("create_table"))
+        if self.up.is_some() {
+            return Err(batch.not_supported("`up` of create_table").with_help(
+                "create the table, then fill it with a `custom` action or from the application",
+            ));
+        }
+        batch.require_free(&self.name)?;
+        let mut table = Table::new(&batch.facts().schema, &self.name);
+        table.created = true;
+        table.comment = self.comment.as_deref().map(str::to_owned);
+        table.touched = Some(batch.order);
+        for column in self.columns.iter() {
+            let value = table.add_value(&column.data_type, Some(&column.name), false);
+            let key = self.primary_key.contains(&column.name);
+            table.columns.push(define::lineage_column(column, value, key));
+        }
+        let mut clauses: Vec<String> = self.columns.iter().map(define::column).collect();
+        if !self.primary_key.is_empty() {
+            let key = idents(self.primary_key.iter().map(AsRef::as_ref));
+            clauses.push(format!("PRIMARY KEY ({key})"));
+        }
+        for check in self.checks.iter() {
+            let name = check
+                .name
+                .as_deref()
+                .map(|name| format!("CONSTRAINT {} ", ident(name)))
+                .unwrap_or_default();
+            clauses.push(format!("{name}CHECK (\n{}\n)", check.expression));
+        }
+        let mut lock = Vec::new();
+        for key in self.foreign_keys.iter() {
+            let (clause, locked) = foreign_key(batch, &table, key)?;
+            clauses.push(clause);
+            lock.extend(locked);
+        }
+        let name = table.sql();
+        let mut statements = vec![format!("CREATE TABLE {name} (\n  {}\n)", clauses.join(",\n  "))];
+        if let Some(comment) = &self.comment {
+            statements.push(format!("COMMENT ON TABLE {name} IS {}", literal(comment)));
+        }
+        for column in self.columns.iter() {
+            if let Some(comment) = &column.comment {
+                let column = ident(&column.name);
+                statements
+                    .push(format!("COMMENT ON COLUMN {name}.{column} IS {}", literal(comment)));
+            }
+        }
+        let title = format!("create `{}`", self.name);
+        let undo = vec![format!("DROP TABLE IF EXISTS {name}")];
+        if lock.is_empty() {
+            batch.push_fresh(title, statements, undo);
+        } else {
+            let lock = format!(
+                "SHARE ROW EXCLUSIVE on {}: the new table is empty, nothing is read",
+                lock.join(", ")
+            );
+            batch.push(Step::sql(Phase::Expand, title, statements).locking(lock).undone_by(undo));
+        }
+        batch.tables.push(table);
+        Ok(())
     }
+}
+
+/// The clause, and the table that exists already and is locked for it.
+fn foreign_key(
+    batch: &Batch<'_>,
+    table: &Table,
+    key: &ForeignKey,
+) -> Result<(String, Option<String>), Refusal> {
+    let referenced = if key.referenced_table == table.name {
+        table
+    } else {
+        let index = batch.find(&key.referenced_table).ok_or_else(|| {
+            batch.refuse(format!("table `{}` does not exist in the database", key.referenced_table))
+        })?;
+        &batch.tables[index]
+    };
+    let mut columns = Vec::new();
+    for name in key.referenced_columns.iter() {
+        let column = batch.column(referenced, name)?;
+        let physical = referenced.physical(column).ok_or_else(|| {
+            batch.not_supported(&format!(
+                "a foreign key to `{}`.`{name}`, which the same batch adds or changes,",
+                referenced.name
+            ))
+        })?;
+        columns.push(ident(physical));
+    }
+    let mut clause = format!(
+        "FOREIGN KEY ({}) REFERENCES {} ({})",
+        idents(key.columns.iter().map(AsRef::as_ref)),
+        referenced.sql(),
+        columns.join(", ")
+    );
+    if let Some(action) = key.on_delete {
+        clause.push_str(&format!(" ON DELETE {}", action.sql()));
+    }
+    if let Some(action) = key.on_update {
+        clause.push_str(&format!(" ON UPDATE {}", action.sql()));
+    }
+    let locked = (!referenced.created).then(|| format!("`{}`", referenced.name));
+    Ok((clause, locked))
 }

@@ -4,9 +4,37 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Str;
 use crate::plan::{Batch, Refusal};
+use crate::plan::{Phase, Step};
 use crate::schema::{At, Problem, Schema};
 
 /// Runs SQL of the user's own.
+///
+/// # What it does
+///
+/// Each of `start`, `complete` and `abort` is SQL, of one or more statements, that runs at that point; all are optional. It
+/// promises nothing about downtime: how long it locks what is the author's business. What it creates is not known to the
+/// checks, so later actions cannot refer to a table or an enum type that it made.
+///
+/// # Expand
+///
+/// `start` runs, at the action's place among the others.
+///
+/// # Contract
+///
+/// `complete` runs.
+///
+/// # Rollback
+///
+/// `abort` runs, if `start` has run. It should take back what `start` did.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "custom"
+/// start = "CREATE FUNCTION public.initials(name text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT left(name, 1)'"
+/// abort = "DROP FUNCTION public.initials(text)"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Custom {
     /// Runs during expand, at the action's place in the batch.
@@ -22,14 +50,38 @@ pub struct Custom {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::Review;
+
 impl Custom {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        for sql in self.start.iter().chain(&self.complete) {
+            review.note_custom(sql);
+        }
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------
 
 impl Custom {
+    // Fallible like every action's, so that the enum can delegate to all of them alike.
+    #[allow(clippy::unnecessary_wraps)]
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("custom"))
+        let (migration, action) = batch.at;
+        let name = &batch.request.pending[migration].name;
+        let title = format!("custom SQL of `{name}`, action {}", action + 1);
+        let lock = "whatever the SQL takes, until it is done";
+        if self.start.is_some() || self.abort.is_some() {
+            let start = self.start.iter().map(|sql| sql.trim().to_owned()).collect();
+            let abort = self.abort.iter().map(|sql| sql.trim().to_owned()).collect();
+            batch.push(
+                Step::sql(Phase::Expand, title.clone(), start).locking(lock).undone_by(abort),
+            );
+        }
+        if let Some(complete) = &self.complete {
+            let step = Step::sql(Phase::Contract, title, vec![complete.trim().to_owned()]);
+            batch.push(step.locking(lock));
+        }
+        Ok(())
     }
 }

@@ -7,6 +7,33 @@ use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 
 /// Removes a check constraint from a table.
+///
+/// # What it does
+///
+/// The check holds until the batch is complete, for new clients, too. `check` is its name.
+///
+/// The planner does not support it yet and says so.
+///
+/// # Expand
+///
+/// Nothing.
+///
+/// # Contract
+///
+/// `DROP CONSTRAINT`: an ACCESS EXCLUSIVE lock for a change of the catalog.
+///
+/// # Rollback
+///
+/// Nothing has been removed.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "remove_check"
+/// table = "users"
+/// check = "users_name_check"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoveCheck {
     /// The table.
@@ -17,14 +44,41 @@ pub struct RemoveCheck {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Review, place};
+
 impl RemoveCheck {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        let checks = &review.get(table).checks;
+        let known: Vec<String> =
+            checks.iter().filter_map(|check| check.name.as_deref().map(str::to_owned)).collect();
+        // Postgres names a check without a name `<table>_<column>_check` or `<table>_check`, by what it finds in the
+        // expression: which is which is not certain.
+        let unnamed = checks.iter().position(|check| check.name.is_none());
+        if let Some(unnamed) = unnamed
+            && !known.iter().any(|name| *name == self.check)
+            && self.check.contains("_check")
+        {
+            review.drop_check(table, unnamed, &self.check, place!["check"]);
+            return;
+        }
+        if let Some(name) = review.constraint(table, "check", &known, &self.check, place!["check"])
+        {
+            let checks = &review.get(table).checks;
+            if let Some(found) =
+                checks.iter().position(|check| check.name.as_deref() == Some(&name))
+            {
+                review.drop_check(table, found, &name, place!["check"]);
+            }
+        }
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------
 
 impl RemoveCheck {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("remove_check"))
+        Err(batch.not_supported(&format!("removing a check of `{}`", self.table)))
     }
 }

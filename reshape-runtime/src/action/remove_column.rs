@@ -3,10 +3,44 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Str, Transform};
+use crate::plan::lineage::{Formula, Stage};
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
+use crate::sql::ident::ident;
 
 /// Removes a column from a table.
+///
+/// # What it does
+///
+/// New clients no longer see the column; old clients go on using it until the batch is complete. `down` computes its value
+/// for the rows that new clients write: an SQL expression over the row's columns. Without `down` such rows get the column's
+/// default, or NULL; a column that is NOT NULL and has no default needs `down`. Indexes on the column go with it. A column of the
+/// primary key, or one that another table's foreign key refers to, cannot be removed.
+///
+/// The form `down = { table, value, where }` takes the value from a row of another table. The planner does not support it yet
+/// and says so.
+///
+/// # Expand
+///
+/// With `down`: triggers that fill the column when a new client writes. The rows that exist have their values already.
+///
+/// # Contract
+///
+/// `DROP COLUMN`, which rewrites nothing. The values are gone for good.
+///
+/// # Rollback
+///
+/// The triggers are dropped. Nothing has been removed, and rows of new clients have what `down` computed.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "remove_column"
+/// table = "users"
+/// column = "name"
+/// down = "coalesce(email, '')"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoveColumn {
     /// The table.
@@ -20,14 +54,99 @@ pub struct RemoveColumn {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Review, fills_itself, place};
+
 impl RemoveColumn {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        review.transform(self.down.as_ref(), &place!["down"]);
+        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        let Some(column) = review.column(table, &self.column, place!["column"]) else { return };
+        let owner = review.get(table).name.clone();
+        let known = review.get(table).columns[column].clone();
+        let name = &known.name;
+        if review.get(table).primary_key.iter().any(|key| key == name) {
+            if !review.uncertain(&[&owner]) {
+                review
+                    .report(
+                        place!["column"],
+                        format!("column `{name}` is in the primary key of table `{owner}`"),
+                    )
+                    .help("a column of a primary key cannot be removed");
+            }
+        } else if !review.referrers(table, Some(name)).is_empty() {
+            let subject = format!("column `{name}` of table `{owner}`");
+            review.not_referred_to(table, Some(name), &subject, place!["column"]);
+        } else if !known.nullable
+            && self.down.is_none()
+            && !fills_itself(&known)
+            && !review.is_new(table)
+            && !review.uncertain(&[&owner, name])
+        {
+            review
+                .report(
+                    place!["column"],
+                    format!("column `{name}` is NOT NULL and has no default: rows of new clients would lack a value"),
+                )
+                .help("give `down`, an expression that computes the column for old clients");
+            review.relate_column(&owner, name);
+        }
+        review.drop_column(table, column, &place!["column"]);
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------
 
 impl RemoveColumn {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("remove_column"))
+        let down = match &self.down {
+            None => None,
+            Some(Transform::Expression(down)) => Some(down.to_string()),
+            Some(Transform::Table { .. }) => {
+                return Err(batch.not_supported("`down` into another table"));
+            }
+        };
+        let index = batch.table(&self.table)?;
+        let table = &batch.tables[index];
+        let column = batch.column(table, &self.column)?.clone();
+        if table.created {
+            let name = ident(&self.column);
+            let drop = vec![format!("ALTER TABLE {} DROP COLUMN {name}", table.sql())];
+            batch.push_fresh(
+                format!("drop `{}` of `{}`", self.column, self.table),
+                drop,
+                Vec::new(),
+            );
+        } else {
+            batch.require_plain(table)?;
+            let physical = table.physical(&column).map(str::to_owned);
+            if let Some(physical) = &physical {
+                batch.require_droppable(table, physical)?;
+                let needed = column.not_null && column.default.is_none() && !column.generated;
+                if needed && down.is_none() {
+                    return Err(batch
+                        .refuse(format!(
+                            "column `{}`.`{}` is NOT NULL without a default: new clients could not insert \
+                             a row until the batch is complete",
+                            self.table, self.column
+                        ))
+                        .with_help("say with `down` what old clients read there"));
+                }
+            }
+            let table = &mut batch.tables[index];
+            table.columns.retain(|c| c.name != column.name);
+            table.dropped.extend(physical);
+            if let Some(down) = down {
+                let stage = Stage {
+                    result: column.value,
+                    formula: Formula::Expression(down),
+                    scope: table.scope(),
+                };
+                table.downs.push(stage);
+            }
+            return Ok(());
+        }
+        batch.tables[index].columns.retain(|c| c.name != column.name);
+        Ok(())
     }
 }

@@ -7,6 +7,34 @@ use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 
 /// Removes a foreign key from a table.
+///
+/// # What it does
+///
+/// The foreign key holds until the batch is complete, for new clients, too. `foreign_key` is its name; one that was created without a
+/// name has the one that Postgres chose: `<table>_<columns>_fkey`.
+///
+/// The planner does not support it yet and says so.
+///
+/// # Expand
+///
+/// Nothing.
+///
+/// # Contract
+///
+/// `DROP CONSTRAINT`: an ACCESS EXCLUSIVE lock on both tables for a change of the catalog.
+///
+/// # Rollback
+///
+/// Nothing has been removed.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "remove_foreign_key"
+/// table = "orders"
+/// foreign_key = "orders_user_id_fkey"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoveForeignKey {
     /// The referencing table.
@@ -17,14 +45,27 @@ pub struct RemoveForeignKey {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Review, place};
+
 impl RemoveForeignKey {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        let known: Vec<String> =
+            review.get(table).foreign_keys.iter().map(|key| key.name.clone()).collect();
+        let path = place!["foreign_key"];
+        if let Some(name) =
+            review.constraint(table, "foreign key", &known, &self.foreign_key, path.clone())
+        {
+            review.drop_foreign_key(table, &name, path);
+        }
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------
 
 impl RemoveForeignKey {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("remove_foreign_key"))
+        Err(batch.not_supported(&format!("removing a foreign key of `{}`", self.table)))
     }
 }

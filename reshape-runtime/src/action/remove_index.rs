@@ -4,9 +4,36 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Str;
 use crate::plan::{Batch, Refusal};
+use crate::plan::{Phase, Step, Work};
 use crate::schema::{At, Problem, Schema};
+use crate::sql::ident::qualified;
 
 /// Removes an index.
+///
+/// # What it does
+///
+/// The index stays, for old and new clients, until the batch is complete. An index that a foreign key needs, because it refers to
+/// the columns that the index keeps unique, cannot be removed before the foreign key is.
+///
+/// # Expand
+///
+/// Nothing.
+///
+/// # Contract
+///
+/// `DROP INDEX CONCURRENTLY`, which blocks no reads or writes.
+///
+/// # Rollback
+///
+/// Nothing has been removed.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "remove_index"
+/// index = "users_email"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoveIndex {
     /// The index.
@@ -15,14 +42,55 @@ pub struct RemoveIndex {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Review, place};
+
 impl RemoveIndex {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        let Some((table, index)) = review.index(&self.index, place!["index"]) else { return };
+        let name = review.get(table).indexes[index].name.clone();
+        if let Some((other, key)) = review.index_referrer(table, index) {
+            review
+                .report(
+                    place!["index"],
+                    format!(
+                        "index `{name}` is what foreign key `{key}` of table `{other}` refers to"
+                    ),
+                )
+                .help("remove the foreign key first, with `remove_foreign_key`");
+        }
+        review.drop_index(table, index, place!["index"]);
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------
 
 impl RemoveIndex {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("remove_index"))
+        let name = self.index.as_ref();
+        let pending = batch.indexes.len();
+        batch.indexes.retain(|pending| pending.index.name != name);
+        if batch.indexes.len() < pending {
+            batch.drafts.retain(|draft| draft.step.title != format!("rename index `{name}`"));
+            return Ok(());
+        }
+        let schema = batch.facts().schema.clone();
+        let Some(live) = batch.facts().indexes.iter().find(|live| live.name == name) else {
+            // Not in the catalog: only a table that this batch creates can have it.
+            let drop = vec![format!("DROP INDEX {}", qualified(&schema, name))];
+            batch.push_fresh(format!("drop index `{name}`"), drop, Vec::new());
+            return Ok(());
+        };
+        if let Some(constraint) = &live.constraint {
+            return Err(batch
+                .refuse(format!("index `{name}` belongs to the constraint `{constraint}`"))
+                .with_help("it goes with the constraint"));
+        }
+        batch.removed_indexes.push(name.to_owned());
+        batch.push(Step {
+            work: Work::DropIndex { schema, name: name.to_owned() },
+            ..Step::sql(Phase::Contract, format!("drop index `{name}`"), Vec::new())
+        });
+        Ok(())
     }
 }

@@ -3,10 +3,36 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Str;
+use crate::plan::facts::Dependent;
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 
 /// Removes a table.
+///
+/// # What it does
+///
+/// New clients no longer see the table; old clients go on using it until the batch is complete. A table that another table's
+/// foreign key refers to cannot be removed before that foreign key is.
+///
+/// # Expand
+///
+/// Nothing: the new version has no view of the table.
+///
+/// # Contract
+///
+/// `DROP TABLE`. The rows are gone for good.
+///
+/// # Rollback
+///
+/// Nothing has been removed: the table is as old clients know it.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "remove_table"
+/// table = "sessions"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoveTable {
     /// The table.
@@ -15,14 +41,46 @@ pub struct RemoveTable {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Review, place};
+
 impl RemoveTable {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        let subject = format!("table `{}`", review.get(table).name);
+        review.not_referred_to(table, None, &subject, place!["table"]);
+        review.drop_table(table, place!["table"]);
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------
 
 impl RemoveTable {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("remove_table"))
+        let index = batch.table(&self.table)?;
+        let table = &batch.tables[index];
+        if table.created {
+            let drop = vec![format!("DROP TABLE {}", table.sql())];
+            batch.push_fresh(format!("drop `{}`", self.table), drop, Vec::new());
+        } else if let Some(dependent) = batch
+            .live(table)
+            .and_then(|live| live.dependents.iter().find(|dependent| !goes_too(batch, dependent)))
+        {
+            return Err(batch
+                .refuse(format!(
+                    "table `{}` cannot be removed: {} depends on it",
+                    self.table, dependent.description
+                ))
+                .with_help("remove that first, in this migration or an earlier one"));
+        }
+        batch.tables[index].removed = true;
+        Ok(())
     }
+}
+
+/// Whether what depends on the table is part of a table that the batch has removed already.
+fn goes_too(batch: &Batch<'_>, dependent: &Dependent) -> bool {
+    dependent.table.as_ref().is_some_and(|name| {
+        batch.tables.iter().any(|table| table.physical == *name && table.removed && !table.created)
+    })
 }

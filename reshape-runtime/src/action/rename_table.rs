@@ -5,8 +5,35 @@ use serde::{Deserialize, Serialize};
 use crate::model::Str;
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
+use crate::sql::ident::{ident, qualified};
 
 /// Renames a table.
+///
+/// # What it does
+///
+/// New clients know the table by its new name, old clients by the old one; both read and write the same rows. Foreign keys,
+/// indexes and constraints keep their names. Later actions, also those of the same migration, use the new name.
+///
+/// # Expand
+///
+/// Nothing: a name is a matter of the new version's view.
+///
+/// # Contract
+///
+/// `ALTER TABLE … RENAME`: an ACCESS EXCLUSIVE lock for a change of the catalog.
+///
+/// # Rollback
+///
+/// Nothing is left to be undone but the new version's view.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "rename_table"
+/// table = "users"
+/// new_name = "accounts"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RenameTable {
     /// The table's name so far.
@@ -17,14 +44,52 @@ pub struct RenameTable {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::schema::{Relation, Review, place};
+
 impl RenameTable {
-    pub(super) fn check(&self, _schema: &mut Schema, _at: At, _problems: &mut Vec<Problem>) {}
+    pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
+        let mut review = Review::new(schema, at, problems);
+        let Some(table) = review.table(&self.table, place!["table"]) else {
+            review.assume_table(&self.new_name);
+            return;
+        };
+        let name = review.get(table).name.clone();
+        if self.table == self.new_name {
+            let message = format!("table `{}` is called so already", self.table);
+            review.report(place!["new_name"], message);
+        } else if review.free(&self.new_name, place!["new_name"], Relation::Table) {
+            review.identifier("table", &self.new_name, place!["new_name"]);
+            // `free` may have taken a table away: positions have moved.
+            if let Some(table) = review.find(&name) {
+                review.rename_table(table, &self.new_name, place!["new_name"]);
+            }
+        }
+    }
 }
 
 // --- plan: the steps -------------------------------------------------------------------------------------------
 
 impl RenameTable {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported("rename_table"))
+        let index = batch.table(&self.table)?;
+        batch.require_free(&self.new_name)?;
+        let table = &mut batch.tables[index];
+        if table.created {
+            let (from, schema) = (table.sql(), table.schema.clone());
+            table.name = self.new_name.to_string();
+            table.physical = self.new_name.to_string();
+            batch.push_fresh(
+                format!("rename `{}` to `{}`", self.table, self.new_name),
+                vec![format!("ALTER TABLE {from} RENAME TO {}", ident(&self.new_name))],
+                vec![format!(
+                    "ALTER TABLE IF EXISTS {} RENAME TO {}",
+                    qualified(&schema, &self.new_name),
+                    ident(&self.table)
+                )],
+            );
+        } else {
+            table.name = self.new_name.to_string();
+        }
+        Ok(())
     }
 }

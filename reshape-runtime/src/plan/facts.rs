@@ -1,5 +1,249 @@
 //! The live facts a plan depends on: a snapshot of the catalog.
+//!
+//! **Invariant:** what a plan needs to know of the database is here, so planning needs no connection and golden
+//! plans need no server.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Column;
+use crate::schema::{Schema, Table};
 
 /// A snapshot of the catalog. Read by the executor, or made from a simulated schema in tests.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {}
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// `server_version_num`, e.g. 150004 for 15.4.
+    pub server_version: u32,
+    /// The schema that tables without a schema of their own live in.
+    pub schema: String,
+    /// The migrator's effective `search_path` without version schemas: where functions and types in `up` and `down` are looked up.
+    pub search_path: Vec<String>,
+    /// The tables of `schema`, by name; members of extensions are left out.
+    pub tables: Vec<LiveTable>,
+    /// The indexes of `schema`, by name.
+    pub indexes: Vec<LiveIndex>,
+    /// The types of `schema` that are not row types or arrays, by name.
+    pub types: Vec<LiveType>,
+    /// Views and other relations of `schema` that are no table or index: their names are taken.
+    pub other_relations: Vec<String>,
+    /// Rights that a table of the migrator's gets by default (`ALTER DEFAULT PRIVILEGES`).
+    pub default_grants: Vec<Grant>,
+    /// The views of the base version: `(schema, view)`, outer ones before inner ones.
+    pub base_views: Vec<(String, String)>,
+    /// The schemas of the base version that exist.
+    pub base_schemas: Vec<String>,
+}
+
+/// A table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveTable {
+    /// Its name.
+    pub name: String,
+    /// What kind of relation it is.
+    pub kind: TableKind,
+    /// Whether it is a partition, has children or inherits.
+    pub inherits: bool,
+    /// Whether row-level security is enabled.
+    pub row_security: bool,
+    /// Its comment.
+    pub comment: Option<String>,
+    /// Rights on the whole table, the owner's left out.
+    pub grants: Vec<Grant>,
+    /// Its columns, in order.
+    pub columns: Vec<LiveColumn>,
+    /// The user's own BEFORE UPDATE row triggers, by name.
+    pub before_update_triggers: Vec<String>,
+    /// The user's own AFTER UPDATE triggers, by name.
+    pub after_update_triggers: Vec<String>,
+    /// What depends on the table from outside and would go, or be in the way, if it were dropped.
+    pub dependents: Vec<Dependent>,
+}
+
+/// What kind of relation a table is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TableKind {
+    /// An ordinary table.
+    #[serde(rename = "r")]
+    Ordinary,
+    /// A partitioned table.
+    #[serde(rename = "p")]
+    Partitioned,
+    /// A foreign table.
+    #[serde(rename = "f")]
+    Foreign,
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type with its modifier, as `format_type` prints it.
+    pub data_type: String,
+    /// Whether it is NOT NULL.
+    pub not_null: bool,
+    /// Its default, as `pg_get_expr` prints it; none for generated columns.
+    pub default: Option<String>,
+    /// Whether it is an identity column.
+    pub identity: bool,
+    /// Whether it is a stored (or virtual) generated column.
+    pub generated: bool,
+    /// Its comment.
+    pub comment: Option<String>,
+    /// Rights on the column alone.
+    pub grants: Vec<Grant>,
+    /// What depends on the column, its own default left out.
+    pub dependents: Vec<Dependent>,
+}
+
+/// A right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// The role; `None` for PUBLIC.
+    pub grantee: Option<String>,
+    /// `SELECT`, `INSERT`, …
+    pub privilege: String,
+    /// Whether it may be granted on.
+    pub grantable: bool,
+}
+
+/// An object that depends on a column, a table or a type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependent {
+    /// What it is.
+    pub kind: DependentKind,
+    /// How Postgres describes it (`pg_describe_object`).
+    pub description: String,
+    /// The object's own name, where it has one.
+    pub name: Option<String>,
+    /// The table of ours that it belongs to, if it does.
+    pub table: Option<String>,
+    /// The columns of that table that it covers, by name, where it is an index, a constraint or a column.
+    pub columns: Vec<String>,
+}
+
+/// What an object that depends on something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DependentKind {
+    /// A column (of the type in question).
+    Column,
+    /// An index that belongs to no constraint.
+    Index,
+    /// A primary key.
+    PrimaryKey,
+    /// A unique constraint.
+    Unique,
+    /// An exclusion constraint.
+    Exclusion,
+    /// A check constraint.
+    Check,
+    /// A foreign key, on either side.
+    ForeignKey,
+    /// A sequence owned by the column.
+    Sequence,
+    /// A view, materialised view or rule.
+    View,
+    /// Anything else: generated columns, triggers, policies, statistics, publications, functions, domains.
+    Other,
+}
+
+/// An index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveIndex {
+    /// Its name.
+    pub name: String,
+    /// Its table.
+    pub table: String,
+    /// The constraint that it belongs to.
+    pub constraint: Option<String>,
+}
+
+/// A type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveType {
+    /// Its name.
+    pub name: String,
+    /// Whether it is an enum.
+    pub is_enum: bool,
+    /// What depends on it or on its array type.
+    pub dependents: Vec<Dependent>,
+}
+
+impl Facts {
+    /// A table by its name in the catalog.
+    pub fn table(&self, name: &str) -> Option<&LiveTable> {
+        self.tables.iter().find(|table| table.name == name)
+    }
+
+    /// A database that looks exactly as the history says: for plans without a server.
+    pub fn from_schema(schema: &Schema, server_version: u32) -> Self {
+        let mut facts = Self::empty(server_version);
+        facts.tables = schema.tables().map(LiveTable::from_schema).collect();
+        facts.tables.sort_by(|a, b| a.name.cmp(&b.name));
+        for table in schema.tables() {
+            facts.indexes.extend(table.indexes.iter().map(|index| LiveIndex {
+                name: index.name.to_string(),
+                table: table.name.clone(),
+                constraint: None,
+            }));
+        }
+        facts.types = schema
+            .enums()
+            .map(|found| LiveType {
+                name: found.name.clone(),
+                is_enum: true,
+                dependents: Vec::new(),
+            })
+            .collect();
+        facts
+    }
+
+    /// An empty database of that version (`server_version_num`).
+    pub fn empty(server_version: u32) -> Self {
+        Self {
+            server_version,
+            schema: String::from("public"),
+            search_path: vec![String::from("public")],
+            tables: Vec::new(),
+            indexes: Vec::new(),
+            types: Vec::new(),
+            other_relations: Vec::new(),
+            default_grants: Vec::new(),
+            base_views: Vec::new(),
+            base_schemas: Vec::new(),
+        }
+    }
+}
+
+impl LiveTable {
+    fn from_schema(table: &Table) -> Self {
+        let column = |column: &Column| LiveColumn {
+            name: column.name.to_string(),
+            data_type: column.data_type.to_string(),
+            not_null: !column.nullable,
+            default: column.default.as_deref().map(str::to_owned),
+            identity: column.generated.as_deref().is_some_and(|sql| sql.contains("IDENTITY")),
+            generated: column.generated.as_deref().is_some_and(|sql| !sql.contains("IDENTITY")),
+            comment: column.comment.as_deref().map(str::to_owned),
+            grants: Vec::new(),
+            dependents: Vec::new(),
+        };
+        Self {
+            name: table.name.clone(),
+            kind: TableKind::Ordinary,
+            inherits: false,
+            row_security: false,
+            comment: table.comment.clone(),
+            grants: Vec::new(),
+            columns: table.columns.iter().map(column).collect(),
+            before_update_triggers: Vec::new(),
+            after_update_triggers: Vec::new(),
+            dependents: Vec::new(),
+        }
+    }
+
+    /// A column by its name in the catalog.
+    pub fn column(&self, name: &str) -> Option<&LiveColumn> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}

@@ -9,8 +9,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Migration;
 
+pub(crate) mod assemble;
+pub(crate) mod backfill;
+pub(crate) mod batch;
+pub(crate) mod define;
 pub mod facts;
+pub(crate) mod flow;
+pub(crate) mod index;
+pub(crate) mod lineage;
+pub(crate) mod mention;
+pub(crate) mod not_null;
+pub(crate) mod sync;
+pub(crate) mod view;
 
+pub(crate) use batch::Batch;
 use facts::Facts;
 
 /// When a step runs. The order of the variants is the order of the phases.
@@ -138,37 +150,15 @@ pub struct Refusal {
     pub help: Option<String>,
 }
 
-/// The batch while it is being planned.
-#[derive(Debug)]
-pub struct Batch<'a> {
-    request: Request<'a>,
-}
-
-impl Batch<'_> {
-    pub(crate) fn not_supported(&self, what: &str) -> Refusal {
-        Refusal {
-            migration: self.request.pending[0].name.to_string(),
-            action: None,
-            message: format!("{what} is not supported yet"),
-            help: None,
-        }
-    }
-}
-
 /// Plans the batch.
 pub fn plan(request: &Request<'_>) -> Result<Plan, Refusal> {
-    let mut batch = Batch { request: *request };
-    for migration in request.pending {
-        for action in migration.actions.iter() {
+    let mut batch = Batch::new(*request);
+    for (number, migration) in request.pending.iter().enumerate() {
+        for (place, action) in migration.actions.iter().enumerate() {
+            batch.at = (number, place);
             action.plan(&mut batch)?;
+            batch.order += 1;
         }
     }
-    Ok(Plan {
-        base: request.base.map(str::to_owned),
-        target: request.pending.last().map(|m| m.name.to_string()).unwrap_or_default(),
-        migrations: request.pending.to_vec(),
-        search_path: String::from("public"),
-        steps: Vec::new(),
-        notes: Vec::new(),
-    })
+    assemble::assemble(batch)
 }

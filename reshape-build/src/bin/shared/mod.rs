@@ -1,0 +1,46 @@
+//! The command line over folders of migration files: one for both binaries.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+use clap::{CommandFactory, FromArgMatches, Parser};
+use reshape_runtime::cli::{Command, Exit, run};
+
+/// Zero-downtime migrations of a Postgres database
+#[derive(Debug, Parser)]
+#[command(name = "reshape", version, after_help = NOTES)]
+struct Arguments {
+    /// Folder of migration files; can be repeated
+    #[arg(long, global = true, value_name = "FOLDER", default_value = "migrations")]
+    dirs: Vec<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const NOTES: &str = "\
+Exit codes:
+  0  done, or there was nothing to do
+  1  refused, or rolled back: nothing is left half done
+  2  the arguments or the environment make no sense
+  3  another migrator or a lock was in the way: try again
+  4  the migrations have problems
+
+Deprecated, still accepted:
+  migrate, start         use `migration start`
+  complete               use `migration complete`
+  abort                  use `migration abort`
+  generate-schema-query  use `schema-query`";
+
+/// Parses `arguments`, the program's name first, and runs the command; help calls the program `name`.
+pub(crate) fn main(name: &'static str, arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let matches = Arguments::command().bin_name(name).get_matches_from(arguments);
+    let Arguments { dirs, command } =
+        Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    run(&command, || reshape_build::load(&dirs).map_err(|diagnostics| diagnostics.render(color())))
+}
+
+/// Diagnostics go to standard error; `NO_COLOR` as in <https://no-color.org>.
+fn color() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

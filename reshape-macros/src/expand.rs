@@ -1,0 +1,227 @@
+//! `migrations!`: the module with the embedded set.
+//!
+//! **Invariant:** the module has the same shape whether or not there are problems, so that code which uses it raises no
+//! errors of its own: `SET` is then empty, and so are the actions.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::Path;
+
+use crate::ast::Module;
+use crate::index::{Index, Migration, Missing};
+use crate::schema_query::{error_item, statement, version_schema};
+
+/// Expands to the module, next to one `compile_error!` per problem.
+pub(crate) fn module(module: &Module, index: &Result<Index, Missing>) -> TokenStream {
+    let none = Index::default();
+    let (index, mut errors) = match index {
+        Ok(index) => {
+            (index, index.problems.iter().map(|p| error_item(headline(p))).collect::<Vec<_>>())
+        }
+        Err(missing) => (&none, vec![error_item(&missing.to_string())]),
+    };
+    let whole = errors.is_empty();
+    if whole && index.migrations.is_empty() {
+        errors.push(error_item("there is no migration to embed"));
+    }
+
+    let Module { visibility, name, runtime } = module;
+    let embedded = if whole {
+        quote! {
+            // What the build script wrote names the runtime `__rt` and its constants `pub(super)`.
+            #[doc(hidden)]
+            mod __embedded {
+                use #runtime as __rt;
+                ::core::include!(::core::concat!(
+                    ::core::env!("OUT_DIR"),
+                    "/reshape/migrations.rs"
+                ));
+            }
+        }
+    } else {
+        TokenStream::new()
+    };
+    let set = if whole { quote!(__embedded::MIGRATIONS) } else { quote!(&[]) };
+    let latest = index.migrations.last().map_or("", |migration| &migration.name);
+    let latest_schema = version_schema(latest);
+    let latest_query = statement(latest, &[]);
+    let structs = index.migrations.iter().enumerate().map(|(position, migration)| {
+        let actions = format_ident!("ACTIONS_{position}");
+        let actions = if whole { quote!(__embedded::#actions) } else { quote!(&[]) };
+        unit_struct(migration, position, &actions, runtime)
+    });
+    let versions = index.migrations.iter().map(|migration| {
+        let doc = format!(" The schema of version {}.", code(&migration.name));
+        let (constant, schema) = (&migration.constant, version_schema(&migration.name));
+        quote! {
+            #[doc = #doc]
+            pub const #constant: &str = #schema;
+        }
+    });
+
+    quote! {
+        #(#errors)*
+
+        /// The migrations of this crate, embedded at compile time.
+        // A binary need not use all of it, and the names come from files.
+        #[allow(dead_code, unreachable_pub, non_camel_case_types, non_upper_case_globals)]
+        #[allow(clippy::all, clippy::pedantic)]
+        #visibility mod #name {
+            #embedded
+
+            /// All migrations, oldest first.
+            pub const SET: #runtime::Migrations = #runtime::Migrations::embedded(#set);
+
+            /// The name of the newest migration.
+            pub const LATEST: &str = #latest;
+
+            /// The schema with the newest version's views, unquoted.
+            pub const VERSION_SCHEMA: &str = #latest_schema;
+
+            /// The statement that makes a connection use the newest version.
+            pub const SCHEMA_QUERY: &str = #latest_query;
+
+            /// The schema of each version, unquoted, by the name of its migration.
+            pub mod versions {
+                #(#versions)*
+            }
+
+            #(#structs)*
+        }
+    }
+}
+
+fn unit_struct(
+    migration: &Migration,
+    position: usize,
+    actions: &TokenStream,
+    runtime: &Path,
+) -> TokenStream {
+    let Migration { name, type_name, constant: _, checksum, description, file } = migration;
+    let doc = doc(name, description.as_deref(), file);
+    let description = description.as_ref().map_or_else(
+        || quote!(::core::option::Option::None),
+        |text| quote!(::core::option::Option::Some(#text)),
+    );
+    let schema = version_schema(name);
+    let query = statement(name, &[]);
+    quote! {
+        #[doc = #doc]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+        pub struct #type_name;
+
+        impl #runtime::Migration for #type_name {
+            const NAME: &'static str = #name;
+            const DESCRIPTION: ::core::option::Option<&'static str> = #description;
+            const CHECKSUM: &'static str = #checksum;
+            const POSITION: usize = #position;
+            const VERSION_SCHEMA: &'static str = #schema;
+            const SCHEMA_QUERY: &'static str = #query;
+            const ACTIONS: &'static [#runtime::action::Action] = #actions;
+        }
+    }
+}
+
+fn doc(name: &str, description: Option<&str>, file: &str) -> String {
+    let mut doc = format!(" Migration {}.", code(name));
+    if let Some(description) = description {
+        doc.push_str("\n\n");
+        doc.push_str(&plain(description));
+    }
+    doc.push_str(&format!("\n\n File: {}", code(file)));
+    doc
+}
+
+/// Inline code in Markdown, whatever the text contains.
+fn code(text: &str) -> String {
+    if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
+}
+
+/// Text as it is: a description is not Markdown, and `[x]` in it must not become a broken link of the user's docs.
+fn plain(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for line in text.lines() {
+        // Four spaces would make a code block, which rustdoc would try to compile.
+        for character in line.trim_start().chars() {
+            if character.is_ascii_punctuation() && !matches!(character, ',' | ':' | ';' | '\'') {
+                escaped.push('\\');
+            }
+            escaped.push(character);
+        }
+        escaped.push('\n');
+    }
+    escaped.truncate(escaped.trim_end().len());
+    escaped
+}
+
+/// The compiler writes `error: ` before a message, so the diagnostic's own is left out.
+fn headline(problem: &str) -> &str {
+    problem.strip_prefix("error: ").unwrap_or(problem)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn index() -> Index {
+        let migration =
+            |name: &str, type_name: &str, constant: &str, description: &str| Migration {
+                name: name.into(),
+                type_name: format_ident!("{type_name}"),
+                constant: format_ident!("{constant}"),
+                checksum: format!("{:064}", name.len()),
+                description: (!description.is_empty()).then(|| description.into()),
+                file: format!("migrations/{name}.toml"),
+            };
+        Index {
+            migrations: vec![
+                migration("0001_create_users", "M0001CreateUsers", "M0001_CREATE_USERS", ""),
+                migration(
+                    "0002_say \"hi\"",
+                    "M0002SayHi",
+                    "M0002_SAY_HI",
+                    "Adds a [greeting]\n    for <all>",
+                ),
+            ],
+            problems: Vec::new(),
+        }
+    }
+
+    fn expanded(arguments: &str, index: &Result<Index, Missing>) -> String {
+        let tokens = module(&syn::parse_str(arguments).unwrap(), index);
+        prettyplease::unparse(&syn::parse2(tokens).unwrap())
+    }
+
+    #[test]
+    fn the_whole_module() {
+        insta::assert_snapshot!(expanded("", &Ok(index())));
+    }
+
+    #[test]
+    fn arguments_name_the_module_and_the_runtime() {
+        let code = expanded("pub(crate) mod db, crate = crate::deps::rt", &Ok(index()));
+        assert!(code.contains("pub(crate) mod db {"), "{code}");
+        assert!(code.contains("use crate::deps::rt as __rt;"), "{code}");
+        assert!(!code.contains("reshape_runtime"), "{code}");
+    }
+
+    #[test]
+    fn a_problem_leaves_an_empty_module() {
+        let problems = vec!["error: one\n --> a.toml:1:2".into(), "two".into()];
+        insta::assert_snapshot!(expanded("", &Ok(Index { problems, ..index() })));
+    }
+
+    #[test]
+    fn without_a_build_script_there_is_one_error() {
+        let code = expanded("", &Err(Missing::BuildScript));
+        assert_eq!(code.matches("compile_error!").count(), 1, "{code}");
+        assert!(code.contains("SET: ::reshape_runtime::Migrations"), "{code}");
+        assert!(!code.contains("include!"), "{code}");
+    }
+
+    #[test]
+    fn a_description_is_not_markdown() {
+        assert_eq!(plain("    a [b](c)\n`d`"), "a \\[b\\]\\(c\\)\n\\`d\\`");
+        assert_eq!(code("a`b"), "`` a`b ``");
+    }
+}

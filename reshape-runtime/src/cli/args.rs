@@ -1,0 +1,223 @@
+//! The commands and their options.
+//!
+//! **Invariant:** accepts what the `reshape` command line 0.11 accepts.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::connection::ConnectionOptions;
+
+/// The commands. Derive `clap::Parser` on a struct with this as its subcommand, then call [`Command::run`].
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Start, complete or abort a migration
+    Migration {
+        /// Which of them.
+        #[command(subcommand)]
+        command: MigrationCommand,
+    },
+    /// Show what the database has and what is pending
+    Status(StatusOptions),
+    /// Check the migrations, without a database
+    Check,
+    /// Print the statement that makes a connection use the newest version, without a database
+    SchemaQuery(SchemaQueryOptions),
+
+    /// Deprecated: use `migration start`
+    #[command(hide = true)]
+    Migrate(StartOptions),
+    /// Deprecated: use `migration start`
+    #[command(hide = true)]
+    Start(StartOptions),
+    /// Deprecated: use `migration complete`
+    #[command(hide = true)]
+    Complete(Session),
+    /// Deprecated: use `migration abort`
+    #[command(hide = true)]
+    Abort(Session),
+    /// Deprecated: use `schema-query`
+    #[command(hide = true)]
+    GenerateSchemaQuery(SchemaQueryOptions),
+}
+
+/// `migration …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum MigrationCommand {
+    /// Apply what is pending, beside the version that is in use
+    Start(StartOptions),
+    /// Remove the old version, once nothing uses it any more
+    ///
+    /// Needs no migration files: the plan is in the database.
+    Complete(Session),
+    /// Take back what was started; the old version stays
+    ///
+    /// Needs no migration files: the plan is in the database.
+    Abort(Session),
+}
+
+/// Options of `migration start`.
+#[derive(Args, Clone, Debug)]
+pub struct StartOptions {
+    /// Complete as well, for a database that no application is using
+    #[arg(short, long)]
+    pub(super) complete: bool,
+    /// Apply up to this migration, not the newest
+    #[arg(long, value_name = "NAME")]
+    pub(super) migration: Option<String>,
+    /// How long to wait for another migrator, e.g. `10min`; with `--migration` there is no waiting
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "migration")]
+    pub(super) wait: Option<Duration>,
+    #[command(flatten)]
+    pub(super) session: Session,
+}
+
+/// Options of `status`.
+#[derive(Args, Clone, Debug)]
+pub struct StatusOptions {
+    /// A table for people, or JSON
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) connection: ConnectionOptions,
+}
+
+/// How `status` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table.
+    Human,
+    /// One JSON object: [`crate::Status`].
+    Json,
+}
+
+/// Options of `schema-query`.
+#[derive(Args, Clone, Debug)]
+pub struct SchemaQueryOptions {
+    /// The version of this migration, not the newest
+    #[arg(long, value_name = "NAME")]
+    pub(super) migration: Option<String>,
+}
+
+/// A connection, and how patient to be.
+#[derive(Args, Clone, Debug)]
+pub struct Session {
+    #[command(flatten)]
+    pub(super) connection: ConnectionOptions,
+    #[command(flatten)]
+    pub(super) limits: Limits,
+}
+
+/// How patient to be. What is not given is left at the default of `Migrator`.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Limits")]
+pub struct Limits {
+    /// How long the application's queries may have to wait for ours, e.g. `500ms`
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) lock_timeout: Option<Duration>,
+    /// For how long a step is tried again when a lock is not to be had, e.g. `5min`
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) retry_budget: Option<Duration>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("{error}: try `500ms` or `10s`"))
+}
+
+impl Command {
+    /// For a deprecated name, that name and the one to use.
+    pub(super) fn deprecated(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Migrate(_) => Some(("migrate", "migration start")),
+            Self::Start(_) => Some(("start", "migration start")),
+            Self::Complete(_) => Some(("complete", "migration complete")),
+            Self::Abort(_) => Some(("abort", "migration abort")),
+            Self::GenerateSchemaQuery(_) => Some(("generate-schema-query", "schema-query")),
+            Self::Migration { .. } | Self::Status(_) | Self::Check | Self::SchemaQuery(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct App {
+        #[command(subcommand)]
+        command: Command,
+    }
+
+    fn parse(line: &str) -> Result<Command, clap::Error> {
+        App::try_parse_from(line.split_whitespace()).map(|app| app.command)
+    }
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        App::command().debug_assert();
+    }
+
+    #[test]
+    fn start_takes_what_the_old_command_line_took() {
+        for line in [
+            "app migration start -c --migration 2_b --url postgres://x/y",
+            "app migrate --complete --migration 2_b -d d -u u -p p --host h --port 1",
+            "app start --complete --migration=2_b",
+        ] {
+            let (Command::Migration { command: MigrationCommand::Start(options) }
+            | Command::Migrate(options)
+            | Command::Start(options)) = parse(line).unwrap()
+            else {
+                panic!("{line}")
+            };
+            assert!(options.complete, "{line}");
+            assert_eq!(options.migration.as_deref(), Some("2_b"), "{line}");
+        }
+    }
+
+    #[test]
+    fn durations_have_units() {
+        let line = "app migration start --lock-timeout 500ms --retry-budget 10s --wait 1h30m";
+        let Command::Migration { command: MigrationCommand::Start(options) } = parse(line).unwrap()
+        else {
+            panic!()
+        };
+        assert_eq!(options.session.limits.lock_timeout, Some(Duration::from_millis(500)));
+        assert_eq!(options.session.limits.retry_budget, Some(Duration::from_secs(10)));
+        assert_eq!(options.wait, Some(Duration::from_mins(90)));
+        let error = parse("app migration abort --lock-timeout 5").unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("try `500ms`"), "{error}");
+    }
+
+    #[test]
+    fn an_option_that_would_do_nothing_is_refused() {
+        assert!(parse("app migration start --migration 2_b --wait 5s").is_err());
+        assert!(parse("app migration complete --wait 5s").is_err());
+    }
+
+    #[test]
+    fn deprecated_names_are_accepted_and_marked() {
+        for line in ["migrate", "start", "complete", "abort", "generate-schema-query"] {
+            let (old, _) = parse(&format!("app {line}")).unwrap().deprecated().unwrap();
+            assert_eq!(old, line);
+            let command = App::command();
+            let command = command.find_subcommand(line).unwrap();
+            assert!(command.is_hide_set(), "{line}");
+            let about = command.get_about().unwrap().to_string();
+            assert!(about.starts_with("Deprecated: use `"), "{line}: {about}");
+        }
+        assert_eq!(parse("app check").unwrap().deprecated(), None);
+        let help = App::command().render_help().to_string();
+        assert!(!help.contains("migrate"), "{help}");
+    }
+
+    #[test]
+    fn what_is_debugged_holds_no_password() {
+        let line = "app status -p hunter2 --url postgres://u:hunter2@h/d";
+        let text = format!("{:?}", parse(line).unwrap());
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}

@@ -1,0 +1,380 @@
+//! Which database: flags, environment, `.env`, defaults.
+//!
+//! **Invariant:** what stands on the command line wins. (The `reshape` command line prefers the environment.)
+//!
+//! **Invariant:** the file `.env` is read, never loaded: the process's environment stays as it is.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use clap::Args;
+use postgres::Config;
+
+/// How to reach the database.
+///
+/// Each setting comes from the command line, else the environment, else the file `.env` (here or in a folder above), else
+/// its default. A URL beats single settings from the same source and from those after it; what it leaves out is taken
+/// from them.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Connection")]
+pub struct ConnectionOptions {
+    /// Address of the database, e.g. `postgres://user:password@host/database` [env: `DB_URL`, `DATABASE_URL`]
+    #[arg(long)]
+    url: Option<Secret>,
+    /// Host name, address or folder of the socket [env: `DB_HOST`, `PGHOST`] [default: localhost]
+    #[arg(long)]
+    host: Option<String>,
+    /// Port [env: `DB_PORT`, `PGPORT`] [default: 5432]
+    #[arg(long)]
+    port: Option<u16>,
+    /// Name of the database [env: `DB_NAME`, `PGDATABASE`] [default: postgres]
+    #[arg(short, long)]
+    database: Option<String>,
+    /// Role [env: `DB_USERNAME`, `PGUSER`] [default: postgres]
+    #[arg(short, long)]
+    username: Option<String>,
+    /// Password [env: `DB_PASSWORD`, `PGPASSWORD`] [default: postgres]
+    #[arg(short, long)]
+    password: Option<Secret>,
+}
+
+/// A value that `Debug` does not show.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl From<String> for Secret {
+    fn from(value: String) -> Self {
+        Self(value)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// A setting that makes no sense. Its message names where it stands, and never contains a URL or a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidConnection(String);
+
+impl fmt::Display for InvalidConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for InvalidConnection {}
+
+impl ConnectionOptions {
+    /// The connection these options, the environment and `.env` ask for.
+    ///
+    /// # Errors
+    ///
+    /// If a URL or a port cannot be parsed, or `.env` cannot be read.
+    pub fn config(&self) -> Result<Config, InvalidConnection> {
+        let environment = |name: &str| std::env::var(name).ok();
+        self.resolve(&environment, &dotenv()?)
+    }
+
+    fn resolve(
+        &self,
+        environment: &dyn Fn(&str) -> Option<String>,
+        file: &HashMap<String, String>,
+    ) -> Result<Config, InvalidConnection> {
+        let find = |flag: Option<String>, option: &str, names: &[&str]| {
+            Setting::find(flag, option, names, environment, file)
+        };
+        let url =
+            find(self.url.as_ref().map(|url| url.0.clone()), "--url", &["DB_URL", "DATABASE_URL"]);
+        let base = match &url {
+            Some(url) => url.value.parse::<Config>().map_err(|error| {
+                InvalidConnection(format!(
+                    "{} is not the address of a database: {}",
+                    url.origin,
+                    causes(&error)
+                ))
+            })?,
+            None => defaults(),
+        };
+        // Without a URL every setting is better than its default.
+        let rank = url.as_ref().map(|url| url.rank);
+        let wanted = |setting: Option<Setting>, missing: bool| {
+            setting.filter(|setting| missing || rank.is_none_or(|rank| setting.rank > rank))
+        };
+
+        let host = find(self.host.clone(), "--host", &["DB_HOST", "PGHOST"]);
+        let port = find(self.port.map(|port| port.to_string()), "--port", &["DB_PORT", "PGPORT"]);
+        let name = find(self.database.clone(), "--database", &["DB_NAME", "PGDATABASE"]);
+        let user = find(self.username.clone(), "--username", &["DB_USERNAME", "PGUSER"]);
+        let password = find(
+            self.password.as_ref().map(|password| password.0.clone()),
+            "--password",
+            &["DB_PASSWORD", "PGPASSWORD"],
+        );
+        let nowhere = base.get_hosts().is_empty() && base.get_hostaddrs().is_empty();
+        let host = wanted(host, nowhere);
+        let port = wanted(port, base.get_ports().is_empty()).map(|port| port.port()).transpose()?;
+
+        let mut config = readdressed(&base, host.map(|host| host.value), port);
+        if let Some(name) = wanted(name, base.get_dbname().is_none()) {
+            config.dbname(&name.value);
+        }
+        if let Some(user) = wanted(user, base.get_user().is_none()) {
+            config.user(&user.value);
+        }
+        if let Some(password) = wanted(password, base.get_password().is_none()) {
+            config.password(password.value);
+        }
+        Ok(config)
+    }
+}
+
+/// Where a setting stands, best last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    File,
+    Environment,
+    Flag,
+}
+
+#[derive(Debug)]
+struct Setting {
+    rank: Rank,
+    /// For messages.
+    origin: String,
+    value: String,
+}
+
+impl Setting {
+    /// The best one; an empty value counts as none, as in libpq.
+    fn find(
+        flag: Option<String>,
+        option: &str,
+        names: &[&str],
+        environment: &dyn Fn(&str) -> Option<String>,
+        file: &HashMap<String, String>,
+    ) -> Option<Self> {
+        let flag = flag.map(|value| (Rank::Flag, format!("`{option}`"), value));
+        let variable =
+            |name: &&str| Some((Rank::Environment, format!("`{name}`"), environment(name)?));
+        let line = |name: &&str| {
+            Some((Rank::File, format!("`{name}` in `.env`"), file.get(*name)?.clone()))
+        };
+        flag.into_iter()
+            .chain(names.iter().filter_map(variable))
+            .chain(names.iter().filter_map(line))
+            .find(|(_, _, value)| !value.is_empty())
+            .map(|(rank, origin, value)| Self { rank, origin, value })
+    }
+
+    fn port(&self) -> Result<u16, InvalidConnection> {
+        self.value.parse().map_err(|_| {
+            InvalidConnection(format!("{} is not a port: `{}`", self.origin, self.value))
+        })
+    }
+}
+
+fn defaults() -> Config {
+    let mut config = Config::new();
+    config.host("localhost").port(5432).dbname("postgres").user("postgres").password("postgres");
+    config
+}
+
+/// `base` with other hosts or ports. `Config` can add to its lists but not empty them, so everything else is copied.
+fn readdressed(base: &Config, host: Option<String>, port: Option<u16>) -> Config {
+    if host.is_none() && port.is_none() {
+        return base.clone();
+    }
+    let mut config = Config::new();
+    config
+        .ssl_mode(base.get_ssl_mode())
+        .ssl_negotiation(base.get_ssl_negotiation())
+        .keepalives(base.get_keepalives())
+        .keepalives_idle(base.get_keepalives_idle())
+        .target_session_attrs(base.get_target_session_attrs())
+        .channel_binding(base.get_channel_binding())
+        .load_balance_hosts(base.get_load_balance_hosts());
+    base.get_user().map(|user| config.user(user));
+    base.get_password().map(|password| config.password(password));
+    base.get_dbname().map(|name| config.dbname(name));
+    base.get_options().map(|options| config.options(options));
+    base.get_application_name().map(|name| config.application_name(name));
+    base.get_connect_timeout().map(|timeout| config.connect_timeout(*timeout));
+    base.get_tcp_user_timeout().map(|timeout| config.tcp_user_timeout(*timeout));
+    base.get_keepalives_interval().map(|interval| config.keepalives_interval(interval));
+    base.get_keepalives_retries().map(|retries| config.keepalives_retries(retries));
+    if let Some(host) = host {
+        config.host(&host);
+    } else {
+        for host in base.get_hosts() {
+            match host {
+                postgres::config::Host::Tcp(name) => config.host(name),
+                #[cfg(unix)]
+                postgres::config::Host::Unix(path) => config.host_path(path),
+            };
+        }
+        for address in base.get_hostaddrs() {
+            config.hostaddr(*address);
+        }
+    }
+    let one = port.or_else(|| base.get_ports().first().copied());
+    if config.get_hosts().len() > 1 && port.is_none() {
+        for port in base.get_ports() {
+            config.port(*port);
+        }
+    } else if let Some(port) = one {
+        config.port(port);
+    }
+    config
+}
+
+/// What `.env` says; the first of two lines about the same name counts, as where such files are loaded.
+fn dotenv() -> Result<HashMap<String, String>, InvalidConnection> {
+    // A file that cannot be understood may be about another database than the default: better to stop.
+    let invalid =
+        |error: dotenvy::Error| InvalidConnection(format!("`.env` cannot be read: {error}"));
+    let lines = match dotenvy::dotenv_iter() {
+        Err(error) if error.not_found() => return Ok(HashMap::new()),
+        lines => lines.map_err(invalid)?,
+    };
+    let mut values = HashMap::new();
+    for line in lines {
+        let (name, value) = line.map_err(invalid)?;
+        values.entry(name).or_insert(value);
+    }
+    Ok(values)
+}
+
+/// The message of the driver and of what is below it; neither repeats the URL.
+fn causes(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", causes(source)),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use postgres::config::Host;
+
+    use super::*;
+
+    fn map(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn resolve(
+        options: &ConnectionOptions,
+        environment: &[(&str, &str)],
+        file: &[(&str, &str)],
+    ) -> Result<String, InvalidConnection> {
+        let environment = map(environment);
+        let config = options.resolve(&|name| environment.get(name).cloned(), &map(file))?;
+        let hosts = config.get_hosts().iter().map(|host| match host {
+            Host::Tcp(name) => name.clone(),
+            #[cfg(unix)]
+            Host::Unix(path) => path.display().to_string(),
+        });
+        Ok(format!(
+            "{}:{}@{}:{}/{}",
+            config.get_user().unwrap_or("-"),
+            config.get_password().map_or("-".into(), String::from_utf8_lossy),
+            hosts.collect::<Vec<_>>().join(","),
+            config.get_ports().iter().map(u16::to_string).collect::<Vec<_>>().join(","),
+            config.get_dbname().unwrap_or("-"),
+        ))
+    }
+
+    fn url(text: &str) -> ConnectionOptions {
+        ConnectionOptions { url: Some(text.to_owned().into()), ..Default::default() }
+    }
+
+    #[test]
+    fn everything_has_a_default() {
+        let none = ConnectionOptions::default();
+        assert_eq!(resolve(&none, &[], &[]).unwrap(), "postgres:postgres@localhost:5432/postgres");
+        let empty = [("DB_URL", ""), ("PGHOST", ""), ("DB_PORT", "")];
+        assert_eq!(
+            resolve(&none, &empty, &[]).unwrap(),
+            "postgres:postgres@localhost:5432/postgres"
+        );
+    }
+
+    #[test]
+    fn a_flag_beats_the_environment_beats_the_file() {
+        let flags = ConnectionOptions { host: Some("flag".into()), ..Default::default() };
+        let environment = [("DB_HOST", "env"), ("DB_NAME", "env"), ("PGDATABASE", "pg")];
+        let file = [("DB_HOST", "file"), ("DB_NAME", "file"), ("DB_USERNAME", "file")];
+        assert_eq!(resolve(&flags, &environment, &file).unwrap(), "file:postgres@flag:5432/env");
+    }
+
+    #[test]
+    fn the_variables_of_libpq_count() {
+        let environment = [
+            ("PGHOST", "/run/pg"),
+            ("PGPORT", "6543"),
+            ("PGDATABASE", "d"),
+            ("PGUSER", "u"),
+            ("PGPASSWORD", "p"),
+        ];
+        let none = ConnectionOptions::default();
+        assert_eq!(resolve(&none, &environment, &[]).unwrap(), "u:p@/run/pg:6543/d");
+    }
+
+    #[test]
+    fn a_url_beats_settings_of_its_rank_and_below() {
+        let both = ConnectionOptions { host: Some("other".into()), ..url("postgres://u:p@h:1/d") };
+        let settings =
+            [("DB_HOST", "x"), ("DB_PORT", "9"), ("DB_NAME", "x"), ("DB_URL", "nonsense")];
+        assert_eq!(resolve(&both, &settings, &settings).unwrap(), "u:p@h:1/d");
+        let none = ConnectionOptions::default();
+        let from_environment = [("DATABASE_URL", "postgres://u:p@h:1/d"), ("DB_NAME", "x")];
+        assert_eq!(resolve(&none, &from_environment, &settings[..3]).unwrap(), "u:p@h:1/d");
+    }
+
+    #[test]
+    fn settings_of_a_higher_rank_change_a_url() {
+        let file = [("DATABASE_URL", "postgres://u:p@h:1,i:2/d?connect_timeout=7")];
+        let resolve = |flags: &ConnectionOptions, environment: &[(&str, &str)]| {
+            resolve(flags, environment, &file).unwrap()
+        };
+        let none = ConnectionOptions::default();
+        assert_eq!(resolve(&none, &[]), "u:p@h,i:1,2/d");
+        assert_eq!(resolve(&none, &[("PGDATABASE", "e")]), "u:p@h,i:1,2/e");
+        assert_eq!(resolve(&none, &[("PGPORT", "3")]), "u:p@h,i:3/d");
+        assert_eq!(resolve(&none, &[("DB_HOST", "j")]), "u:p@j:1/d");
+        let flags = ConnectionOptions {
+            host: Some("j".into()),
+            port: Some(3),
+            username: Some("v".into()),
+            password: Some("q".to_owned().into()),
+            ..none
+        };
+        assert_eq!(resolve(&flags, &[("DB_HOST", "k")]), "v:q@j:3/d");
+        let config = flags.resolve(&|_| None, &map(&file)).unwrap();
+        assert_eq!(config.get_connect_timeout(), Some(&std::time::Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn what_a_url_leaves_out_comes_from_below() {
+        let environment = [("PGPASSWORD", "secret"), ("PGUSER", "x")];
+        assert_eq!(
+            resolve(&url("postgres://u@h/d"), &environment, &[]).unwrap(),
+            "u:secret@h:5432/d"
+        );
+        assert_eq!(resolve(&url("postgres:///d"), &[], &[("DB_HOST", "h")]).unwrap(), "-:-@h:/d");
+    }
+
+    #[test]
+    fn nonsense_is_named_without_secrets() {
+        let none = ConnectionOptions::default();
+        let error = resolve(&none, &[("DB_PORT", "http")], &[]).unwrap_err();
+        assert_eq!(error.to_string(), "`DB_PORT` is not a port: `http`");
+        let error = resolve(&none, &[], &[("DB_PORT", "70000")]).unwrap_err();
+        assert_eq!(error.to_string(), "`DB_PORT` in `.env` is not a port: `70000`");
+        let error = resolve(&url("postgres://u:hunter2@h:port/d"), &[], &[]).unwrap_err();
+        assert!(error.to_string().starts_with("`--url` is not the address of a database: "));
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+}

@@ -1,0 +1,76 @@
+//! Exit codes.
+
+use std::process::{ExitCode, Termination};
+
+use crate::ErrorKind;
+
+/// How a command ended; `main` can return it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Exit {
+    /// 0: done, or there was nothing to do.
+    Done,
+    /// 1: refused, or rolled back: nothing is left half done.
+    Failed,
+    /// 2: the arguments or the environment make no sense. (What clap refuses ends with 2 as well.)
+    Usage,
+    /// 3: another migrator or a lock was in the way; the same command may succeed later.
+    TryAgain,
+    /// 4: the migrations have problems.
+    Invalid,
+}
+
+impl Exit {
+    /// The code, as documented at each variant.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::TryAgain => 3,
+            Self::Invalid => 4,
+        }
+    }
+}
+
+impl From<ErrorKind> for Exit {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Locked | ErrorKind::LockTimeout | ErrorKind::Fenced => Self::TryAgain,
+            ErrorKind::Connect
+            | ErrorKind::ReadOnly
+            | ErrorKind::Permission
+            | ErrorKind::State
+            | ErrorKind::History
+            | ErrorKind::Refused
+            | ErrorKind::Metadata
+            | ErrorKind::Failed
+            | ErrorKind::Database => Self::Failed,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
+}
+
+impl Termination for Exit {
+    fn report(self) -> ExitCode {
+        self.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_succeed_later_says_so() {
+        assert_eq!(Exit::from(ErrorKind::Locked).code(), 3);
+        assert_eq!(Exit::from(ErrorKind::LockTimeout).code(), 3);
+        assert_eq!(Exit::from(ErrorKind::Failed).code(), 1);
+        assert_eq!(Exit::from(ErrorKind::Connect).code(), 1);
+    }
+}

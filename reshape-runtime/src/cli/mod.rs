@@ -1,0 +1,53 @@
+//! The command line, to be embedded in an application: `myapp migration start`.
+//!
+//! ```
+//! use clap::Parser;
+//! use reshape_runtime::{Migrations, cli};
+//!
+//! #[derive(Parser)]
+//! struct App {
+//!     #[command(subcommand)]
+//!     reshape: cli::Command,
+//! }
+//! # mod migrations { pub(crate) const SET: reshape_runtime::Migrations = reshape_runtime::Migrations::embedded(&[]); }
+//!
+//! fn main() -> cli::Exit {
+//! #   if true { return cli::Exit::Done; }
+//!     App::parse().reshape.run(migrations::SET)
+//! }
+//! ```
+//!
+//! An application with commands of its own puts these beside them, with `#[command(flatten)]` in its enum, or below one of
+//! them, where no name can be taken twice.
+//!
+//! # Output
+//!
+//! Results go to standard output. Progress, warnings and errors go to standard error: as bars on a terminal, as lines
+//! elsewhere.
+//!
+//! # Exit codes
+//!
+//! | code | [`Exit`] | meaning |
+//! |---|---|---|
+//! | 0 | `Done` | done, or there was nothing to do |
+//! | 1 | `Failed` | refused, or rolled back: nothing is left half done |
+//! | 2 | `Usage` | the arguments or the environment make no sense |
+//! | 3 | `TryAgain` | another migrator or a lock was in the way |
+//! | 4 | `Invalid` | the migrations have problems |
+//!
+//! **Invariant:** the only module of this crate that prints, and that reads the environment.
+
+mod args;
+mod connection;
+mod exit;
+mod progress;
+mod run;
+mod text;
+
+pub use args::{
+    Command, Format, Limits, MigrationCommand, SchemaQueryOptions, Session, StartOptions,
+    StatusOptions,
+};
+pub use connection::{ConnectionOptions, InvalidConnection, Secret};
+pub use exit::Exit;
+pub use run::run;

@@ -1,0 +1,211 @@
+//! Runs a command and prints what comes of it.
+
+use std::io::{self, Write};
+
+use super::args::{
+    Command, Format, MigrationCommand, SchemaQueryOptions, Session, StartOptions, StatusOptions,
+};
+use super::connection::InvalidConnection;
+use super::exit::Exit;
+use super::{progress, text};
+use crate::history::History;
+use crate::sql::ident::ident;
+use crate::{Error, Migrations, Migrator, Outcome, Report};
+
+impl Command {
+    /// Runs the command with embedded migrations; prints, and gives the code to exit with.
+    pub fn run(&self, migrations: impl Into<Migrations>) -> Exit {
+        run(self, || Ok(migrations.into()))
+    }
+}
+
+/// Runs the command with migrations from wherever `load` takes them; prints, and gives the code to exit with.
+///
+/// `load` is only called by commands that need them. An error of it is printed as it is: rendered problems.
+pub fn run(command: &Command, load: impl FnOnce() -> Result<Migrations, String>) -> Exit {
+    if let Some((old, new)) = command.deprecated() {
+        error_line(&format!("warning: `{old}` is deprecated: use `{new}`"));
+    }
+    let result = match command {
+        Command::Migration { command: MigrationCommand::Start(options) }
+        | Command::Migrate(options)
+        | Command::Start(options) => start(options, load),
+        Command::Migration { command: MigrationCommand::Complete(session) }
+        | Command::Complete(session) => complete(session),
+        Command::Migration { command: MigrationCommand::Abort(session) }
+        | Command::Abort(session) => abort(session),
+        Command::Status(options) => status(options, load),
+        Command::Check => check(load),
+        Command::SchemaQuery(options) | Command::GenerateSchemaQuery(options) => {
+            schema_query(options, load)
+        }
+    };
+    match result {
+        Ok(()) => Exit::Done,
+        Err(stop) => stop.print(),
+    }
+}
+
+/// Why a command ends early.
+enum Stop {
+    Problems(String),
+    Usage(String),
+    Error(Error),
+}
+
+impl Stop {
+    fn print(self) -> Exit {
+        match self {
+            Self::Problems(problems) => {
+                error_line(problems.trim_end());
+                Exit::Invalid
+            }
+            Self::Usage(message) => {
+                error_line(&format!("error: {message}"));
+                Exit::Usage
+            }
+            Self::Error(error) => {
+                error_line(&format!("error: {}", error.report()));
+                error.kind().into()
+            }
+        }
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<InvalidConnection> for Stop {
+    fn from(error: InvalidConnection) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+fn start(
+    options: &StartOptions,
+    load: impl FnOnce() -> Result<Migrations, String>,
+) -> Result<(), Stop> {
+    let migrations = load().map_err(Stop::Problems)?;
+    let connection = options.session.connection.config()?;
+    let mut migrator = patient(Migrator::new(migrations, connection), &options.session);
+    if let Some(wait) = options.wait {
+        migrator = migrator.wait_timeout(wait);
+    }
+    let report = match &options.migration {
+        Some(name) => migrator.start_to(name)?,
+        None => migrator.start()?,
+    };
+    print_report(&report);
+    // A batch that is ahead of these migrations is not ours to complete.
+    if options.complete && report.outcome != Outcome::Ahead {
+        let report = migrator.complete()?;
+        if report.outcome != Outcome::Nothing {
+            print_report(&report);
+        }
+    }
+    Ok(())
+}
+
+fn complete(session: &Session) -> Result<(), Stop> {
+    let migrator = Migrator::detached(session.connection.config()?);
+    print_report(&patient(migrator, session).complete()?);
+    Ok(())
+}
+
+fn abort(session: &Session) -> Result<(), Stop> {
+    let migrator = Migrator::detached(session.connection.config()?);
+    print_report(&patient(migrator, session).abort()?);
+    Ok(())
+}
+
+fn patient(migrator: Migrator, session: &Session) -> Migrator {
+    let mut migrator = migrator.observer(progress::observer());
+    if let Some(timeout) = session.limits.lock_timeout {
+        migrator = migrator.lock_timeout(timeout);
+    }
+    if let Some(budget) = session.limits.retry_budget {
+        migrator = migrator.retry_budget(budget);
+    }
+    migrator
+}
+
+fn status(
+    options: &StatusOptions,
+    load: impl FnOnce() -> Result<Migrations, String>,
+) -> Result<(), Stop> {
+    let connection = options.connection.config()?;
+    let mut migrator = if let Ok(migrations) = load() {
+        Migrator::new(migrations, connection)
+    } else {
+        // The state of the database is of interest all the more.
+        error_line(
+            "warning: what is pending is not known, the migrations have problems: see `check`",
+        );
+        Migrator::detached(connection)
+    };
+    let status = migrator.status()?;
+    match options.format {
+        Format::Human => print(&text::status(&status)),
+        Format::Json => {
+            let json = serde_json::to_string_pretty(&status).expect("a status is plain data");
+            print(&(json + "\n"));
+        }
+    }
+    Ok(())
+}
+
+fn check(load: impl FnOnce() -> Result<Migrations, String>) -> Result<(), Stop> {
+    let migrations = load().map_err(Stop::Problems)?;
+    let (_, problems) = History::replay(&migrations);
+    if !problems.is_empty() {
+        let problems = problems.iter().map(|problem| {
+            let name = &migrations.migrations[problem.at.migration].name;
+            let mut text =
+                format!("error: `{name}`, action {}: {}", problem.at.action + 1, problem.message);
+            if let Some(help) = &problem.help {
+                text.push_str(&format!("\n  help: {help}"));
+            }
+            text
+        });
+        return Err(Stop::Problems(problems.collect::<Vec<_>>().join("\n")));
+    }
+    print(&format!("no problems in {}\n", text::plural(migrations.migrations.len(), "migration")));
+    Ok(())
+}
+
+fn schema_query(
+    options: &SchemaQueryOptions,
+    load: impl FnOnce() -> Result<Migrations, String>,
+) -> Result<(), Stop> {
+    let migrations = load().map_err(Stop::Problems)?;
+    let migration = match &options.migration {
+        Some(name) => migrations
+            .migrations
+            .iter()
+            .find(|migration| migration.name == *name)
+            .ok_or_else(|| Stop::Usage(format!("there is no migration `{name}`")))?,
+        None => migrations
+            .latest()
+            .ok_or_else(|| Stop::Problems(String::from("error: there are no migrations")))?,
+    };
+    print(&format!("SET search_path TO {}\n", ident(&migration.version_schema())));
+    Ok(())
+}
+
+fn print_report(report: &Report) {
+    print(&(text::report(report) + "\n"));
+}
+
+// A reader that went away (`| head`) is no reason to panic or to fail.
+
+fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+fn error_line(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}

@@ -1,0 +1,207 @@
+//! What commands print: reports, status and durations, as text.
+//!
+//! **Invariant:** pure; the same report is the same text.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::{Outcome, Report, State, Status};
+
+/// `start`, `complete` or `abort`: what it came to, on one or two lines.
+pub(super) fn report(report: &Report) -> String {
+    let version = |name: &Option<String>| {
+        name.as_ref().map_or_else(|| String::from("the plain tables"), |name| format!("`{name}`"))
+    };
+    let (base, target) = (version(&report.base), version(&report.target));
+    let size = format!(
+        "{}, {}, {}",
+        plural(report.migrations.len(), "migration"),
+        plural(report.steps.len(), "step"),
+        duration(report.elapsed)
+    );
+    match (report.outcome, &report.target) {
+        (Outcome::Nothing, None) => String::from("nothing to do"),
+        (Outcome::Nothing, Some(_)) => format!("nothing to do: {target} is live"),
+        (Outcome::Ahead, _) => {
+            format!("nothing to do: the database is ahead, and {target} is still live")
+        }
+        (Outcome::Started, _) => format!(
+            "started {target} ({size}): it is live beside {base}\n\
+             next: `migration complete`, once nothing uses {base} any more"
+        ),
+        (Outcome::Completed, _) => format!("completed {target} ({size})"),
+        (Outcome::Aborted, _) => format!("aborted {target} ({size}): {base} stays"),
+    }
+}
+
+/// A table of the state, then one of the migrations.
+pub(super) fn status(status: &Status) -> String {
+    let mut text = String::new();
+    let mut row = |name: &str, value: &str| {
+        // A message of the server can have several lines.
+        let value = value.trim_end().replace('\n', "\n            ");
+        let _ = writeln!(text, "{name:<12}{value}");
+    };
+    let state = match status.state {
+        State::Idle => "idle",
+        State::Applying => {
+            "applying: `migration start` resumes it, `migration abort` takes it back"
+        }
+        State::InProgress => "in progress: `migration complete` or `migration abort` ends it",
+        State::Completing => "completing: `migration complete` resumes it",
+        State::Aborting => "aborting: `migration abort` resumes it",
+    };
+    row("state", state);
+    row("version", status.current.as_deref().unwrap_or("none: the plain tables"));
+    if let Some(target) = &status.target {
+        row("next", target);
+    }
+    if let Some((done, total)) = status.progress {
+        row("progress", &format!("{done} of {}", plural(total, "step")));
+    }
+    if !status.live_schemas.is_empty() {
+        row("schemas", &status.live_schemas.join("\n"));
+    }
+    if let Some(migrator) = &status.migrator {
+        row("at work", migrator);
+    }
+    if let Some(error) = &status.last_error {
+        row("last error", error);
+    }
+
+    let groups = [
+        (&status.applied, "applied"),
+        (&status.batch, "in this batch"),
+        (&status.pending, "pending"),
+    ];
+    let names = groups.iter().flat_map(|(names, _)| names.iter());
+    let width = names.map(|name| name.chars().count()).max().unwrap_or_default();
+    if width > 0 {
+        text.push('\n');
+    }
+    for (names, group) in groups {
+        for name in names {
+            let unknown = if status.unknown.contains(name) { ", not known here" } else { "" };
+            let _ = writeln!(text, "  {name:<width$}  {group}{unknown}");
+        }
+    }
+    text
+}
+
+/// `999 ms`, `1.2 s`, `3 min 4 s`, `2 h 5 min`.
+pub(super) fn duration(duration: Duration) -> String {
+    // Rounded first, so that 999.7 ms is not printed as 1000 ms.
+    let tenths = (duration.as_millis() + 50) / 100;
+    let seconds = (duration.as_millis() + 500) / 1000;
+    match duration.as_millis() {
+        0..1_000 => format!("{} ms", duration.as_millis()),
+        1_000..59_950 => format!("{}.{} s", tenths / 10, tenths % 10),
+        59_950..3_599_500 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// `1,234,567`
+pub(super) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 step`, `2 steps`
+pub(super) fn plural(number: usize, word: &str) -> String {
+    if number == 1 { format!("1 {word}") } else { format!("{} {word}s", count(number as u64)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_readable() {
+        let ms = |ms| duration(Duration::from_millis(ms));
+        assert_eq!(duration(Duration::from_micros(999_900)), "999 ms");
+        assert_eq!([ms(0), ms(1249), ms(1250)], ["0 ms", "1.2 s", "1.3 s"]);
+        assert_eq!([ms(59_949), ms(59_950), ms(184_000)], ["59.9 s", "1 min 0 s", "3 min 4 s"]);
+        assert_eq!([ms(3_599_499), ms(3_599_500)], ["59 min 59 s", "1 h 0 min"]);
+        assert_eq!(
+            [count(0), count(999), count(1000), count(1_234_567)],
+            ["0", "999", "1,000", "1,234,567"]
+        );
+        assert_eq!([plural(1, "step"), plural(0, "step")], ["1 step", "0 steps"]);
+    }
+
+    fn reported(outcome: Outcome, base: Option<&str>, target: Option<&str>) -> String {
+        report(&Report {
+            outcome,
+            base: base.map(str::to_owned),
+            target: target.map(str::to_owned),
+            migrations: vec!["2_b".into()],
+            steps: Vec::new(),
+            notes: Vec::new(),
+            elapsed: Duration::from_millis(1200),
+        })
+    }
+
+    #[test]
+    fn every_outcome_has_its_words() {
+        let (base, target) = (Some("1_a"), Some("2_b"));
+        insta::assert_snapshot!(
+            [
+                reported(Outcome::Nothing, None, None),
+                reported(Outcome::Nothing, None, target),
+                reported(Outcome::Ahead, base, target),
+                reported(Outcome::Started, None, target),
+                reported(Outcome::Started, base, target),
+                reported(Outcome::Completed, base, target),
+                reported(Outcome::Aborted, base, target),
+            ]
+            .join("\n"),
+        );
+    }
+
+    fn idle() -> Status {
+        Status {
+            state: State::Idle,
+            migrator: None,
+            current: None,
+            target: None,
+            live_schemas: Vec::new(),
+            applied: Vec::new(),
+            batch: Vec::new(),
+            pending: Vec::new(),
+            unknown: Vec::new(),
+            progress: None,
+            last_error: None,
+        }
+    }
+
+    #[test]
+    fn an_empty_database_has_a_short_status() {
+        insta::assert_snapshot!(status(&idle()));
+    }
+
+    #[test]
+    fn a_batch_has_a_long_status() {
+        let status = Status {
+            state: State::InProgress,
+            migrator: Some("pid 7".into()),
+            current: Some("1_a".into()),
+            target: Some("2_longer".into()),
+            live_schemas: vec!["migration_1_a".into(), "migration_2_longer".into()],
+            applied: vec!["0_x".into(), "1_a".into()],
+            batch: vec!["2_longer".into()],
+            pending: vec!["3_c".into()],
+            unknown: vec!["0_x".into()],
+            progress: Some((4, 6)),
+            last_error: Some("lock timeout\nhelp: try again".into()),
+        };
+        insta::assert_snapshot!(super::status(&status));
+    }
+}

@@ -1,0 +1,180 @@
+-- The facts that a plan depends on, as one JSON document; see plan/facts.rs for its shape.
+-- $1: the schema that tables live in; $2: the name of the base version's migration, or NULL;
+-- $3: the schemas in the migrator's own search_path.
+WITH
+space AS (SELECT oid, nspname FROM pg_catalog.pg_namespace WHERE nspname = $1::text),
+-- Views of versions are ours: they are no obstacle, the batch drops them itself.
+ours AS (
+  SELECT oid, nspname, nspname = 'reshape_' || $2::text AS inner_one
+  FROM pg_catalog.pg_namespace
+  WHERE nspname IN ('migration_' || $2::text, 'reshape_' || $2::text)
+),
+extension_member AS (
+  SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e'
+),
+rel AS (
+  SELECT c.* FROM pg_catalog.pg_class c JOIN space ON space.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p', 'f')
+    AND NOT EXISTS (SELECT FROM extension_member e
+                    WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid)
+),
+-- Who depends on a table (attnum 0) or one of its columns, or on a type.
+dependency AS (
+  SELECT DISTINCT d.refclassid, d.refobjid, d.refobjsubid AS attnum, d.classid, d.objid, d.objsubid
+  FROM pg_catalog.pg_depend d
+  WHERE d.deptype IN ('n', 'a', 'i', 'P', 'S')
+    AND (d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid IN (SELECT oid FROM rel)
+      OR d.refclassid = 'pg_catalog.pg_type'::regclass)
+),
+dependent AS (
+  SELECT d.*,
+    pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) AS description,
+    CASE
+      WHEN con.oid IS NOT NULL THEN CASE con.contype
+        WHEN 'p' THEN 'primary_key' WHEN 'u' THEN 'unique' WHEN 'x' THEN 'exclusion'
+        WHEN 'c' THEN 'check' WHEN 'f' THEN 'foreign_key' ELSE 'other' END
+      WHEN cls.relkind IN ('i', 'I') THEN 'index'
+      WHEN cls.relkind = 'S' THEN 'sequence'
+      WHEN d.classid = 'pg_catalog.pg_class'::regclass AND d.objsubid > 0 THEN 'column'
+      WHEN rew.oid IS NOT NULL THEN 'view'
+      ELSE 'other'
+    END AS kind,
+    coalesce(con.conname, cls.relname) AS name,
+    coalesce(con.conrelid, idx.indrelid, trg.tgrelid, pol.polrelid, def.adrelid, stx.stxrelid,
+             CASE WHEN d.objsubid > 0 THEN d.objid END, rew.ev_class) AS owner,
+    CASE
+      WHEN con.oid IS NOT NULL THEN con.conkey
+      WHEN idx.indexrelid IS NOT NULL THEN idx.indkey::int2[]
+      WHEN d.objsubid > 0 THEN ARRAY[d.objsubid]::int2[]
+      ELSE '{}'
+    END AS keys,
+    con.contype, def.adnum, rew.ev_class, cls.relkind AS dependent_relkind
+  FROM dependency d
+  LEFT JOIN pg_catalog.pg_constraint con ON d.classid = 'pg_catalog.pg_constraint'::regclass AND con.oid = d.objid
+  LEFT JOIN pg_catalog.pg_class cls ON d.classid = 'pg_catalog.pg_class'::regclass AND cls.oid = d.objid
+  LEFT JOIN pg_catalog.pg_index idx ON idx.indexrelid = cls.oid
+  LEFT JOIN pg_catalog.pg_rewrite rew ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND rew.oid = d.objid
+  LEFT JOIN pg_catalog.pg_trigger trg ON d.classid = 'pg_catalog.pg_trigger'::regclass AND trg.oid = d.objid
+  LEFT JOIN pg_catalog.pg_policy pol ON d.classid = 'pg_catalog.pg_policy'::regclass AND pol.oid = d.objid
+  LEFT JOIN pg_catalog.pg_attrdef def ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND def.oid = d.objid
+  LEFT JOIN pg_catalog.pg_statistic_ext stx ON d.classid = 'pg_catalog.pg_statistic_ext'::regclass AND stx.oid = d.objid
+  WHERE NOT coalesce((SELECT relnamespace IN (SELECT oid FROM ours)
+                      FROM pg_catalog.pg_class WHERE oid = coalesce(rew.ev_class, cls.oid)), false)
+    AND coalesce(con.contype, '') <> 'n'
+),
+dependent_json AS (
+  SELECT refclassid, refobjid, attnum, classid, objid, owner, adnum, kind, dependent_relkind,
+    pg_catalog.jsonb_build_object(
+      'kind', kind,
+      'description', description,
+      'name', name,
+      'table', (SELECT relname FROM rel WHERE rel.oid = owner),
+      'columns', (SELECT coalesce(pg_catalog.jsonb_agg(a.attname ORDER BY k.n), '[]')
+                  FROM pg_catalog.unnest(keys) WITH ORDINALITY k(attnum, n)
+                  JOIN pg_catalog.pg_attribute a ON a.attrelid = owner AND a.attnum = k.attnum)
+    ) AS doc
+  FROM dependent
+)
+SELECT pg_catalog.jsonb_build_object(
+  'server_version', pg_catalog.current_setting('server_version_num')::int,
+  'schema', $1::text,
+  'search_path', (
+    SELECT coalesce(pg_catalog.jsonb_agg(s.name ORDER BY s.n), '[]')
+    FROM pg_catalog.unnest($3::text[]) WITH ORDINALITY s(name, n)
+    WHERE s.name <> 'pg_catalog' AND s.name NOT LIKE 'migration\_%' AND s.name NOT LIKE 'pg\_temp\_%'),
+  'tables', (
+    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+      'name', rel.relname,
+      'kind', rel.relkind,
+      'inherits', EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE rel.oid IN (i.inhrelid, i.inhparent)),
+      'row_security', rel.relrowsecurity,
+      'comment', pg_catalog.obj_description(rel.oid, 'pg_class'),
+      'grants', (
+        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+          'grantee', CASE WHEN g.grantee = 0 THEN NULL ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
+          'privilege', g.privilege_type, 'grantable', g.is_grantable)
+          ORDER BY pg_catalog.pg_get_userbyid(g.grantee), g.privilege_type), '[]')
+        FROM pg_catalog.aclexplode(rel.relacl) g
+        WHERE g.grantee <> rel.relowner AND g.privilege_type <> 'MAINTAIN'),
+      'columns', (
+        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+          'name', a.attname,
+          'data_type', pg_catalog.format_type(a.atttypid, a.atttypmod),
+          'not_null', a.attnotnull,
+          'default', CASE WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END,
+          'identity', a.attidentity <> '',
+          'generated', a.attgenerated <> '',
+          'comment', pg_catalog.col_description(rel.oid, a.attnum),
+          'grants', (
+            SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+              'grantee', CASE WHEN g.grantee = 0 THEN NULL ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
+              'privilege', g.privilege_type, 'grantable', g.is_grantable)
+              ORDER BY pg_catalog.pg_get_userbyid(g.grantee), g.privilege_type), '[]')
+            FROM pg_catalog.aclexplode(a.attacl) g WHERE g.grantee <> rel.relowner),
+          'dependents', (
+            SELECT coalesce(pg_catalog.jsonb_agg(j.doc ORDER BY j.classid, j.objid), '[]')
+            FROM dependent_json j
+            WHERE j.refclassid = 'pg_catalog.pg_class'::regclass
+              AND j.refobjid = rel.oid AND j.attnum = a.attnum
+              -- Its own default is known; a generated column's expression is a dependency of its own.
+              AND NOT (j.adnum IS NOT NULL AND j.owner = rel.oid AND j.adnum = a.attnum))
+          ) ORDER BY a.attnum), '[]')
+        FROM pg_catalog.pg_attribute a
+        LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        WHERE a.attrelid = rel.oid AND a.attnum > 0 AND NOT a.attisdropped),
+      -- tgtype: 1 row, 2 before, 16 update.
+      'before_update_triggers', (
+        SELECT coalesce(pg_catalog.jsonb_agg(t.tgname ORDER BY t.tgname), '[]') FROM pg_catalog.pg_trigger t
+        WHERE t.tgrelid = rel.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+          AND t.tgtype & 19 = 19 AND t.tgname NOT LIKE '%\_\_reshape%'),
+      'after_update_triggers', (
+        SELECT coalesce(pg_catalog.jsonb_agg(t.tgname ORDER BY t.tgname), '[]') FROM pg_catalog.pg_trigger t
+        WHERE t.tgrelid = rel.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+          AND t.tgtype & 16 = 16 AND t.tgtype & 2 = 0),
+      'dependents', (
+        SELECT coalesce(pg_catalog.jsonb_agg(j.doc ORDER BY j.classid, j.objid), '[]')
+        FROM (SELECT DISTINCT ON (classid, objid) * FROM dependent_json) j
+        WHERE (j.refclassid = 'pg_catalog.pg_class'::regclass AND j.refobjid = rel.oid
+            OR j.refclassid = 'pg_catalog.pg_type'::regclass AND j.refobjid = rel.reltype AND rel.reltype <> 0)
+          AND j.owner IS DISTINCT FROM rel.oid
+          AND j.classid <> 'pg_catalog.pg_type'::regclass
+          AND j.kind <> 'sequence'
+          AND j.dependent_relkind IS DISTINCT FROM 't')
+      ) ORDER BY rel.relname), '[]')
+    FROM rel),
+  'indexes', (
+    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+      'name', c.relname, 'table', rel.relname,
+      'constraint', (SELECT conname FROM pg_catalog.pg_constraint con
+                     WHERE con.conindid = c.oid AND con.contype IN ('p', 'u', 'x'))) ORDER BY c.relname), '[]')
+    FROM pg_catalog.pg_index i
+    JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+    JOIN rel ON rel.oid = i.indrelid),
+  'types', (
+    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+      'name', t.typname, 'is_enum', t.typtype = 'e',
+      'dependents', (
+        SELECT coalesce(pg_catalog.jsonb_agg(j.doc ORDER BY j.classid, j.objid), '[]') FROM dependent_json j
+        WHERE j.refclassid = 'pg_catalog.pg_type'::regclass AND j.refobjid IN (t.oid, t.typarray)
+          AND NOT (j.classid = 'pg_catalog.pg_type'::regclass AND j.objid = t.typarray))
+      ) ORDER BY t.typname), '[]')
+    FROM pg_catalog.pg_type t JOIN space ON space.oid = t.typnamespace
+    WHERE t.typtype IN ('e', 'd', 'r', 'b') AND t.typelem = 0),
+  'other_relations', (
+    SELECT coalesce(pg_catalog.jsonb_agg(c.relname ORDER BY c.relname), '[]')
+    FROM pg_catalog.pg_class c JOIN space ON space.oid = c.relnamespace
+    WHERE c.relkind IN ('v', 'm', 'S', 'c') OR c.relkind IN ('r', 'p', 'f') AND c.oid NOT IN (SELECT oid FROM rel)),
+  'default_grants', (
+    SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT pg_catalog.jsonb_build_object(
+      'grantee', CASE WHEN g.grantee = 0 THEN NULL ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
+      'privilege', g.privilege_type, 'grantable', g.is_grantable)), '[]')
+    FROM pg_catalog.pg_default_acl da, pg_catalog.aclexplode(da.defaclacl) g
+    WHERE da.defaclrole = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = CURRENT_USER)
+      AND da.defaclnamespace IN (0, (SELECT oid FROM space))
+      AND da.defaclobjtype = 'r' AND g.grantee <> da.defaclrole AND g.privilege_type <> 'MAINTAIN'),
+  'base_views', (
+    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(ours.nspname, c.relname)
+                                         ORDER BY ours.inner_one, c.relname), '[]')
+    FROM pg_catalog.pg_class c JOIN ours ON ours.oid = c.relnamespace WHERE c.relkind = 'v'),
+  'base_schemas', (SELECT coalesce(pg_catalog.jsonb_agg(nspname ORDER BY inner_one), '[]') FROM ours)
+)::text

@@ -1,0 +1,246 @@
+//! `start`, `complete` and `abort`: which state leads to which.
+//!
+//! **Invariant:** nothing is written before the lock is held and the plan is made; a refused batch leaves no trace.
+
+use super::compare::{Todo, decide};
+use super::metadata::Snapshot;
+use super::run::Run;
+use super::{Planner, catalog, journal};
+use crate::error::{Error, ErrorKind};
+use crate::model::Migrations;
+use crate::observer::Event;
+use crate::plan::{Phase, Plan, Refusal, Request, Work};
+use crate::report::{Outcome, Report, State};
+
+impl Run<'_> {
+    /// Starts what is pending of `wanted`; see [`Migrator::start`](super::Migrator::start).
+    pub(super) fn start(
+        &mut self,
+        wanted: &Migrations,
+        waits: bool,
+        planner: &Planner,
+    ) -> Result<Report, Error> {
+        // The usual case, at every start of every instance: one round trip, no lock.
+        let snapshot = self.read()?;
+        match decide(&snapshot, wanted) {
+            Ok(Todo::Nothing) => return Ok(self.unchanged(Outcome::Nothing, &snapshot, wanted)),
+            Ok(Todo::Ahead) => return Ok(self.unchanged(Outcome::Ahead, &snapshot, wanted)),
+            // Errors too: a migrator that is at work may be about to change what they complain of.
+            Ok(Todo::Complete | Todo::RollBack | Todo::Resume | Todo::Start(_)) | Err(_) => {}
+        }
+        self.enter(waits)?;
+        let mut before = Outcome::Nothing;
+        loop {
+            let snapshot = self.read()?;
+            match decide(&snapshot, wanted)? {
+                Todo::Nothing => return Ok(self.unchanged(before, &snapshot, wanted)),
+                Todo::Ahead => return Ok(self.unchanged(Outcome::Ahead, &snapshot, wanted)),
+                Todo::Complete => {
+                    self.contract(&snapshot)?;
+                    before = Outcome::Completed;
+                }
+                Todo::RollBack => {
+                    self.take_and_roll_back(&snapshot)?;
+                    before = Outcome::Aborted;
+                }
+                Todo::Resume => {
+                    let plan = stored_plan(&snapshot)?;
+                    self.take(&snapshot, State::Applying, None)?;
+                    let done = snapshot.journal.iter().filter(|e| e.status == "done").count();
+                    self.emit(&Event::Resuming { done, total: plan.steps.len() });
+                    return self.expand(plan, &snapshot);
+                }
+                Todo::Start(done) => {
+                    let base = snapshot.applied.last().map(|applied| applied.name.clone());
+                    let (facts, _) = self
+                        .retrying(super::run::Task::Own("read the catalog"), |run| {
+                            Ok(catalog::read(&mut run.client, base.as_deref())?)
+                        })?;
+                    let request = Request {
+                        pending: &wanted.migrations[done..],
+                        base: base.as_deref(),
+                        facts: &facts,
+                    };
+                    let plan = planner(&request).map_err(refused)?;
+                    self.take(&snapshot, State::Applying, Some(&plan))?;
+                    for note in &plan.notes {
+                        self.note(note.clone());
+                    }
+                    return self.expand(&plan, &Snapshot { journal: Vec::new(), ..snapshot });
+                }
+            }
+        }
+    }
+
+    /// Completes the batch; see [`Migrator::complete`](super::Migrator::complete).
+    pub(super) fn complete(&mut self) -> Result<Report, Error> {
+        if let idle @ Snapshot { state: State::Idle, .. } = self.read()? {
+            return Ok(self.idle(&idle));
+        }
+        self.enter(false)?;
+        let snapshot = self.read()?;
+        match snapshot.state {
+            State::Idle => Ok(self.idle(&snapshot)),
+            State::InProgress | State::Completing => {
+                self.contract(&snapshot)?;
+                let plan = stored_plan(&snapshot)?;
+                Ok(self.report(Outcome::Completed, plan))
+            }
+            State::Applying => Err(state_error(
+                "the batch is only half started, so it cannot be completed",
+                "start it again (it goes on where it was), or abort it",
+            )),
+            State::Aborting => Err(state_error(
+                "the batch is being rolled back, so it cannot be completed",
+                "abort it again: that finishes the rollback",
+            )),
+        }
+    }
+
+    /// Rolls the batch back; see [`Migrator::abort`](super::Migrator::abort).
+    pub(super) fn abort(&mut self) -> Result<Report, Error> {
+        if let idle @ Snapshot { state: State::Idle, .. } = self.read()? {
+            return Ok(self.idle(&idle));
+        }
+        self.enter(false)?;
+        let snapshot = self.read()?;
+        match snapshot.state {
+            State::Idle => Ok(self.idle(&snapshot)),
+            State::Applying | State::InProgress | State::Aborting => {
+                self.take_and_roll_back(&snapshot)?;
+                let plan = stored_plan(&snapshot)?;
+                Ok(self.report(Outcome::Aborted, plan))
+            }
+            State::Completing => Err(state_error(
+                "the batch is being completed: the old version is partly gone, so there is no way back",
+                "complete it again: that goes on where it was",
+            )),
+        }
+    }
+
+    /// Runs every step up to publish that is not done yet. A failure is rolled back.
+    fn expand(&mut self, plan: &Plan, snapshot: &Snapshot) -> Result<Report, Error> {
+        match self.expand_steps(plan, snapshot) {
+            Ok(()) => Ok(self.report(Outcome::Started, plan)),
+            // Cut off: nothing can be rolled back from here. The next run goes on.
+            Err(error) if matches!(error.kind(), ErrorKind::Fenced | ErrorKind::Connect) => {
+                Err(error)
+            }
+            Err(error) => Err(self.roll_back_after(plan, error)),
+        }
+    }
+
+    fn expand_steps(&mut self, plan: &Plan, snapshot: &Snapshot) -> Result<(), Error> {
+        let last = plan.steps.iter().rposition(|step| step.phase != Phase::Contract);
+        // With the last step, so that nobody sees the new version's schema while the state is still `applying`.
+        let published = journal::state_sql(State::InProgress, None);
+        let with_last = last.filter(|n| matches!(plan.steps[*n].work, Work::Sql { .. }));
+        for (n, step) in plan.steps.iter().enumerate() {
+            if step.phase != Phase::Contract && !is_done(snapshot, n) {
+                let closing = if with_last == Some(n) { published.as_str() } else { "" };
+                self.run_step(plan, n, closing)?;
+            }
+        }
+        if with_last.is_none() {
+            self.set_state(State::InProgress, None)?;
+        }
+        Ok(())
+    }
+
+    /// Runs what is left of the contract phase and records the migrations. A failure leaves the batch `completing`.
+    fn contract(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        let plan = stored_plan(snapshot)?;
+        self.take(snapshot, State::Completing, None)?;
+        let result = self.contract_steps(plan, snapshot);
+        if let Err(error) = &result
+            && !matches!(error.kind(), ErrorKind::Fenced | ErrorKind::Connect)
+        {
+            // The error itself matters more than that it could not be written down.
+            let _ = self.fenced("record the error", |_| false, &journal::error_sql(error));
+        }
+        result.map_err(|error| {
+            still(error, "the batch stays `completing`; completing it again goes on from this step")
+        })
+    }
+
+    fn contract_steps(&mut self, plan: &Plan, snapshot: &Snapshot) -> Result<(), Error> {
+        for (n, step) in plan.steps.iter().enumerate() {
+            if step.phase == Phase::Contract && !is_done(snapshot, n) {
+                self.run_step(plan, n, "")?;
+            }
+        }
+        let record = journal::record_sql(plan)?;
+        self.fenced("record the migrations", |begun| begun.state == State::Idle.name(), &record)
+    }
+
+    fn take_and_roll_back(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        let plan = stored_plan(snapshot)?;
+        self.take(snapshot, State::Aborting, None)?;
+        self.undo_all(plan).map_err(|error| {
+            still(error, "the batch stays `aborting`; aborting it again goes on from this step")
+        })
+    }
+
+    fn unchanged(&mut self, outcome: Outcome, snapshot: &Snapshot, wanted: &Migrations) -> Report {
+        Report {
+            outcome,
+            base: snapshot.applied.last().map(|applied| applied.name.clone()),
+            target: wanted.latest().map(|migration| migration.name.to_string()),
+            migrations: Vec::new(),
+            steps: std::mem::take(&mut self.steps),
+            notes: std::mem::take(&mut self.notes),
+            elapsed: self.began.elapsed(),
+        }
+    }
+
+    fn idle(&mut self, snapshot: &Snapshot) -> Report {
+        self.unchanged(Outcome::Nothing, snapshot, &Migrations::default())
+    }
+
+    fn report(&mut self, outcome: Outcome, plan: &Plan) -> Report {
+        Report {
+            outcome,
+            base: plan.base.clone(),
+            target: Some(plan.target.clone()),
+            migrations: plan.migrations.iter().map(|m| m.name.to_string()).collect(),
+            steps: std::mem::take(&mut self.steps),
+            notes: std::mem::take(&mut self.notes),
+            elapsed: self.began.elapsed(),
+        }
+    }
+}
+
+fn is_done(snapshot: &Snapshot, step: usize) -> bool {
+    snapshot.journal.iter().any(|entry| entry.step == step && entry.status == "done")
+}
+
+fn stored_plan(snapshot: &Snapshot) -> Result<&Plan, Error> {
+    snapshot.plan.as_ref().ok_or_else(|| {
+        Error::new(
+            ErrorKind::Metadata,
+            format!("the state is `{}`, but no plan is stored", snapshot.state.name()),
+        )
+        .with_help("`reshape.batch` was changed by hand: restore its column `plan` from a backup")
+    })
+}
+
+/// Says what became of the batch, unless it is another migrator's by now.
+fn still(error: Error, consequence: &str) -> Error {
+    if error.kind() == ErrorKind::Fenced { error } else { error.and(consequence) }
+}
+
+fn state_error(message: &str, help: &str) -> Error {
+    Error::new(ErrorKind::State, message).with_help(help)
+}
+
+fn refused(refusal: Refusal) -> Error {
+    let action = refusal.action.map(|action| format!(", action {action}")).unwrap_or_default();
+    let error = Error::new(
+        ErrorKind::Refused,
+        format!("the migration `{}`{action} is refused: {}", refusal.migration, refusal.message),
+    );
+    match refusal.help {
+        Some(help) => error.with_help(help),
+        None => error,
+    }
+}

@@ -1,0 +1,175 @@
+//! Do the database's migrations and the embedded ones fit together? Pure.
+//!
+//! **Invariant:** a database that is ahead is no error while the wanted version's schema is live.
+
+use super::metadata::{Applied, Snapshot};
+use crate::error::{Error, ErrorKind};
+use crate::model::{Action, Migration, Migrations};
+use crate::report::State;
+use crate::sql::names::version_schema;
+
+/// How the wanted migrations relate to what a list of migrations in the database says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Relation {
+    /// The same.
+    Equal,
+    /// The database has more, and the wanted version is live.
+    Ahead,
+    /// The database has the first `n` of the wanted ones.
+    Behind(usize),
+}
+
+/// What `start` has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Todo {
+    /// Nothing: the wanted version is there.
+    Nothing,
+    /// Nothing: the database is ahead, and the wanted version is live.
+    Ahead,
+    /// Finish the completion that was interrupted, then look again.
+    Complete,
+    /// Finish the rollback that was interrupted, or roll back a batch that is not ours to resume; then look again.
+    RollBack,
+    /// Resume the batch that was interrupted.
+    Resume,
+    /// Start the migrations from this one on.
+    Start(usize),
+}
+
+/// Decides what `start` has to do, provided that no other migrator is at work.
+pub(super) fn decide(snapshot: &Snapshot, wanted: &Migrations) -> Result<Todo, Error> {
+    let applied = snapshot.applied.clone();
+    let batch: &[Migration] = snapshot.plan.as_ref().map_or(&[], |plan| &plan.migrations);
+    let with_batch = || [applied.clone(), batch.iter().map(Applied::from).collect()].concat();
+    Ok(match snapshot.state {
+        State::Idle => match compare(&applied, wanted, snapshot)? {
+            Relation::Equal => Todo::Nothing,
+            Relation::Ahead => Todo::Ahead,
+            Relation::Behind(done) => Todo::Start(done),
+        },
+        State::InProgress => match compare(&with_batch(), wanted, snapshot)? {
+            Relation::Equal => Todo::Nothing,
+            Relation::Ahead => Todo::Ahead,
+            Relation::Behind(_) => return Err(in_progress(batch)),
+        },
+        // Its migrator died. An instance of the old version must come up all the same, and must not undo the new one's work.
+        State::Applying => match compare(&applied, wanted, snapshot)? {
+            Relation::Equal | Relation::Ahead => Todo::Ahead,
+            Relation::Behind(_) => match compare(&with_batch(), wanted, snapshot) {
+                Ok(Relation::Equal) => Todo::Resume,
+                Ok(Relation::Ahead | Relation::Behind(_)) | Err(_) => Todo::RollBack,
+            },
+        },
+        State::Completing => Todo::Complete,
+        State::Aborting => Todo::RollBack,
+    })
+}
+
+fn compare(known: &[Applied], wanted: &Migrations, snapshot: &Snapshot) -> Result<Relation, Error> {
+    let Some(latest) = wanted.latest() else { return Ok(Relation::Equal) };
+    let wanted = &wanted.migrations;
+    let find = |name: &str| wanted.iter().find(|migration| migration.name == name);
+    for applied in known {
+        if let Some(migration) = find(&applied.name)
+            && !same(applied, migration)
+        {
+            return Err(edited(&applied.name));
+        }
+    }
+    let unknown: Vec<&str> =
+        known.iter().map(|a| a.name.as_str()).filter(|name| find(name).is_none()).collect();
+    let pending: Vec<&str> = wanted
+        .iter()
+        .map(|migration| &*migration.name)
+        .filter(|name| !known.iter().any(|applied| applied.name == *name))
+        .collect();
+    let is_prefix =
+        known.len() <= wanted.len() && known.iter().zip(&**wanted).all(|(a, m)| a.name == m.name);
+    match (unknown.is_empty(), pending.is_empty()) {
+        _ if is_prefix && known.len() == wanted.len() => Ok(Relation::Equal),
+        _ if is_prefix => Ok(Relation::Behind(known.len())),
+        (false, true) if snapshot.schemas.contains(&latest.version_schema()) => Ok(Relation::Ahead),
+        (false, true) => Err(retired(latest, &unknown)),
+        (false, false) => Err(Error::new(
+            ErrorKind::History,
+            format!(
+                "the database and this program have gone different ways: applied but unknown here: {}; \
+                 pending here: {}",
+                list(&unknown),
+                list(&pending)
+            ),
+        )
+        .with_help("merge both histories: add the unknown migrations here, before the pending ones")),
+        (true, _) => Err(Error::new(
+            ErrorKind::History,
+            format!(
+                "the migrations are in another order than the one in which the database has applied \
+                 them: {}",
+                list(&known.iter().map(|a| a.name.as_str()).collect::<Vec<_>>())
+            ),
+        )
+        .with_help("new migrations go after all that are applied: rename the ones that sort before them")),
+    }
+}
+
+/// Whether the migration is still the one that was applied. A row of the command line has no checksum, so its actions are
+/// compared; where they cannot be read, the name has to do.
+fn same(applied: &Applied, migration: &Migration) -> bool {
+    match (&applied.checksum, &applied.actions) {
+        (Some(checksum), _) => *checksum == *migration.checksum,
+        (None, Some(actions)) => serde_json::from_value::<Vec<Action>>(actions.clone())
+            .map_or(true, |actions| actions == *migration.actions),
+        (None, None) => true,
+    }
+}
+
+fn edited(name: &str) -> Error {
+    Error::new(
+        ErrorKind::History,
+        format!("the migration `{name}` was edited after it was applied"),
+    )
+    .with_help("restore it as it was, and put the change into a new migration")
+}
+
+fn retired(latest: &Migration, unknown: &[&str]) -> Error {
+    let schema = latest.version_schema();
+    Error::new(
+        ErrorKind::History,
+        format!(
+            "the version `{}` has been retired: the database is ahead of it by {}, and its schema \
+             `{schema}` is gone",
+            latest.name,
+            list(unknown)
+        ),
+    )
+    .with_help("deploy a build that knows these migrations")
+}
+
+fn in_progress(batch: &[Migration]) -> Error {
+    let names: Vec<&str> = batch.iter().map(|migration| &*migration.name).collect();
+    Error::new(
+        ErrorKind::State,
+        format!("a batch is in progress ({}), so nothing further can be started", list(&names)),
+    )
+    .with_help("complete it (or abort it) first")
+}
+
+/// The error for a name that is not in the set.
+pub(super) fn no_such(migrations: &Migrations, name: &str) -> Error {
+    let names: Vec<&str> = migrations.migrations.iter().map(|migration| &*migration.name).collect();
+    let error = Error::new(ErrorKind::History, format!("there is no migration `{name}`"));
+    if names.is_empty() { error } else { error.with_help(format!("there are {}", list(&names))) }
+}
+
+/// Names in backticks; of many, the last ones.
+fn list(names: &[&str]) -> String {
+    const MOST: usize = 10;
+    let skipped = names.len().saturating_sub(MOST);
+    let shown: Vec<String> = names[skipped..].iter().map(|name| format!("`{name}`")).collect();
+    if skipped == 0 { shown.join(", ") } else { format!("… {}", shown.join(", ")) }
+}
+
+/// The version schema of a version, if it is live.
+pub(super) fn live(snapshot: &Snapshot, name: &str) -> Option<String> {
+    Some(version_schema(name)).filter(|schema| snapshot.schemas.contains(schema))
+}

@@ -1,0 +1,50 @@
+//! Indexes, built and dropped while clients write.
+//!
+//! **Invariant:** an index that a broken build left behind (`indisvalid` is false) is never taken for the real one.
+
+use super::retry::Failure;
+use super::run::Run;
+use super::session::rows;
+use crate::sql::ident::{literal, qualified};
+
+impl Run<'_> {
+    /// `CREATE INDEX CONCURRENTLY`, unless a valid index of that name is there.
+    pub(super) fn create_index(
+        &mut self,
+        schema: &str,
+        name: &str,
+        statement: &str,
+    ) -> Result<(), Failure> {
+        match self.is_valid(schema, name)? {
+            Some(true) => return Ok(()),
+            // A build that was cut off, or failed: every write maintains it, no query uses it.
+            Some(false) => self.drop_index(schema, name)?,
+            None => {}
+        }
+        // SHARE UPDATE EXCLUSIVE on the table: reads and writes go on.
+        Ok(self.client.batch_execute(statement)?)
+    }
+
+    /// `DROP INDEX CONCURRENTLY`, if it is there.
+    pub(super) fn drop_index(&mut self, schema: &str, name: &str) -> Result<(), Failure> {
+        let index = qualified(schema, name);
+        // SHARE UPDATE EXCLUSIVE on the table: reads and writes go on.
+        Ok(self.client.batch_execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {index}"))?)
+    }
+
+    /// Whether the index is valid; `None` if there is none.
+    fn is_valid(&mut self, schema: &str, name: &str) -> Result<Option<bool>, Failure> {
+        let rows = rows(
+            &mut self.client,
+            &format!(
+                "SELECT i.indisvalid FROM pg_catalog.pg_index i \
+                 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE n.nspname = {} AND c.relname = {}",
+                literal(schema),
+                literal(name)
+            ),
+        )?;
+        Ok(rows.first().map(|row| row.get(0) == Some("t")))
+    }
+}

@@ -1,0 +1,109 @@
+//! The migration lock: one migrator at a time.
+//!
+//! **Invariant:** waiting is polling, outside any transaction: a session that waits inside `pg_advisory_lock` has a
+//! snapshot, and CREATE INDEX CONCURRENTLY in the session that holds the lock would wait for it: a deadlock.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use postgres::Client;
+
+use super::retry::{Failure, Retry};
+use super::session::{is_true, rows};
+use crate::error::{Error, ErrorKind};
+use crate::observer::{Event, Observer};
+
+/// The key of the `reshape` command line, so that it and this crate never work on one database at once.
+const KEY: i64 = 4_036_779_288_569_897_133;
+
+/// Between two looks at a lock that another migrator holds.
+const POLL: Duration = Duration::from_millis(100);
+
+/// How long a command that does not queue gives a migrator that has just ended: its session may still be letting go.
+pub(super) const GRACE: Duration = Duration::from_millis(300);
+
+/// Tries once.
+pub(super) fn try_lock(client: &mut Client) -> Result<bool, postgres::Error> {
+    let rows = rows(client, &format!("SELECT pg_catalog.pg_try_advisory_lock({KEY})"))?;
+    Ok(is_true(rows.first(), 0))
+}
+
+/// Gives the lock back. Whatever goes wrong: closing the connection does it too, only a little later.
+pub(super) fn unlock(client: &mut Client) {
+    let _ = client.batch_execute(&format!("SELECT pg_catalog.pg_advisory_unlock({KEY})"));
+}
+
+/// Who holds the lock: pid, `application_name` and since when it is connected, as text.
+pub(super) fn holder(client: &mut Client) -> Result<Option<String>, postgres::Error> {
+    // A bigint key is split: the high half is `classid`, the low half `objid`, and `objsubid` is 1.
+    let rows = rows(
+        client,
+        &format!(
+            "SELECT format('pid %s%s, connected since %s', l.pid, \
+               CASE WHEN a.application_name <> '' THEN format(' (`%s`)', a.application_name) END, \
+               coalesce(to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ'), 'an unknown time')) \
+             FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid) \
+             WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+               AND l.database = (SELECT oid FROM pg_catalog.pg_database \
+                                 WHERE datname = current_database()) \
+               AND ((l.classid::bigint << 32) | l.objid::bigint) = {KEY}"
+        ),
+    )?;
+    Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))
+}
+
+/// Takes the lock; waits for whoever holds it, up to `patience` after `began`.
+pub(super) fn lock(
+    client: &mut Client,
+    began: Instant,
+    patience: Duration,
+    observer: &mut dyn Observer,
+) -> Result<(), Failure> {
+    let mut told: Option<Instant> = None;
+    loop {
+        if try_lock(client)? {
+            observer.event(&Event::Locked);
+            return Ok(());
+        }
+        let elapsed = began.elapsed();
+        let is_over = elapsed >= patience;
+        if is_over || told.is_none_or(|told| told.elapsed() >= Duration::from_secs(1)) {
+            // It may be gone by now: then the next try gets the lock.
+            let holder = holder(client)?
+                .unwrap_or_else(|| String::from("a session that has just let go of it"));
+            if is_over {
+                return Err(locked(&holder, patience).into());
+            }
+            observer.event(&Event::Waiting { holder, elapsed });
+            told = Some(Instant::now());
+        }
+        sleep(POLL.min(patience.saturating_sub(elapsed)));
+    }
+}
+
+/// Takes the lock again on a new connection. The server may need a moment to notice that the old one is gone.
+pub(super) fn relock(
+    client: &mut Client,
+    retry: &mut Retry,
+) -> Result<Result<(), Error>, postgres::Error> {
+    loop {
+        if try_lock(client)? {
+            return Ok(Ok(()));
+        }
+        let Some(delay) = retry.next() else {
+            let holder = holder(client)?.unwrap_or_else(|| String::from("another session"));
+            return Ok(Err(locked(&holder, Duration::ZERO)));
+        };
+        sleep(delay.min(Duration::from_secs(1)));
+    }
+}
+
+fn locked(holder: &str, waited: Duration) -> Error {
+    let waited = if waited.is_zero() {
+        String::new()
+    } else {
+        format!(" and was not done within {waited:?}")
+    };
+    Error::new(ErrorKind::Locked, format!("another migrator is at work: {holder}{waited}"))
+        .with_help("run it again once the other one is done")
+}

@@ -1,0 +1,230 @@
+//! What the database knows of itself: the tables in the schema `reshape`, read in one round trip.
+//!
+//! **Invariant:** reading creates nothing and takes no lock but those of a SELECT.
+//!
+//! **Invariant:** a layout that is newer than this crate's is never written to.
+
+use std::collections::BTreeSet;
+
+use postgres::Client;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::retry::{Failure, describe};
+use super::session::{is_true, rows};
+use crate::error::{Error, ErrorKind};
+use crate::model::Migration;
+use crate::plan::Plan;
+use crate::report::State;
+
+/// The layout that this crate reads and writes; stored in `reshape.data` under the key `metadata`.
+const LAYOUT: i64 = 1;
+
+/// The set of migrations; there is one per database so far.
+pub(super) const NAMESPACE: &str = "default";
+
+/// A completed migration, as `reshape.migrations` has it.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Applied {
+    pub(super) name: String,
+    /// None in a row that the command line wrote.
+    pub(super) checksum: Option<String>,
+    /// Read only where there is no checksum to compare.
+    #[serde(default)]
+    pub(super) actions: Option<serde_json::Value>,
+}
+
+impl From<&Migration> for Applied {
+    fn from(migration: &Migration) -> Self {
+        Self {
+            name: migration.name.to_string(),
+            checksum: Some(migration.checksum.to_string()),
+            actions: None,
+        }
+    }
+}
+
+/// One row of `reshape.journal`.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Entry {
+    pub(super) step: usize,
+    pub(super) status: String,
+}
+
+/// Everything a command decides by.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    /// Whether the tables are there, in our layout.
+    pub(super) installed: bool,
+    pub(super) state: State,
+    /// The fence: a run that has another one is over.
+    pub(super) token: i64,
+    pub(super) plan: Option<Plan>,
+    pub(super) last_error: Option<String>,
+    /// Oldest first.
+    pub(super) applied: Vec<Applied>,
+    /// By step.
+    pub(super) journal: Vec<Entry>,
+    /// Schemas that are called `migration_…`.
+    pub(super) schemas: BTreeSet<String>,
+}
+
+const SCHEMAS: &str = "(SELECT coalesce(jsonb_agg(n.nspname), '[]') FROM pg_catalog.pg_namespace n \
+    WHERE n.nspname LIKE 'migration\\_%')";
+
+fn own_query() -> String {
+    format!(
+        "SELECT (SELECT value FROM reshape.data WHERE key = 'metadata'), b.state, b.token, b.plan, \
+           b.last_error, \
+           (SELECT coalesce(jsonb_agg(jsonb_build_object('name', m.name, 'checksum', m.checksum, \
+              'actions', CASE WHEN m.checksum IS NULL THEN m.actions END) ORDER BY m.index), '[]') \
+              FROM reshape.migrations m), \
+           (SELECT coalesce(jsonb_agg(jsonb_build_object('step', j.step, 'status', j.status) \
+              ORDER BY j.step), '[]') FROM reshape.journal j WHERE j.namespace = b.namespace), \
+           {SCHEMAS} \
+         FROM reshape.batch b WHERE b.namespace = '{NAMESPACE}'"
+    )
+}
+
+/// Reads the metadata, whatever there is of it.
+pub(super) fn read(client: &mut Client) -> Result<Snapshot, Failure> {
+    match rows(client, &own_query()) {
+        Ok(rows) => match rows.first() {
+            Some(row) => {
+                check_layout(row.get(0))?;
+                Ok(Snapshot {
+                    installed: true,
+                    state: json(&format!("\"{}\"", row.get(1).unwrap_or("idle")), "batch.state")?,
+                    token: row.get(2).and_then(|token| token.parse().ok()).unwrap_or_default(),
+                    plan: row.get(3).map(|plan| json(plan, "batch.plan")).transpose()?,
+                    last_error: row.get(4).map(str::to_owned),
+                    applied: json(row.get(5).unwrap_or("[]"), "migrations")?,
+                    journal: json(row.get(6).unwrap_or("[]"), "journal")?,
+                    schemas: json(row.get(7).unwrap_or("[]"), "migrations")?,
+                })
+            }
+            None => read_foreign(client),
+        },
+        // Undefined table, schema or column: nobody has been here, or only the command line.
+        Err(error) => match error.code().map(postgres::error::SqlState::code) {
+            Some("42P01" | "3F000" | "42703") => read_foreign(client),
+            Some("42501") => Err(Error::new(
+                ErrorKind::Permission,
+                format!("the metadata cannot be read: {}", describe(&error)),
+            )
+            .with_help(
+                "run it as the role that ran the first migration, or as one that is a member of it",
+            )
+            .into()),
+            _ => Err(error.into()),
+        },
+    }
+}
+
+/// Reads what the command line has left; it has no tables of ours.
+fn read_foreign(client: &mut Client) -> Result<Snapshot, Failure> {
+    let found = rows(
+        client,
+        &format!(
+            "SELECT pg_catalog.to_regclass('reshape.data') IS NOT NULL, \
+               pg_catalog.to_regclass('reshape.migrations') IS NOT NULL, {SCHEMAS}"
+        ),
+    )?;
+    let found = found.first();
+    let mut snapshot = Snapshot {
+        installed: false,
+        state: State::Idle,
+        token: 0,
+        plan: None,
+        last_error: None,
+        applied: Vec::new(),
+        journal: Vec::new(),
+        schemas: json(found.and_then(|row| row.get(2)).unwrap_or("[]"), "migrations")?,
+    };
+    if is_true(found, 0) {
+        let data = rows(
+            client,
+            "SELECT (SELECT value FROM reshape.data WHERE key = 'metadata'), \
+               (SELECT value ->> 'state' FROM reshape.data WHERE key = 'state')",
+        )?;
+        let row = data.first();
+        check_layout(row.and_then(|row| row.get(0)))?;
+        match row.and_then(|row| row.get(1)) {
+            None | Some("idle" | "embedded") => {}
+            Some(state) => return Err(command_line_at_work(state).into()),
+        }
+    }
+    if is_true(found, 1) {
+        let applied = rows(
+            client,
+            "SELECT coalesce(jsonb_agg(jsonb_build_object('name', m.name, 'actions', m.actions) \
+               ORDER BY m.index), '[]') FROM reshape.migrations m",
+        )?;
+        snapshot.applied =
+            json(applied.first().and_then(|row| row.get(0)).unwrap_or("[]"), "migrations")?;
+    }
+    Ok(snapshot)
+}
+
+fn command_line_at_work(state: &str) -> Error {
+    let way_out = match state {
+        "aborting" => "`reshape migration abort`",
+        "completing" => "`reshape migration complete`",
+        "applying" => "`reshape migration start` (or `abort`), then `reshape migration complete`,",
+        _ => "`reshape migration complete` (or `abort`)",
+    };
+    Error::new(
+        ErrorKind::Metadata,
+        format!(
+            "the database is managed by the `reshape` command line, whose batch is not finished \
+             (its state is `{state}`)"
+        ),
+    )
+    .with_help(format!(
+        "finish it with {way_out} of the version that started it, then run this again"
+    ))
+}
+
+fn check_layout(stored: Option<&str>) -> Result<(), Error> {
+    let Some(stored) = stored else { return Ok(()) };
+    match stored.parse::<i64>() {
+        Ok(version) if version <= LAYOUT => Ok(()),
+        _ => Err(Error::new(
+            ErrorKind::Metadata,
+            format!("the metadata has layout {stored}; this program knows layout {LAYOUT} and older ones"),
+        )
+        .with_help("the database was migrated by a newer version of `reshape-runtime`: update it here too")),
+    }
+}
+
+fn json<T: DeserializeOwned>(text: &str, what: &str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|error| {
+        Error::new(ErrorKind::Metadata, format!("`reshape.{what}` cannot be read: {error}"))
+            .with_help("it was written by another version of `reshape-runtime`, or by hand")
+    })
+}
+
+/// Creates what is missing. The command line's own state becomes something that it cannot parse, so that it stops with an
+/// error and does not work beside us. Run inside a transaction; running it again changes nothing.
+pub(super) fn install_sql() -> String {
+    format!(
+        "CREATE SCHEMA IF NOT EXISTS reshape; \
+         CREATE TABLE IF NOT EXISTS reshape.data (key text PRIMARY KEY, value jsonb); \
+         CREATE TABLE IF NOT EXISTS reshape.migrations (\
+           index int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text, description text, \
+           actions jsonb, completed_at timestamp DEFAULT now()); \
+         ALTER TABLE reshape.migrations ADD COLUMN IF NOT EXISTS checksum text; \
+         CREATE TABLE IF NOT EXISTS reshape.batch (\
+           namespace text PRIMARY KEY, state text NOT NULL, token bigint NOT NULL, plan jsonb, \
+           last_error text, started_at timestamptz); \
+         CREATE TABLE IF NOT EXISTS reshape.journal (\
+           namespace text NOT NULL, step int NOT NULL, status text NOT NULL, position jsonb, \
+           rows bigint, started_at timestamptz NOT NULL DEFAULT clock_timestamp(), \
+           finished_at timestamptz, PRIMARY KEY (namespace, step)); \
+         INSERT INTO reshape.data (key, value) \
+           VALUES ('metadata', '{LAYOUT}'), ('state', '{{\"state\": \"embedded\"}}') \
+           ON CONFLICT (key) DO UPDATE SET value = excluded.value; \
+         INSERT INTO reshape.batch (namespace, state, token) VALUES ('{NAMESPACE}', 'idle', 0) \
+           ON CONFLICT (namespace) DO NOTHING"
+    )
+}

@@ -1,0 +1,267 @@
+//! The executor: the only part of the crate that talks to a database.
+//!
+//! It knows no action. It stores a [`Plan`](crate::plan::Plan), runs its steps in order, writes a journal row for each
+//! and, to roll back, undoes the journalled steps in reverse.
+//!
+//! **Invariant:** every transaction of a run takes the batch's row and compares the run's token before it changes anything.
+//!
+//! **Invariant:** nothing runs on drop. A panic leaves the database as a crash would, and a later run goes on from there.
+//!
+//! **Invariant:** a [`postgres::Client`] is opened, used and dropped on a thread that this module started: the client
+//! brings a runtime of its own and panics inside another.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind};
+use crate::model::Migrations;
+use crate::observer::{Event, Observer};
+use crate::plan::{Plan, Refusal, Request};
+use crate::report::{Report, Status};
+
+mod backfill;
+mod blockers;
+mod catalog;
+mod command;
+mod compare;
+mod connection;
+mod index;
+mod journal;
+mod lock;
+mod metadata;
+mod retry;
+mod rollback;
+mod run;
+mod session;
+mod status;
+mod step;
+mod thread;
+
+#[cfg(test)]
+#[cfg(feature = "testing")]
+mod tests;
+
+pub use connection::{Connector, IntoConnection};
+
+use connection::Source;
+use run::Run;
+
+/// The planner as a value, so that the executor can be tested with plans of its own.
+type Planner = Box<dyn Fn(&Request<'_>) -> Result<Plan, Refusal> + Send + Sync>;
+
+/// How patient a migrator is.
+#[derive(Clone, Copy, Debug)]
+struct Settings {
+    lock_timeout: Duration,
+    retry_budget: Duration,
+    wait_timeout: Duration,
+    batch_duration: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            lock_timeout: Duration::from_millis(500),
+            retry_budget: Duration::from_mins(5),
+            wait_timeout: Duration::from_mins(10),
+            batch_duration: Duration::from_millis(100),
+        }
+    }
+}
+
+/// Runs migrations on a database.
+///
+/// Each command connects, does its work on a thread of its own and disconnects, so it can be called from anywhere, also
+/// from inside an async runtime (where it blocks the calling thread).
+///
+/// ```no_run
+/// # fn main() -> Result<(), reshape_runtime::Error> {
+/// # let migrations = reshape_runtime::Migrations::embedded(&[]);
+/// use reshape_runtime::Migrator;
+///
+/// let mut migrator = Migrator::new(&migrations, "postgres://app@localhost/app");
+/// let report = migrator.start()?; // both versions are live
+/// // … once no instance of the old version is left:
+/// migrator.complete()?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Migrator {
+    migrations: Option<Migrations>,
+    source: Source,
+    settings: Settings,
+    observer: Option<Box<dyn Observer>>,
+    planner: Planner,
+}
+
+impl Migrator {
+    /// A migrator for `migrations`. A connection that cannot be made is reported by the first command.
+    pub fn new(migrations: impl Into<Migrations>, connection: impl IntoConnection) -> Self {
+        Self::with(Some(migrations.into()), connection.into_source())
+    }
+
+    /// A migrator that knows no migrations: it can complete or abort the batch in the database, whose plan is stored there,
+    /// and tell the status.
+    pub fn detached(connection: impl IntoConnection) -> Self {
+        Self::with(None, connection.into_source())
+    }
+
+    fn with(migrations: Option<Migrations>, source: Source) -> Self {
+        Self {
+            migrations,
+            source,
+            settings: Settings::default(),
+            observer: None,
+            planner: Box::new(crate::plan::plan),
+        }
+    }
+
+    /// How long a statement may wait for a lock on a table, and so hold up the queries behind it, before it gives way and
+    /// is tried again. The default is 500 ms; less than 1 ms counts as 1 ms.
+    #[must_use]
+    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.lock_timeout = timeout.max(Duration::from_millis(1));
+        self
+    }
+
+    /// For how long each step may be tried again after a lock timeout, a deadlock or a lost connection. The default is 5 minutes.
+    #[must_use]
+    pub fn retry_budget(mut self, budget: Duration) -> Self {
+        self.settings.retry_budget = budget;
+        self
+    }
+
+    /// For how long [`start`](Self::start) waits for another migrator. The default is 10 minutes.
+    #[must_use]
+    pub fn wait_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.wait_timeout = timeout;
+        self
+    }
+
+    /// How long one range of a backfill should take; ranges grow and shrink towards it. The default is 100 ms.
+    #[must_use]
+    pub fn batch_duration(mut self, duration: Duration) -> Self {
+        self.settings.batch_duration = duration;
+        self
+    }
+
+    /// Who is told what happens. Called on the migrator's thread; a panic there is passed on to the caller of the command and
+    /// leaves the batch where it is, as a crash would.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    #[cfg(all(test, feature = "testing"))]
+    fn planner(
+        mut self,
+        planner: impl Fn(&Request<'_>) -> Result<Plan, Refusal> + Send + Sync + 'static,
+    ) -> Self {
+        self.planner = Box::new(planner);
+        self
+    }
+
+    /// Starts what is pending: afterwards the old and the latest version are both live.
+    ///
+    /// Waits for another migrator that is at work; resumes or rolls back a batch whose migrator died; finishes an
+    /// interrupted completion or rollback first. A start that fails rolls itself back.
+    ///
+    /// # Errors
+    ///
+    /// Every [`ErrorKind`]; with [`ErrorKind::History`] and [`ErrorKind::Refused`] nothing was changed.
+    pub fn start(&mut self) -> Result<Report, Error> {
+        self.start_migrations(None)
+    }
+
+    /// Like [`start`](Self::start), up to and including the migration `name`, but fails at once if another migrator is at work.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start); [`ErrorKind::Locked`] if another migrator is at work, [`ErrorKind::History`] if there is no
+    /// migration of that name.
+    pub fn start_to(&mut self, name: &str) -> Result<Report, Error> {
+        self.start_migrations(Some(name))
+    }
+
+    /// Completes the batch that is in progress: the old version's schema and all that only it needed are removed. Fails at once
+    /// if another migrator is at work.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::State`] if the batch is still being started or is being rolled back; a step that fails leaves the batch
+    /// `completing`, and the next `complete` goes on from there.
+    pub fn complete(&mut self) -> Result<Report, Error> {
+        self.run(|run, _, _| run.complete())
+    }
+
+    /// Rolls back the batch that is in progress or half started. Fails at once if another migrator is at work.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::State`] if the batch is being completed; a step that fails leaves the batch `aborting`, and the next `abort`
+    /// goes on from there.
+    pub fn abort(&mut self) -> Result<Report, Error> {
+        self.run(|run, _, _| run.abort())
+    }
+
+    /// Tells the state of the database's migrations. Changes nothing and takes no lock.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Connect`], [`ErrorKind::Permission`], [`ErrorKind::Metadata`] or [`ErrorKind::Database`].
+    pub fn status(&mut self) -> Result<Status, Error> {
+        self.run(|run, migrations, _| run.status(migrations))
+    }
+
+    fn start_migrations(&mut self, name: Option<&str>) -> Result<Report, Error> {
+        let Some(migrations) = &self.migrations else {
+            return Err(Error::new(
+                ErrorKind::State,
+                "a detached migrator has no migrations to start",
+            )
+            .with_help("make it with `Migrator::new`, which takes the migrations"));
+        };
+        let wanted = match name {
+            None => migrations.clone(),
+            Some(name) => {
+                migrations.up_to(name).ok_or_else(|| compare::no_such(migrations, name))?
+            }
+        };
+        self.run(move |run, _, planner| run.start(&wanted, name.is_none(), planner))
+    }
+
+    fn run<T: Send>(
+        &mut self,
+        command: impl FnOnce(&mut Run<'_>, Option<&Migrations>, &Planner) -> Result<T, Error> + Send,
+    ) -> Result<T, Error> {
+        let Self { migrations, source, settings, observer, planner } = self;
+        thread::run(move || {
+            let mut silent = |_: &Event| {};
+            let observer: &mut dyn Observer = match observer {
+                Some(observer) => observer.as_mut(),
+                None => &mut silent,
+            };
+            let mut run = Run::open(source, settings, observer)?;
+            let result = command(&mut run, migrations.as_ref(), planner);
+            run.close();
+            result
+        })
+    }
+}
+
+impl fmt::Debug for Migrator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the source: it may hold a password.
+        f.debug_struct("Migrator")
+            .field("migrations", &self.migrations.as_ref().map(|set| set.migrations.len()))
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<&Migrations> for Migrations {
+    fn from(migrations: &Migrations) -> Self {
+        migrations.clone()
+    }
+}

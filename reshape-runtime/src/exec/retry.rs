@@ -1,0 +1,127 @@
+//! What is tried again, when, and for how long.
+//!
+//! **Invariant:** only what may succeed the next time is tried again; everything else fails at once.
+
+use std::error::Error as StdError;
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use postgres::error::SqlState;
+
+use crate::error::Error;
+
+/// Delays that double, with jitter, until a budget is used up.
+pub(super) struct Retry {
+    delays: ExponentialBackoff,
+    budget: Duration,
+    first_failure: Option<Instant>,
+    attempt: u32,
+}
+
+impl Retry {
+    /// The budget runs from the first failure: work that has gone well for an hour may be tried again too.
+    pub(super) fn new(budget: Duration) -> Self {
+        let delays = ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(50))
+            .with_max_delay(Duration::from_secs(5))
+            .without_max_times()
+            .with_jitter()
+            // A seed per process and try: two migrators that collide once must not collide for ever.
+            .with_jitter_seed(RandomState::new().hash_one(std::process::id()))
+            .build();
+        Self { delays, budget, first_failure: None, attempt: 0 }
+    }
+
+    /// How long to sleep before the next try; `None` once the budget is used up.
+    pub(super) fn next(&mut self) -> Option<Duration> {
+        let failed_for = self.first_failure.get_or_insert_with(Instant::now).elapsed();
+        let left = self.budget.checked_sub(failed_for)?;
+        self.attempt += 1;
+        self.delays.next().map(|delay| delay.min(left))
+    }
+
+    /// Tries so far that failed.
+    pub(super) fn attempt(&self) -> u32 {
+        self.attempt
+    }
+}
+
+/// What a failed statement means for the next try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// A lock was not to be had in time.
+    Busy,
+    /// A deadlock or a serialization failure: the same again.
+    Conflict,
+    /// The connection is gone.
+    Lost,
+    /// It would fail again.
+    Fatal,
+}
+
+/// Classes an error of the server or the connection.
+pub(super) fn classify(error: &postgres::Error) -> Class {
+    let Some(code) = error.code() else {
+        let io = error.source().is_some_and(<dyn StdError>::is::<std::io::Error>);
+        return if error.is_closed() || io { Class::Lost } else { Class::Fatal };
+    };
+    let is = |codes: &[SqlState]| codes.contains(code);
+    if is(&[SqlState::LOCK_NOT_AVAILABLE]) {
+        Class::Busy
+    } else if is(&[SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE]) {
+        Class::Conflict
+    } else if is(&[
+        SqlState::ADMIN_SHUTDOWN,
+        SqlState::CRASH_SHUTDOWN,
+        SqlState::CANNOT_CONNECT_NOW,
+    ]) || code.code().starts_with("08")
+    {
+        Class::Lost
+    } else {
+        Class::Fatal
+    }
+}
+
+/// Why a try failed.
+pub(super) enum Failure {
+    /// The server or the connection said so; it may be worth another try.
+    Server(postgres::Error),
+    /// Decided here: not worth another try.
+    Final(Error),
+}
+
+impl From<postgres::Error> for Failure {
+    fn from(error: postgres::Error) -> Self {
+        Self::Server(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Final(error)
+    }
+}
+
+/// The server's own words, on one line; for an error of the connection, its causes.
+pub(super) fn describe(error: &postgres::Error) -> String {
+    if let Some(error) = error.as_db_error() {
+        let detail = error.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
+        return format!("{}{detail}", error.message());
+    }
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
+/// The error as a cause of ours: without the driver's own wrapper, which says "db error" and no more.
+pub(super) fn server_error(error: &postgres::Error) -> Box<dyn StdError + Send + Sync> {
+    match error.as_db_error() {
+        Some(error) => Box::new(error.clone()),
+        None => describe(error).into(),
+    }
+}

@@ -1,0 +1,264 @@
+//! One command on one connection: what all steps share.
+//!
+//! **Invariant:** after a reconnect nothing goes on before the lock is ours again and the token is still the one we took.
+
+use std::thread::sleep;
+use std::time::Instant;
+
+use postgres::Client;
+
+use super::connection::{Refused, Source};
+use super::metadata::{self, NAMESPACE, Snapshot};
+use super::retry::{Class, Failure, Retry, classify, describe, server_error};
+use super::session::{self, database_error, rows};
+use super::{Settings, blockers, lock};
+use crate::error::{Error, ErrorKind};
+use crate::observer::{Event, Observer};
+use crate::report::StepReport;
+
+/// A command while it runs.
+pub(super) struct Run<'a> {
+    pub(super) client: Client,
+    source: &'a mut Source,
+    pub(super) settings: Settings,
+    observer: &'a mut dyn Observer,
+    /// The fence that this run took.
+    pub(super) token: Option<i64>,
+    is_set_up: bool,
+    is_locked: bool,
+    pub(super) began: Instant,
+    pub(super) steps: Vec<StepReport>,
+    pub(super) notes: Vec<String>,
+}
+
+/// What is being tried, for messages.
+#[derive(Clone, Copy)]
+pub(super) enum Task<'t> {
+    /// A step of the plan or its undo: its title, and the SQL, in which the tables are looked for that it has to lock.
+    Step { title: &'t str, sql: &'t str },
+    /// Anything else, as in "cannot …".
+    Own(&'t str),
+}
+
+impl<'a> Run<'a> {
+    /// Connects.
+    pub(super) fn open(
+        source: &'a mut Source,
+        settings: &Settings,
+        observer: &'a mut dyn Observer,
+    ) -> Result<Self, Error> {
+        let began = Instant::now();
+        let client = source.open(settings.retry_budget, observer)?;
+        Ok(Self {
+            client,
+            source,
+            settings: *settings,
+            observer,
+            token: None,
+            is_set_up: false,
+            is_locked: false,
+            began,
+            steps: Vec::new(),
+            notes: Vec::new(),
+        })
+    }
+
+    /// Gives the lock and the connection back. Not on drop: after a panic both go with the connection.
+    pub(super) fn close(mut self) {
+        if self.is_locked && !self.client.is_closed() {
+            lock::unlock(&mut self.client);
+        }
+        self.source.give_back(self.client);
+    }
+
+    pub(super) fn emit(&mut self, event: &Event) {
+        self.observer.event(event);
+    }
+
+    pub(super) fn note(&mut self, note: String) {
+        self.emit(&Event::Note(note.clone()));
+        self.notes.push(note);
+    }
+
+    /// Sets the session up, checks that it may migrate, and takes the lock.
+    pub(super) fn enter(&mut self, waits: bool) -> Result<(), Error> {
+        self.retrying(Task::Own("set the session up"), |run| {
+            session::set_up(&mut run.client)?;
+            session::check(&mut run.client)
+        })?;
+        self.is_set_up = true;
+        let patience = if waits { self.settings.wait_timeout } else { lock::GRACE };
+        let began = Instant::now();
+        self.retrying(Task::Own("take the migration lock"), |run| {
+            lock::lock(&mut run.client, began, patience, run.observer)
+        })?;
+        self.is_locked = true;
+        Ok(())
+    }
+
+    /// Reads the metadata.
+    pub(super) fn read(&mut self) -> Result<Snapshot, Error> {
+        let (snapshot, _) =
+            self.retrying(Task::Own("read the metadata"), |run| metadata::read(&mut run.client))?;
+        Ok(snapshot)
+    }
+
+    /// Tries `work` until it succeeds, fails for good, or the budget is used up; returns also how often it had to be tried
+    /// again. `work` may be cut off anywhere, after its COMMIT too: it looks for itself what has been done already.
+    pub(super) fn retrying<T>(
+        &mut self,
+        task: Task<'_>,
+        mut work: impl FnMut(&mut Self) -> Result<T, Failure>,
+    ) -> Result<(T, u32), Error> {
+        let mut retry = Retry::new(self.settings.retry_budget);
+        loop {
+            let error = match work(self) {
+                Ok(value) => return Ok((value, retry.attempt())),
+                Err(Failure::Final(error)) => {
+                    self.roll_back_transaction();
+                    return Err(error);
+                }
+                Err(Failure::Server(error)) => error,
+            };
+            let class = classify(&error);
+            let mut reason = describe(&error);
+            let mut in_the_way = String::new();
+            match class {
+                Class::Fatal => {
+                    self.roll_back_transaction();
+                    return Err(failed(task, &error));
+                }
+                Class::Lost => {
+                    self.reconnect(&mut retry, &reason)?;
+                    continue;
+                }
+                Class::Conflict => self.roll_back_transaction(),
+                Class::Busy => {
+                    self.roll_back_transaction();
+                    let sql = match task {
+                        Task::Step { sql, .. } => sql,
+                        Task::Own(_) => "reshape.batch",
+                    };
+                    in_the_way = blockers::describe(&mut self.client, sql);
+                    reason = format!("{reason}; {in_the_way}");
+                }
+            }
+            let Some(delay) = retry.next() else {
+                let attempts = retry.attempt() + 1;
+                return Err(match class {
+                    Class::Busy => lock_timeout(task, attempts, &in_the_way),
+                    Class::Conflict | Class::Lost | Class::Fatal => failed(task, &error),
+                });
+            };
+            self.emit(&Event::Retry { reason, attempt: retry.attempt(), delay });
+            sleep(delay);
+        }
+    }
+
+    /// Connects again, takes the lock again, and checks that nobody else took over meanwhile.
+    fn reconnect(&mut self, retry: &mut Retry, reason: &str) -> Result<(), Error> {
+        if !self.source.can_reconnect() {
+            return Err(Error::new(
+                ErrorKind::Connect,
+                format!("the connection was lost: {reason}"),
+            )
+            .with_help(
+                "run it again on a new connection: it goes on where it was. A URL or a \
+                     `Connector` in place of an open client would have connected again",
+            ));
+        }
+        let mut reason = format!("the connection was lost: {reason}");
+        loop {
+            let Some(delay) = retry.next() else {
+                return Err(Error::new(ErrorKind::Connect, reason)
+                    .with_help("run it again once the server is back: it goes on where it was"));
+            };
+            self.emit(&Event::Retry { reason: reason.clone(), attempt: retry.attempt(), delay });
+            sleep(delay);
+            match self.source.connect() {
+                Ok(client) => self.client = client,
+                Err(Refused::ForNow(error) | Refused::Unreachable(error)) => {
+                    reason = error.to_string();
+                    continue;
+                }
+                Err(Refused::ForGood(error)) => return Err(error),
+            }
+            match self.take_up(retry) {
+                Ok(()) => return Ok(()),
+                Err(Failure::Server(error)) if classify(&error) == Class::Lost => {
+                    reason = format!("the connection was lost again: {}", describe(&error));
+                }
+                Err(Failure::Server(error)) => {
+                    return Err(database_error("cannot set up the new connection", &error));
+                }
+                Err(Failure::Final(error)) => return Err(error),
+            }
+        }
+    }
+
+    fn take_up(&mut self, retry: &mut Retry) -> Result<(), Failure> {
+        if self.is_set_up {
+            session::set_up(&mut self.client)?;
+        }
+        if self.is_locked {
+            lock::relock(&mut self.client, retry)??;
+        }
+        if let Some(token) = self.token {
+            let rows = rows(
+                &mut self.client,
+                &format!("SELECT token FROM reshape.batch WHERE namespace = '{NAMESPACE}'"),
+            )?;
+            check_token(token, rows.first().and_then(|row| row.get(0)))?;
+        }
+        Ok(())
+    }
+
+    fn roll_back_transaction(&mut self) {
+        // Outside a transaction this is a warning; on a dead connection there is nothing to roll back.
+        let _ = self.client.batch_execute("ROLLBACK");
+    }
+}
+
+/// Whether the run that took `ours` is still the one in charge.
+pub(super) fn check_token(ours: i64, stored: Option<&str>) -> Result<(), Error> {
+    if stored.and_then(|token| token.parse().ok()) == Some(ours) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Fenced,
+        "another migrator took over while this one was cut off; this one has changed nothing since",
+    )
+    .with_help("look at the status, and run the command again if there is still something to do"))
+}
+
+fn failed(task: Task<'_>, error: &postgres::Error) -> Error {
+    let Task::Step { title, .. } = task else {
+        let Task::Own(what) = task else { unreachable!("the other variant was matched") };
+        return database_error(&format!("cannot {what}"), error);
+    };
+    let code = error.code().map(postgres::error::SqlState::code);
+    let kind = if code == Some("42501") { ErrorKind::Permission } else { ErrorKind::Failed };
+    let failed = Error::new(kind, format!("the step `{title}` failed: {}", describe(error)))
+        .with_source(server_error(error));
+    match error.as_db_error().and_then(|error| error.hint()) {
+        Some(hint) => failed.with_help(hint),
+        None if kind == ErrorKind::Permission => {
+            failed.with_help("run it as a role that owns the tables that the migration changes")
+        }
+        None => failed,
+    }
+}
+
+fn lock_timeout(task: Task<'_>, attempts: u32, in_the_way: &str) -> Error {
+    let what = match task {
+        Task::Step { title, .. } => format!("the step `{title}`"),
+        Task::Own(what) => format!("the attempt to {what}"),
+    };
+    Error::new(
+        ErrorKind::LockTimeout,
+        format!("{what} did not get its locks in {attempts} tries; {in_the_way}"),
+    )
+    .with_help(
+        "end those transactions (or wait for them), then run it again; or raise the retry budget",
+    )
+}

@@ -1,0 +1,123 @@
+//! A session's settings and the checks before anything is changed.
+//!
+//! **Invariant:** nothing depends on settings of the role or the database: timeouts and `search_path` are set.
+
+use postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
+
+use super::retry::{Failure, describe, server_error};
+use crate::error::{Error, ErrorKind};
+use crate::sql::ident::ident;
+
+/// The oldest server that is supported, as in `server_version_num`.
+const OLDEST: i64 = 140_000;
+
+/// What the executor's own statements run under: whatever they name in another schema is qualified.
+pub(super) const SEARCH_PATH: &str = "SET search_path TO pg_catalog, pg_temp";
+
+/// A migration takes as long as it takes, and a migrator that waits for another is idle meanwhile.
+/// Row-level security must not hide rows from a backfill: with it off, a query that it would filter fails.
+const SETUP: &str = "SET search_path TO pg_catalog, pg_temp; SET row_security TO off; \
+    SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('statement_timeout', \
+      'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout'); \
+    SELECT set_config('application_name', 'reshape', false) \
+      WHERE current_setting('application_name') = ''";
+
+/// A backend whose client is gone should notice and let go of its locks. Not every platform can.
+const CHECK_CLIENT: &str = "SET client_connection_check_interval = '2s'";
+
+/// Facts about the session that decide whether it may change anything.
+const FACTS: &str = "SELECT current_setting('server_version_num') AS version, \
+      pg_is_in_recovery() AS standby, current_setting('transaction_read_only') = 'on' AS read_only, \
+      has_database_privilege(current_database(), 'CREATE') AS may_create, \
+      current_user AS role, current_database() AS database";
+
+/// Runs one or more statements in one round trip and returns the rows of all of them.
+pub(super) fn rows(client: &mut Client, sql: &str) -> Result<Vec<SimpleQueryRow>, postgres::Error> {
+    let messages = client.simple_query(sql)?;
+    Ok(messages
+        .into_iter()
+        .filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        })
+        .collect())
+}
+
+/// A boolean cell; NULL and a missing row are false.
+pub(super) fn is_true(row: Option<&SimpleQueryRow>, column: usize) -> bool {
+    row.and_then(|row| row.get(column)) == Some("t")
+}
+
+/// Sets the session up. Needed before a lock is taken; reading needs none of it.
+pub(super) fn set_up(client: &mut Client) -> Result<(), postgres::Error> {
+    client.batch_execute(SETUP)?;
+    match client.batch_execute(CHECK_CLIENT) {
+        Err(error) if error.code().is_none() => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Fails on what makes every migration impossible: an old server, a standby, a role without the right to create schemas.
+pub(super) fn check(client: &mut Client) -> Result<(), Failure> {
+    let rows = rows(client, FACTS)?;
+    let row = rows.first();
+    let text = |column: usize| row.and_then(|row| row.get(column)).unwrap_or_default();
+    let version: i64 = text(0).parse().unwrap_or_default();
+    if version < OLDEST {
+        return Err(Error::new(
+            ErrorKind::Database,
+            format!("the server is PostgreSQL {}, which is too old", version / 10_000),
+        )
+        .with_help("PostgreSQL 14 is the oldest that is supported")
+        .into());
+    }
+    if is_true(row, 1) {
+        return Err(read_only("the server is a standby, which is read-only").into());
+    }
+    if is_true(row, 2) {
+        return Err(
+            read_only("transactions are read-only in this database or for this role").into()
+        );
+    }
+    if !is_true(row, 3) {
+        let (role, database) = (text(4), text(5));
+        return Err(Error::new(
+            ErrorKind::Permission,
+            format!("the role `{role}` may not create schemas in the database `{database}`"),
+        )
+        .with_help(format!(
+            "as the database's owner run: GRANT CREATE ON DATABASE {} TO {}",
+            ident(database),
+            ident(role)
+        ))
+        .into());
+    }
+    Ok(())
+}
+
+fn read_only(message: &str) -> Error {
+    Error::new(ErrorKind::ReadOnly, message)
+        .with_help("connect to the primary, with `default_transaction_read_only` off")
+}
+
+/// An error of the server outside any step.
+pub(super) fn database_error(what: &str, error: &postgres::Error) -> Error {
+    let code = error.code().map(postgres::error::SqlState::code).unwrap_or_default();
+    let (kind, help) = match code {
+        "42501" => (
+            ErrorKind::Permission,
+            Some(String::from("run it as a role that owns the tables and the schema `reshape`")),
+        ),
+        "25006" => (ErrorKind::ReadOnly, Some(String::from("connect to the primary"))),
+        _ => (
+            ErrorKind::Database,
+            error.as_db_error().and_then(|error| error.hint()).map(str::to_owned),
+        ),
+    };
+    let failed =
+        Error::new(kind, format!("{what}: {}", describe(error))).with_source(server_error(error));
+    match help {
+        Some(help) => failed.with_help(help),
+        None => failed,
+    }
+}

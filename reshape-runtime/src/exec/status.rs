@@ -1,0 +1,59 @@
+//! `status`: what the metadata says, for people and programs.
+
+use super::compare::live;
+use super::lock;
+use super::run::{Run, Task};
+use crate::error::Error;
+use crate::model::Migrations;
+use crate::report::Status;
+
+impl Run<'_> {
+    /// Tells the state; see [`Migrator::status`](super::Migrator::status).
+    pub(super) fn status(&mut self, migrations: Option<&Migrations>) -> Result<Status, Error> {
+        let snapshot = self.read()?;
+        let (migrator, _) = self
+            .retrying(Task::Own("see who holds the migration lock"), |run| {
+                Ok(lock::holder(&mut run.client)?)
+            })?;
+        let plan = snapshot.plan.as_ref();
+        let applied: Vec<String> = snapshot.applied.iter().map(|a| a.name.clone()).collect();
+        let batch: Vec<String> = plan
+            .map(|plan| plan.migrations.iter().map(|m| m.name.to_string()).collect())
+            .unwrap_or_default();
+        let known: Vec<String> = migrations
+            .map(|set| set.migrations.iter().map(|m| m.name.to_string()).collect())
+            .unwrap_or_default();
+        let in_database = || applied.iter().chain(&batch);
+        // The base may be a version that the metadata does not know: a schema that was there before.
+        let base = plan.and_then(|plan| plan.base.as_ref()).filter(|base| !applied.contains(base));
+        let live_schemas = base
+            .into_iter()
+            .chain(in_database())
+            .filter_map(|name| live(&snapshot, name))
+            .collect();
+        let pending = known
+            .iter()
+            .filter(|name| !in_database().any(|other| other == *name))
+            .cloned()
+            .collect();
+        let unknown = if migrations.is_some() {
+            in_database().filter(|name| !known.contains(name)).cloned().collect()
+        } else {
+            Vec::new()
+        };
+        let done = snapshot.journal.iter().filter(|entry| entry.status == "done").count();
+        Ok(Status {
+            state: snapshot.state,
+            migrator,
+            current: plan.map_or_else(|| applied.last().cloned(), |plan| plan.base.clone()),
+            target: plan.map(|plan| plan.target.clone()),
+            live_schemas,
+            progress: plan.map(|plan| (done, plan.steps.len())),
+            last_error: snapshot.last_error,
+            applied,
+            batch,
+            pending,
+            unknown,
+        })
+    }
+}

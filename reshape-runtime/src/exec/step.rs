@@ -1,0 +1,210 @@
+//! Runs one step, forwards.
+//!
+//! **Invariant:** a step is done when its journal row says so, and only then; every try looks for the row first.
+
+use std::time::Instant;
+
+use super::journal::{Begun, done_sql, mark_sql};
+use super::retry::{Class, Failure, classify, describe};
+use super::run::{Run, Task};
+use super::session::{SEARCH_PATH, rows};
+use crate::error::{Error, ErrorKind};
+use crate::observer::Event;
+use crate::plan::{Plan, Work};
+use crate::report::StepReport;
+
+impl Run<'_> {
+    /// Runs the step `n`; `closing` is SQL that goes into its last transaction (only for [`Work::Sql`]).
+    pub(super) fn run_step(&mut self, plan: &Plan, n: usize, closing: &str) -> Result<(), Error> {
+        let step = &plan.steps[n];
+        self.reported(plan, n, false, |run| match &step.work {
+            Work::Sql { statements } => {
+                let done = join(&done_sql(n, None), closing);
+                let sql = statements.join(";\n");
+                let task = Task::Step { title: &step.title, sql: &sql };
+                let ((), retries) =
+                    run.retrying(task, |run| run.transaction(plan, n, statements, is_done, &done))?;
+                Ok((None, retries))
+            }
+            Work::Backfill { table, statement, ctid } => {
+                let (rows, retries) = run.backfill(plan, n, table, statement, ctid)?;
+                Ok((Some(rows), retries))
+            }
+            Work::CreateIndex { schema, name, statement } => {
+                let task = Task::Step { title: &step.title, sql: statement };
+                let ((), retries) = run.retrying(task, |run| {
+                    run.outside(plan, n, "started", is_done, &done_sql(n, None), |run| {
+                        run.create_index(schema, name, statement)
+                    })
+                })?;
+                Ok((None, retries))
+            }
+            Work::DropIndex { schema, name } => {
+                let task = Task::Step { title: &step.title, sql: name };
+                let ((), retries) = run.retrying(task, |run| {
+                    run.outside(plan, n, "started", is_done, &done_sql(n, None), |run| {
+                        run.drop_index(schema, name)
+                    })
+                })?;
+                Ok((None, retries))
+            }
+            Work::Analyze { table } => {
+                let retries = run.analyze(plan, n, &step.title, table)?;
+                Ok((None, retries))
+            }
+        })
+    }
+
+    /// Tells the observer and the report of a step; `work` returns rows and retries.
+    pub(super) fn reported(
+        &mut self,
+        plan: &Plan,
+        n: usize,
+        undo: bool,
+        work: impl FnOnce(&mut Self) -> Result<(Option<u64>, u32), Error>,
+    ) -> Result<(), Error> {
+        let (phase, title, total) = (plan.steps[n].phase, &plan.steps[n].title, plan.steps.len());
+        let began = Instant::now();
+        self.emit(&Event::StepStarted { step: n, total, phase, title: title.clone(), undo });
+        let (rows, retries) = work(self)?;
+        let elapsed = began.elapsed();
+        self.emit(&Event::StepDone { step: n, phase, title: title.clone(), elapsed, rows, undo });
+        let title = if undo { format!("undo: {title}") } else { title.clone() };
+        self.steps.push(StepReport { phase, title, elapsed, rows, retries });
+        Ok(())
+    }
+
+    /// Statements in one fenced transaction, with `closing` (our own SQL, the journal's row) at its end.
+    pub(super) fn transaction(
+        &mut self,
+        plan: &Plan,
+        n: usize,
+        statements: &[String],
+        is_done: impl Fn(&Begun) -> bool,
+        closing: &str,
+    ) -> Result<(), Failure> {
+        let begun = self.begin(&plan.search_path, n)?;
+        if is_done(&begun) {
+            return self.commit("");
+        }
+        let title = &plan.steps[n].title;
+        for statement in statements {
+            // The id after each statement: SQL of the user's that says COMMIT would leave the journal behind.
+            let probe =
+                format!("{statement}\n;\nSELECT pg_catalog.pg_current_xact_id_if_assigned()");
+            match rows(&mut self.client, &probe) {
+                Ok(rows) => {
+                    if rows.last().and_then(|row| row.get(0)) != Some(&begun.xid) {
+                        return Err(self.ended_by_itself(plan, n, title, None));
+                    }
+                }
+                Err(error) if classify(&error) == Class::Fatal => {
+                    self.client.batch_execute("ROLLBACK")?;
+                    if self.is_committed(&begun.xid)? {
+                        return Err(self.ended_by_itself(plan, n, title, Some(&error)));
+                    }
+                    return Err(error.into());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.commit(closing)
+    }
+
+    /// Work outside a transaction: a journal row before it, so that a rollback knows of it, and one after it.
+    pub(super) fn outside(
+        &mut self,
+        plan: &Plan,
+        n: usize,
+        status: &str,
+        is_done: impl Fn(&Begun) -> bool,
+        closing: &str,
+        work: impl FnOnce(&mut Self) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let begun = self.begin("pg_catalog, pg_temp", n)?;
+        if is_done(&begun) {
+            return self.commit("");
+        }
+        self.commit(&mark_sql(n, status))?;
+        // Nothing that runs here blocks a write, and with a timeout it would fail while any old transaction is open.
+        self.client.batch_execute(&format!(
+            "SET lock_timeout = 0; SET statement_timeout = 0; SET search_path TO {}",
+            plan.search_path
+        ))?;
+        let result = work(self);
+        if !matches!(&result, Err(Failure::Server(error)) if classify(error) == Class::Lost) {
+            self.client.batch_execute(SEARCH_PATH)?;
+        }
+        result?;
+        // The fence again: the work may have taken long, on a connection that was cut off from the lock.
+        self.begin("pg_catalog, pg_temp", n)?;
+        self.commit(closing)
+    }
+
+    /// `ANALYZE`: helps the planner of Postgres, decides nothing, so no failure of it is worth a rollback.
+    fn analyze(&mut self, plan: &Plan, n: usize, title: &str, table: &str) -> Result<u32, Error> {
+        let mut skipped = None;
+        let task = Task::Step { title, sql: table };
+        let ((), retries) = self.retrying(task, |run| {
+            run.outside(plan, n, "started", is_done, &done_sql(n, None), |run| {
+                match run.client.batch_execute(&format!("ANALYZE {table}")) {
+                    Err(error) if classify(&error) == Class::Fatal => {
+                        skipped = Some(describe(&error));
+                        Ok(())
+                    }
+                    result => Ok(result?),
+                }
+            })
+        })?;
+        if let Some(reason) = skipped {
+            self.note(format!("{table} was not analyzed: {reason}"));
+        }
+        Ok(retries)
+    }
+
+    fn is_committed(&mut self, xid: &str) -> Result<bool, Failure> {
+        let sql = format!("SELECT pg_catalog.pg_xact_status('{xid}'::xid8)");
+        let rows = rows(&mut self.client, &sql)?;
+        Ok(rows.first().and_then(|row| row.get(0)) == Some("committed"))
+    }
+
+    /// The step's own SQL ended its transaction: part of it may be there for good, so its undo has to run.
+    fn ended_by_itself(
+        &mut self,
+        plan: &Plan,
+        n: usize,
+        title: &str,
+        error: Option<&postgres::Error>,
+    ) -> Failure {
+        let mark = |run: &mut Self| -> Result<(), Failure> {
+            run.client.batch_execute("ROLLBACK")?;
+            run.begin(&plan.search_path, n)?;
+            run.commit(&mark_sql(n, "started"))
+        };
+        if let Err(failure) = mark(self) {
+            return failure;
+        }
+        let then = error.map(|error| format!(", then failed: {}", describe(error)));
+        Failure::Final(
+            Error::new(
+                ErrorKind::Failed,
+                format!(
+                    "the SQL of the step `{title}` ended its transaction (COMMIT or ROLLBACK){}",
+                    then.unwrap_or_default()
+                ),
+            )
+            .with_help(
+                "take COMMIT and ROLLBACK out of it: a step runs in one transaction with its journal \
+                 row; what it had committed is still there unless its own undo removed it",
+            ),
+        )
+    }
+}
+
+fn is_done(begun: &Begun) -> bool {
+    begun.entry.as_ref().is_some_and(|entry| entry.status == "done")
+}
+
+fn join(first: &str, second: &str) -> String {
+    if second.is_empty() { first.to_owned() } else { format!("{first}; {second}") }
+}

@@ -1,0 +1,421 @@
+//! From what the actions have asked for to the ordered list of steps.
+
+use crate::plan::batch::{Batch, Draft};
+use crate::plan::lineage::{Column, Formula, Table};
+use crate::plan::sync::{Mode, Sync};
+use crate::plan::view::{Views, column_grants};
+use crate::plan::{Phase, Plan, Refusal, Step, Work, backfill, index, not_null};
+use crate::sql::ident::{ident, literal, qualified};
+use crate::sql::names::{self, ORIGIN};
+
+/// Puts the steps of the whole batch in order: by phase, not action by action.
+pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
+    let target = batch.request.pending.last().map(|m| m.name.to_string()).unwrap_or_default();
+    let facts = batch.facts();
+    refuse_row_security(&batch)?;
+    let search_path = search_path(&facts.schema, &facts.search_path);
+
+    let mut tables = std::mem::take(&mut batch.tables);
+    for table in tables.iter_mut().filter(|table| !table.created && !table.removed) {
+        table.name_shadows();
+    }
+    batch.tables = tables;
+    let mut contract: Vec<Draft> = Vec::new();
+    let mut expand = Vec::new();
+    for draft in std::mem::take(&mut batch.drafts) {
+        match draft.step.phase {
+            Phase::Contract => contract.push(draft),
+            Phase::Expand | Phase::Backfill | Phase::Publish => expand.push(draft),
+        }
+    }
+    let mut steps = coalesce(expand);
+    let mut fill = Vec::new();
+    let mut publish = Vec::new();
+    let views = Views { target: &target, facts };
+    let mut notes = std::mem::take(&mut batch.notes);
+
+    for (number, table) in batch.tables.iter().enumerate() {
+        let Some(live) = batch.live(table).filter(|_| !table.removed) else { continue };
+        let Some(order) = table.touched else { continue };
+        let sync = Sync::new(table, batch.request.base, &target, &search_path);
+        steps.extend(expand_table(table, live, &sync));
+        let backfill = backfill::backfill(table, sync.up());
+        if let Some(work) = &backfill {
+            notes.extend(live.after_update_triggers.iter().map(|trigger| {
+                format!("the backfill of `{}` fires its trigger `{trigger}`", table.name)
+            }));
+            let title = format!("fill new columns of {}", shown(table));
+            fill.push(Step { work: work.clone(), ..Step::sql(Phase::Backfill, title, Vec::new()) });
+        }
+        for column in checked_columns(table) {
+            fill.push(Step::sql(
+                Phase::Backfill,
+                format!("check that {}.{} has no NULL", shown(table), shown_column(&column)),
+                vec![not_null::validate(table, &column)],
+            ));
+        }
+        fill.extend(build_indexes(&batch, number)?);
+        if backfill.is_some() {
+            let title = format!("analyze {}", shown(table));
+            let work = Work::Analyze { table: table.sql() };
+            fill.push(Step { work, ..Step::sql(Phase::Backfill, title, Vec::new()) });
+        }
+        if sync.is_needed() {
+            publish.push(
+                Step::sql(
+                    Phase::Publish,
+                    format!("translate writes of both versions to {}", shown(table)),
+                    sync.install(Mode::Both, live),
+                )
+                .locking("SHARE ROW EXCLUSIVE on the table: functions and triggers, catalog only"),
+            );
+        }
+        contract.extend(contract_table(table, order, &sync, &views));
+    }
+    for table in batch.tables.iter().filter(|table| table.removed && !table.created) {
+        let Some(order) = table.touched else { continue };
+        let step = Step::sql(
+            Phase::Contract,
+            format!("drop {}", shown(table)),
+            vec![format!("DROP TABLE {}", table.sql())],
+        )
+        .locking("ACCESS EXCLUSIVE on the table: nobody uses it any more");
+        contract.push(Draft { order, step, fresh: false });
+    }
+    steps.extend(fill);
+    steps.extend(publish);
+    steps.push(publish_views(&batch, &views, &search_path));
+    steps.extend(drop_base(&batch));
+    contract.sort_by_key(|draft| draft.order);
+    steps.extend(contract.into_iter().map(|draft| draft.step));
+    refuse_used_enums(&batch)?;
+    Ok(Plan {
+        base: batch.request.base.map(str::to_owned),
+        migrations: batch.request.pending.to_vec(),
+        target,
+        search_path,
+        steps,
+        notes,
+    })
+}
+
+/// `pg_catalog` is searched first without being named; `pg_temp` would be too, so it is named last.
+fn search_path(schema: &str, live: &[String]) -> String {
+    let mut path = vec![ident(schema)];
+    path.extend(live.iter().filter(|name| *name != schema).map(|name| ident(name)));
+    path.push(String::from("pg_temp"));
+    path.join(", ")
+}
+
+/// Neighbours that touch only new objects share a transaction: fewer round trips, and nobody waits for a lock.
+fn coalesce(drafts: Vec<Draft>) -> Vec<Step> {
+    let mut steps: Vec<(bool, Step)> = Vec::new();
+    for draft in drafts {
+        if let (Some((true, last)), true) = (steps.last_mut(), draft.fresh)
+            && let (Work::Sql { statements }, Work::Sql { statements: more }) =
+                (&mut last.work, &draft.step.work)
+        {
+            statements.extend(more.iter().cloned());
+            last.title = format!("{}; {}", last.title, draft.step.title);
+            let mut undo = draft.step.undo;
+            undo.append(&mut last.undo);
+            last.undo = undo;
+            continue;
+        }
+        steps.push((draft.fresh, draft.step));
+    }
+    steps.into_iter().map(|(_, step)| step).collect()
+}
+
+/// One short transaction: columns, constraints, function and triggers. A write before it is the backfill's, one after it the trigger's.
+fn expand_table(
+    table: &Table,
+    live: &crate::plan::facts::LiveTable,
+    sync: &Sync<'_>,
+) -> Option<Step> {
+    let mut clauses = Vec::new();
+    let mut defaults = Vec::new();
+    let mut undo = Vec::new();
+    if sync.is_needed() {
+        clauses.push(format!("ADD COLUMN {} text", ident(ORIGIN)));
+    }
+    for column in table.shadows() {
+        let Some(physical) = table.physical(column) else { continue };
+        let mut clause =
+            format!("ADD COLUMN {} {}", ident(physical), table.values[column.value].data_type);
+        if let Some(default) = &column.default {
+            if is_computed(table, column) {
+                defaults.push(format!(
+                    "ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {default}",
+                    table.sql(),
+                    ident(physical)
+                ));
+            } else {
+                // A default that is no volatile expression is stored once, in the catalog, for all rows that exist.
+                clause.push_str(&format!(" DEFAULT {default}"));
+                if column.not_null {
+                    clause.push_str(" NOT NULL");
+                }
+            }
+        }
+        clauses.push(clause);
+        undo.push(format!("DROP COLUMN IF EXISTS {}", ident(physical)));
+    }
+    let checked = checked_columns(table);
+    clauses.extend(checked.iter().map(|column| not_null::add(column)));
+    let mut undo: Vec<String> =
+        checked.iter().map(|column| not_null::remove(column)).chain(undo).collect();
+    if clauses.is_empty() {
+        return None;
+    }
+    let mut statements = vec![format!("ALTER TABLE {}\n  {}", table.sql(), clauses.join(",\n  "))];
+    statements.extend(defaults);
+    statements.extend(column_grants(table, live));
+    let mut undo_statements = Vec::new();
+    if sync.is_needed() {
+        statements.extend(sync.proofs());
+        statements.extend(sync.install(Mode::Filling, live));
+        undo_statements.extend(sync.remove());
+        undo.push(format!("DROP COLUMN IF EXISTS {}", ident(ORIGIN)));
+    }
+    undo_statements.push(format!("ALTER TABLE {}\n  {}", table.sql(), undo.join(",\n  ")));
+    Some(
+        Step::sql(Phase::Expand, format!("add columns to {}", shown(table)), statements)
+            .locking("ACCESS EXCLUSIVE on the table: no row is read or written, catalog only")
+            .undone_by(undo_statements),
+    )
+}
+
+/// Whether rows that exist get the column's value from a computation, not from its default.
+fn is_computed(table: &Table, column: &Column) -> bool {
+    table.ups.iter().any(|stage| stage.result == column.value)
+}
+
+/// The columns, by their names in the table, that a NOT VALID check keeps from NULL until contract.
+fn checked_columns(table: &Table) -> Vec<String> {
+    table
+        .shadows()
+        .filter(|column| column.not_null && is_computed(table, column))
+        .filter_map(|column| table.physical(column))
+        .chain(table.set_not_null.iter().map(String::as_str))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn build_indexes(batch: &Batch<'_>, table: usize) -> Result<Vec<Step>, Refusal> {
+    let facts = batch.facts();
+    let mut steps = Vec::new();
+    for pending in batch.indexes.iter().filter(|pending| pending.table == table) {
+        let table = &batch.tables[table];
+        let wanted = pending.index.name.as_ref();
+        // Until contract an index of that name may still be there.
+        let taken = facts.indexes.iter().any(|live| live.name == wanted);
+        let name = if taken { names::generated(&[wanted]) } else { wanted.to_owned() };
+        let statement =
+            index::create(batch, table, &pending.index, &name, true).map_err(|refusal| {
+                Refusal { help: refusal.help, ..batch.refuse_at(pending.at, refusal.message) }
+            })?;
+        let work =
+            Work::CreateIndex { schema: table.schema.clone(), name: name.clone(), statement };
+        let undo = vec![Work::DropIndex { schema: table.schema.clone(), name }];
+        let title = format!("build index `{wanted}` on {}", shown(table));
+        steps.push(Step { work, undo, ..Step::sql(Phase::Backfill, title, Vec::new()) });
+    }
+    Ok(steps)
+}
+
+fn publish_views(batch: &Batch<'_>, views: &Views<'_>, search_path: &str) -> Step {
+    let tables: Vec<(&Table, bool)> = batch
+        .tables
+        .iter()
+        .filter(|table| !table.removed)
+        .map(|table| {
+            let sync = Sync::new(table, batch.request.base, views.target, search_path);
+            (table, !table.created && sync.is_needed())
+        })
+        .collect();
+    let mut statements = views.schema(&tables);
+    for (table, synced) in &tables {
+        statements.extend(views.create(table, *synced));
+    }
+    Step::sql(
+        Phase::Publish,
+        format!("publish `{}`", names::version_schema(views.target)),
+        statements,
+    )
+    .locking("ACCESS SHARE on the tables: what a SELECT takes")
+    .undone_by(views.drop(&tables))
+}
+
+/// The old version's views go first: they hold on to its columns. Nothing is dropped with CASCADE.
+fn drop_base(batch: &Batch<'_>) -> Option<Step> {
+    let facts = batch.facts();
+    let base = batch.request.base?;
+    let views: Vec<String> =
+        facts.base_views.iter().map(|(schema, view)| qualified(schema, view)).collect();
+    let mut statements = Vec::new();
+    if !views.is_empty() {
+        statements.push(format!("DROP VIEW IF EXISTS {}", views.join(", ")));
+    }
+    statements.extend(
+        facts.base_schemas.iter().map(|schema| format!("DROP SCHEMA IF EXISTS {}", ident(schema))),
+    );
+    Some(
+        Step::sql(Phase::Contract, format!("drop `{}`", names::version_schema(base)), statements)
+            .locking("ACCESS EXCLUSIVE on the old version's views: nobody uses them any more"),
+    )
+}
+
+/// One short transaction: nothing in it depends on the number of rows.
+fn contract_table(
+    table: &Table,
+    order: usize,
+    sync: &Sync<'_>,
+    views: &Views<'_>,
+) -> Option<Draft> {
+    let on = table.sql();
+    let alter = |column: &str, change: &str| {
+        format!("ALTER TABLE {on} ALTER COLUMN {} {change}", ident(column))
+    };
+    let mut sql = Vec::new();
+    if sync.is_needed() {
+        sql.extend(sync.remove());
+        sql.extend(views.release(table));
+    }
+    for column in checked_columns(table) {
+        sql.extend(not_null::finish(table, &column));
+    }
+    sql.extend(table.drop_not_null.iter().map(|column| alter(column, "DROP NOT NULL")));
+    sql.extend(
+        table
+            .new_defaults
+            .iter()
+            .map(|(column, default)| alter(column, &format!("SET DEFAULT {default}"))),
+    );
+    let mut dropped: Vec<String> = Vec::new();
+    if sync.is_needed() {
+        dropped.push(ident(ORIGIN));
+    }
+    dropped.extend(table.dropped.iter().map(|column| ident(column)));
+    if !dropped.is_empty() {
+        let clauses: Vec<String> = dropped.iter().map(|c| format!("DROP COLUMN {c}")).collect();
+        sql.push(format!("ALTER TABLE {on}\n  {}", clauses.join(",\n  ")));
+    }
+    sql.extend(rename_columns(table));
+    let mut name = on.clone();
+    if table.name != table.physical {
+        sql.push(format!("ALTER TABLE {on} RENAME TO {}", ident(&table.name)));
+        name = qualified(&table.schema, &table.name);
+    }
+    for column in table.shadows() {
+        if let Some(comment) = &column.comment {
+            let column = ident(&column.name);
+            sql.push(format!("COMMENT ON COLUMN {name}.{column} IS {}", literal(comment)));
+        }
+    }
+    if sql.is_empty() {
+        return None;
+    }
+    let step = Step::sql(Phase::Contract, format!("finish {}", shown(table)), sql)
+        .locking("ACCESS EXCLUSIVE on the table: no row is read or written, catalog only");
+    Some(Draft { order, step, fresh: false })
+}
+
+/// Renames, by way of generated names where two columns swap theirs.
+fn rename_columns(table: &Table) -> Vec<String> {
+    let rename = |from: &str, to: &str| {
+        format!("ALTER TABLE {} RENAME COLUMN {} TO {}", table.sql(), ident(from), ident(to))
+    };
+    let renames: Vec<(&str, &str)> = table
+        .columns
+        .iter()
+        .filter_map(|column| Some((table.physical(column)?, column.name.as_str())))
+        .filter(|(from, to)| from != to)
+        .collect();
+    let crossed = renames.iter().any(|(_, to)| renames.iter().any(|(from, _)| from == to));
+    if !crossed {
+        return renames.iter().map(|(from, to)| rename(from, to)).collect();
+    }
+    let between: Vec<String> =
+        renames.iter().map(|(_, to)| names::generated(&["rename", to])).collect();
+    let away = renames.iter().zip(&between).map(|((from, _), between)| rename(from, between));
+    let home = renames.iter().zip(&between).map(|((_, to), between)| rename(between, to));
+    away.chain(home).collect()
+}
+
+/// Before PostgreSQL 15 a view reads its tables with its owner's rights, which row-level security does not stop.
+fn refuse_row_security(batch: &Batch<'_>) -> Result<(), Refusal> {
+    let facts = batch.facts();
+    if facts.server_version >= 150_000 {
+        return Ok(());
+    }
+    let Some(live) = facts.tables.iter().find(|live| live.row_security) else { return Ok(()) };
+    let mut refusal = batch.refuse(format!(
+        "table `{}` has row-level security, which the views of a version would bypass on PostgreSQL 14",
+        live.name
+    ));
+    refusal.action = None;
+    Err(refusal.with_help("upgrade the server to PostgreSQL 15 or newer"))
+}
+
+/// A type can be dropped in contract only if everything that uses it goes with the batch: proven now, not then.
+fn refuse_used_enums(batch: &Batch<'_>) -> Result<(), Refusal> {
+    for (name, at) in &batch.removed_enums {
+        let Some(live) = batch.facts().types.iter().find(|live| live.name == *name) else {
+            continue;
+        };
+        let goes = |table: Option<&str>, columns: &[String]| {
+            batch.tables.iter().any(|t| {
+                Some(t.physical.as_str()) == table
+                    && (t.removed || columns.iter().all(|column| t.dropped.contains(column)))
+            })
+        };
+        let in_the_way = live
+            .dependents
+            .iter()
+            .find(|d| !goes(d.table.as_deref(), &d.columns) || d.columns.is_empty());
+        if let Some(dependent) = in_the_way {
+            let message =
+                format!("enum `{name}` cannot be removed: {} depends on it", dependent.description);
+            return Err(batch.refuse_at(*at, message).with_help("remove or alter that first"));
+        }
+    }
+    Ok(())
+}
+
+fn shown(table: &Table) -> String {
+    format!("`{}`", table.name)
+}
+
+fn shown_column(physical: &str) -> String {
+    format!("`{}`", physical.strip_prefix("__reshape_").unwrap_or(physical))
+}
+
+/// Whether rows that exist can take the default from the catalog: Postgres does that for every expression that is not volatile;
+/// known here are literals and the clock.
+pub(crate) fn is_stable_default(sql: &str) -> bool {
+    let sql = sql.trim();
+    let value = sql.split_once("::").map_or(sql, |(value, _)| value.trim());
+    let lower = value.to_ascii_lowercase();
+    let quoted = value.len() >= 2
+        && value.starts_with('\'')
+        && value.ends_with('\'')
+        && !value[1..value.len() - 1].replace("''", "").contains('\'');
+    let known = [
+        "true",
+        "false",
+        "null",
+        "now()",
+        "current_timestamp",
+        "current_date",
+        "localtimestamp",
+        "statement_timestamp()",
+        "transaction_timestamp()",
+    ];
+    quoted || value.parse::<f64>().is_ok() || known.contains(&lower.as_str())
+}
+
+/// Formula for a default that has to be computed row by row; `None` if the catalog does it.
+pub(crate) fn row_by_row(default: &str) -> Option<Formula> {
+    (!is_stable_default(default)).then(|| Formula::Default(default.to_owned()))
+}

@@ -1,0 +1,123 @@
+//! The one statement that fills a table's shadow columns for the rows that exist.
+//!
+//! **Invariant:** one pass per table, however many actions; the executor walks it in ranges of blocks.
+
+use crate::plan::Work;
+use crate::plan::flow::{Computation, Flow};
+use crate::plan::lineage::{Formula, Table};
+use crate::sql::ident::ident;
+
+/// The alias under which the general form knows the row.
+const ROW: &str = "__reshape_t";
+
+/// The backfill of `table`; `None` if no column has to be computed.
+pub(crate) fn backfill(table: &Table, up: &Flow<'_>) -> Option<Work> {
+    if up.is_empty() {
+        return None;
+    }
+    let (alias, assignments) = match direct(table, up) {
+        Some(direct) => direct,
+        None => (String::from(ROW), general(table, up)),
+    };
+    let alias = ident(&alias);
+    Some(Work::Backfill {
+        table: table.sql(),
+        statement: format!("UPDATE {} AS {alias} SET {assignments}", table.sql()),
+        ctid: format!("{alias}.ctid"),
+    })
+}
+
+/// Plain assignments, where every name that the expressions use is the row's own column of that name: no sub-select per row.
+fn direct(table: &Table, up: &Flow<'_>) -> Option<(String, String)> {
+    let alias = &up.stages.first()?.stage.scope.table;
+    let assignments: Option<Vec<String>> = up
+        .stages
+        .iter()
+        .map(|computation| {
+            let same = computation.stage.scope.table == *alias
+                && computation.used.iter().all(|(name, id)| {
+                    let value = &table.values[*id];
+                    value.in_base && value.physical.as_deref() == Some(*name)
+                });
+            let column = ident(computation.column?);
+            let row = ident(alias);
+            let value = match &computation.stage.formula {
+                Formula::Copy(id) => {
+                    format!("{row}.{}", ident(table.values[*id].physical.as_deref()?))
+                }
+                Formula::Default(sql) => format!("coalesce({row}.{column}, (\n{sql}\n))"),
+                Formula::Expression(sql) if same => format!("(\n{sql}\n)"),
+                Formula::Expression(_) => return None,
+            };
+            Some(format!("{column} = {value}"))
+        })
+        .collect();
+    Some((alias.clone(), assignments?.join(", ")))
+}
+
+/// The chain: one lateral sub-select per computation, each seeing the names and values of its own point of the batch.
+fn general(table: &Table, up: &Flow<'_>) -> String {
+    let row = ident(ROW);
+    let value = |id: usize| ident(&format!("__reshape_{id}"));
+    let sources: Vec<String> = (0..table.values.len())
+        .filter(|id| !up.stages.iter().any(|c| c.stage.result == *id))
+        .filter_map(|id| {
+            let column = table.values[id].physical.as_deref()?;
+            Some(format!("{row}.{} AS {}", ident(column), value(id)))
+        })
+        .collect();
+    let mut from = format!("(SELECT {}) AS \"__reshape_row\"", sources.join(", "));
+    for (number, computation) in up.stages.iter().enumerate() {
+        let stage = computation.stage;
+        let result = match &stage.formula {
+            Formula::Copy(id) => value(*id),
+            Formula::Default(sql) => {
+                let column = computation.column.map(ident).unwrap_or_default();
+                format!("coalesce({row}.{column}, (\n{sql}\n))")
+            }
+            Formula::Expression(sql) => {
+                let names: Vec<String> = stage
+                    .scope
+                    .names
+                    .iter()
+                    .filter(|(_, id)| is_known(table, up, number, *id))
+                    .map(|(name, id)| format!("{} AS {}", value(*id), ident(name)))
+                    .collect();
+                let expression = format!(
+                    "(SELECT (\n{sql}\n) FROM (SELECT {}) AS {})",
+                    names.join(", "),
+                    ident(&stage.scope.table)
+                );
+                typed(table, computation, &expression)
+            }
+        };
+        from.push_str(&format!(
+            "\n  CROSS JOIN LATERAL (SELECT {result} AS {}) AS {}",
+            value(stage.result),
+            ident(&format!("__reshape_stage_{number}"))
+        ));
+    }
+    let finals: Vec<(&str, usize)> =
+        up.stages.iter().filter_map(|c| Some((c.column?, c.stage.result))).collect();
+    let columns: Vec<String> = finals.iter().map(|(column, _)| ident(column)).collect();
+    let values: Vec<String> = finals.iter().map(|(_, id)| value(*id)).collect();
+    format!("({}) = (SELECT {} FROM {from})", columns.join(", "), values.join(", "))
+}
+
+/// A value in between has the type that its action declared; a final one is cast by the assignment, which is stricter.
+fn typed(table: &Table, computation: &Computation<'_>, expression: &str) -> String {
+    match computation.column {
+        Some(_) => expression.to_owned(),
+        None => {
+            format!("CAST({expression} AS {})", table.values[computation.stage.result].data_type)
+        }
+    }
+}
+
+/// Whether the value has been read from the row or computed before stage `number`.
+fn is_known(table: &Table, up: &Flow<'_>, number: usize, id: usize) -> bool {
+    match up.stages.iter().position(|computation| computation.stage.result == id) {
+        Some(stage) => stage < number,
+        None => table.values[id].physical.is_some(),
+    }
+}

@@ -1,0 +1,266 @@
+//! The batch while it is being planned: what the actions have asked for so far.
+//!
+//! Tables that exist are changed through a [`lineage`](crate::plan::lineage): nothing is written until all actions are known, then each
+//! table becomes one sync function, one backfill and one contract. Tables that the batch creates are changed directly: no
+//! client knows them yet.
+
+use crate::plan::facts::{Dependent, DependentKind, Facts, LiveTable};
+use crate::plan::lineage::{Column, Table};
+use crate::plan::{Phase, Refusal, Request, Step, Work};
+
+/// A step with its place in the batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    /// The action that asked for it, counted over the batch.
+    pub(crate) order: usize,
+    pub(crate) step: Step,
+    /// Touches only what this batch creates: may share a transaction with its neighbours.
+    pub(crate) fresh: bool,
+}
+
+/// The batch while it is being planned.
+#[derive(Debug)]
+pub(crate) struct Batch<'a> {
+    pub(crate) request: Request<'a>,
+    /// The migration and the action that are being planned, both counted from 0.
+    pub(crate) at: (usize, usize),
+    /// The action, counted over the batch.
+    pub(crate) order: usize,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) drafts: Vec<Draft>,
+    /// Indexes to build on tables that exist, once the shadow columns have their names.
+    pub(crate) indexes: Vec<PendingIndex>,
+    /// Indexes that go in contract, by name.
+    pub(crate) removed_indexes: Vec<String>,
+    /// Enum types as the batch leaves them: created ones, and removed ones with the place of the removal.
+    pub(crate) created_enums: Vec<String>,
+    pub(crate) removed_enums: Vec<(String, (usize, usize))>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// An index on a table that exists.
+#[derive(Clone, Debug)]
+pub(crate) struct PendingIndex {
+    pub(crate) at: (usize, usize),
+    pub(crate) table: usize,
+    pub(crate) index: crate::model::Index,
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn new(request: Request<'a>) -> Self {
+        let facts = request.facts;
+        let tables =
+            facts.tables.iter().map(|live| Table::from_live(&facts.schema, live)).collect();
+        Self {
+            request,
+            at: (0, 0),
+            order: 0,
+            tables,
+            drafts: Vec::new(),
+            indexes: Vec::new(),
+            removed_indexes: Vec::new(),
+            created_enums: Vec::new(),
+            removed_enums: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    pub(crate) fn facts(&self) -> &'a Facts {
+        self.request.facts
+    }
+
+    /// Adds a step for the current action.
+    pub(crate) fn push(&mut self, step: Step) {
+        self.drafts.push(Draft { order: self.order, step, fresh: false });
+    }
+
+    /// Adds a transaction that touches only what this batch creates.
+    pub(crate) fn push_fresh(&mut self, title: String, statements: Vec<String>, undo: Vec<String>) {
+        let step = Step::sql(Phase::Expand, title, statements).undone_by(undo);
+        self.drafts.push(Draft { order: self.order, step, fresh: true });
+    }
+
+    /// The table that goes by that name now.
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+        self.tables.iter().position(|table| table.name == name && !table.removed)
+    }
+
+    /// The table that goes by that name now, about to be changed.
+    pub(crate) fn table(&mut self, name: &str) -> Result<usize, Refusal> {
+        let index = self.find(name).ok_or_else(|| {
+            self.refuse(format!("table `{name}` does not exist in the database")).with_help(format!(
+                "the history says that it does: create it in schema `{}`, or see what removed it",
+                self.facts().schema
+            ))
+        })?;
+        self.tables[index].touched = Some(self.order);
+        Ok(index)
+    }
+
+    /// The column that goes by that name now.
+    pub(crate) fn column<'t>(&self, table: &'t Table, name: &str) -> Result<&'t Column, Refusal> {
+        table.column(name).ok_or_else(|| self.unknown_column(table, name))
+    }
+
+    pub(crate) fn unknown_column(&self, table: &Table, name: &str) -> Refusal {
+        self.refuse(format!("table `{}` has no column `{name}` in the database", table.name))
+            .with_help("the history says that it has one: somebody changed the table by hand")
+    }
+
+    /// What the catalog says of the table; `None` if the batch creates it.
+    pub(crate) fn live(&self, table: &Table) -> Option<&'a LiveTable> {
+        if table.created { None } else { self.facts().table(&table.physical) }
+    }
+
+    /// The name must be free: no table, view or index of the schema has it.
+    pub(crate) fn require_free(&self, name: &str) -> Result<(), Refusal> {
+        let live = self.facts();
+        if self.find(name).is_some() {
+            return Err(self.refuse(format!("table `{name}` exists already in the database")));
+        }
+        if live.table(name).is_some() {
+            return Err(self
+                .not_supported(&format!(
+                    "giving the name `{name}` to another table in the batch that takes it from one",
+                ))
+                .with_help("start and complete the batch that frees the name first"));
+        }
+        let taken = live.other_relations.iter().any(|other| other == name)
+            || live.indexes.iter().any(|index| index.name == *name);
+        if taken {
+            return Err(self.refuse(format!(
+                "the name `{name}` is taken in schema `{}` by a view, a sequence or an index",
+                live.schema
+            )));
+        }
+        Ok(())
+    }
+
+    /// Only ordinary tables that stand alone can have shadow columns and triggers so far.
+    pub(crate) fn require_plain(&self, table: &Table) -> Result<(), Refusal> {
+        use crate::plan::facts::TableKind;
+        let Some(live) = self.live(table) else { return Ok(()) };
+        let what = match live.kind {
+            TableKind::Ordinary if !live.inherits => return Ok(()),
+            TableKind::Ordinary => "a table that inherits, is inherited from or is a partition",
+            TableKind::Partitioned => "a partitioned table",
+            TableKind::Foreign => "a foreign table",
+        };
+        Err(self.not_supported(&format!("changing `{}`, {what},", table.name)))
+    }
+
+    /// The column is about to be replaced by another: nothing may hang on it that would not come along.
+    pub(crate) fn require_independent(&self, table: &Table, column: &str) -> Result<(), Refusal> {
+        let Some(live) = self.live(table).and_then(|live| live.column(column)) else {
+            return Ok(());
+        };
+        if live.identity || live.generated {
+            return Err(self.not_supported(&format!(
+                "replacing the identity or generated column `{}`.`{column}`",
+                table.name
+            )));
+        }
+        match live.dependents.first() {
+            None => Ok(()),
+            Some(dependent) => Err(self
+                .not_supported(&format!(
+                    "replacing `{}`.`{column}`, on which {} depends,",
+                    table.name, dependent.description
+                ))
+                .with_help("remove what depends on the column first, and add it again afterwards")),
+        }
+    }
+
+    /// The column is about to be dropped: nothing may go with it that has a life of its own.
+    pub(crate) fn require_droppable(&self, table: &Table, column: &str) -> Result<(), Refusal> {
+        let Some(live) = self.live(table).and_then(|live| live.column(column)) else {
+            return Ok(());
+        };
+        let in_the_way = |dependent: &&Dependent| match dependent.kind {
+            DependentKind::Sequence => false,
+            DependentKind::Index
+            | DependentKind::Unique
+            | DependentKind::Exclusion
+            | DependentKind::Check => {
+                let gone = |name: &String| {
+                    table.column(name).is_none_or(|c| table.physical(c) != Some(name.as_str()))
+                };
+                let removed =
+                    dependent.name.as_ref().is_some_and(|name| self.removed_indexes.contains(name));
+                !removed && !dependent.columns.iter().all(|name| name == column || gone(name))
+            }
+            DependentKind::ForeignKey => {
+                dependent.table.as_deref() != Some(table.physical.as_str())
+                    || dependent.columns != [column.to_owned()]
+            }
+            DependentKind::PrimaryKey
+            | DependentKind::View
+            | DependentKind::Column
+            | DependentKind::Other => true,
+        };
+        match live.dependents.iter().find(in_the_way) {
+            None => Ok(()),
+            Some(dependent) => Err(self
+                .refuse(format!(
+                    "column `{}`.`{column}` cannot be removed: {} depends on it",
+                    table.name, dependent.description
+                ))
+                .with_help("remove that first, in this migration or an earlier one")),
+        }
+    }
+
+    /// A refusal of the current action.
+    pub(crate) fn refuse(&self, message: impl Into<String>) -> Refusal {
+        self.refuse_at(self.at, message)
+    }
+
+    /// A refusal of the action at `(migration, action)`.
+    pub(crate) fn refuse_at(
+        &self,
+        (migration, action): (usize, usize),
+        message: impl Into<String>,
+    ) -> Refusal {
+        Refusal {
+            migration: self.request.pending[migration].name.to_string(),
+            action: Some(action + 1),
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    pub(crate) fn not_supported(&self, what: &str) -> Refusal {
+        self.refuse(format!("{what} is not supported yet"))
+    }
+}
+
+impl Refusal {
+    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl Step {
+    /// A step of one transaction.
+    pub(crate) fn sql(phase: Phase, title: impl Into<String>, statements: Vec<String>) -> Self {
+        Self {
+            phase,
+            title: title.into(),
+            lock: None,
+            work: Work::Sql { statements },
+            undo: Vec::new(),
+        }
+    }
+
+    pub(crate) fn locking(mut self, lock: impl Into<String>) -> Self {
+        self.lock = Some(lock.into());
+        self
+    }
+
+    pub(crate) fn undone_by(mut self, statements: Vec<String>) -> Self {
+        if !statements.is_empty() {
+            self.undo.push(Work::Sql { statements });
+        }
+        self
+    }
+}

@@ -1,0 +1,106 @@
+//! What has to be computed in which direction, and when: a table's [`Stage`]s, reduced to those that matter.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::plan::lineage::{Formula, Stage, Table, ValueId};
+use crate::plan::mention::mentions;
+
+/// The computations of one direction, in the order in which they run.
+#[derive(Debug)]
+pub(crate) struct Flow<'a> {
+    pub(crate) stages: Vec<Computation<'a>>,
+}
+
+/// One computation of a [`Flow`].
+#[derive(Debug)]
+pub(crate) struct Computation<'a> {
+    pub(crate) stage: &'a Stage,
+    /// The column that the result is stored in; `None` for a value in between.
+    pub(crate) column: Option<&'a str>,
+    /// The names of the scope that the formula may refer to.
+    pub(crate) used: Vec<(&'a str, ValueId)>,
+    /// The columns of the table whose change makes the computation necessary.
+    pub(crate) feeds: BTreeSet<&'a str>,
+}
+
+impl<'a> Flow<'a> {
+    /// From old to new: the values of the target's shadow columns.
+    pub(crate) fn up(table: &'a Table) -> Self {
+        let finals: BTreeSet<ValueId> = table.shadows().map(|column| column.value).collect();
+        Self::new(table, table.ups.iter().collect(), &finals)
+    }
+
+    /// From new to old: the values of the base's columns that the target has no more.
+    pub(crate) fn down(table: &'a Table) -> Self {
+        let finals: BTreeSet<ValueId> =
+            (0..table.values.len()).filter(|id| table.values[*id].in_base).collect();
+        Self::new(table, table.downs.iter().rev().collect(), &finals)
+    }
+
+    fn new(table: &'a Table, stages: Vec<&'a Stage>, finals: &BTreeSet<ValueId>) -> Self {
+        let used = |stage: &'a Stage| -> Vec<(&'a str, ValueId)> {
+            let scope = stage.scope.names.iter().map(|(name, id)| (name.as_str(), *id));
+            match &stage.formula {
+                Formula::Expression(sql) => {
+                    scope.filter(|(name, _)| mentions(sql, &stage.scope.table, name)).collect()
+                }
+                Formula::Copy(id) => scope.filter(|(_, value)| value == id).take(1).collect(),
+                Formula::Default(_) => Vec::new(),
+            }
+        };
+        // Backwards: which results does anything that is kept depend on?
+        let mut wanted = finals.clone();
+        let mut kept: Vec<(&Stage, Vec<(&str, ValueId)>)> = Vec::new();
+        for stage in stages.into_iter().rev() {
+            if wanted.contains(&stage.result) {
+                let used = used(stage);
+                wanted.extend(used.iter().map(|(_, id)| *id));
+                kept.push((stage, used));
+            }
+        }
+        kept.reverse();
+        // Forwards: what does each result depend on in the end?
+        let mut feeds: BTreeMap<ValueId, BTreeSet<&str>> = BTreeMap::new();
+        for (stage, used) in &kept {
+            let mut own = BTreeSet::new();
+            for (_, id) in used {
+                match feeds.get(id) {
+                    Some(indirect) => own.extend(indirect.iter().copied()),
+                    None => own.extend(table.values[*id].physical.as_deref()),
+                }
+            }
+            feeds.insert(stage.result, own);
+        }
+        // A value in between is needed whenever one that builds on it is.
+        for (stage, used) in kept.iter().rev() {
+            let own = feeds.get(&stage.result).cloned().unwrap_or_default();
+            for (_, id) in used {
+                if !finals.contains(id)
+                    && let Some(input) = feeds.get_mut(id)
+                {
+                    input.extend(own.iter().copied());
+                }
+            }
+        }
+        let stages = kept
+            .into_iter()
+            .map(|(stage, used)| Computation {
+                stage,
+                column: table.values[stage.result].physical.as_deref(),
+                used,
+                feeds: feeds.get(&stage.result).cloned().unwrap_or_default(),
+            })
+            .collect();
+        Self { stages }
+    }
+
+    /// Whether there is anything to compute.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.stages.is_empty()
+    }
+
+    /// All feeds of all computations.
+    pub(crate) fn feeds(&self) -> BTreeSet<&'a str> {
+        self.stages.iter().flat_map(|stage| stage.feeds.iter().copied()).collect()
+    }
+}

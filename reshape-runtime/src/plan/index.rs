@@ -1,0 +1,78 @@
+//! Index definitions.
+
+use crate::model::{Direction, Index, IndexColumn, Nulls};
+use crate::plan::Refusal;
+use crate::plan::batch::Batch;
+use crate::plan::lineage::Table;
+use crate::plan::mention::mentions;
+use crate::sql::ident::ident;
+
+/// `CREATE INDEX` for `index` under the name `name`. Columns go by the names that they have in the table now.
+pub(crate) fn create(
+    batch: &Batch<'_>,
+    table: &Table,
+    index: &Index,
+    name: &str,
+    concurrently: bool,
+) -> Result<String, Refusal> {
+    let mut keys = Vec::new();
+    for column in index.columns.iter() {
+        let (key, direction, nulls) = match column {
+            IndexColumn::Name(column) => (plain(batch, table, column)?, None, None),
+            IndexColumn::Column { column, direction, nulls } => {
+                (plain(batch, table, column)?, *direction, *nulls)
+            }
+            IndexColumn::Expression { expression, direction, nulls } => {
+                (format!("({})", snippet(batch, table, expression)?), *direction, *nulls)
+            }
+        };
+        let direction = match direction {
+            Some(Direction::Asc) => " ASC",
+            Some(Direction::Desc) => " DESC",
+            None => "",
+        };
+        let nulls = match nulls {
+            Some(Nulls::First) => " NULLS FIRST",
+            Some(Nulls::Last) => " NULLS LAST",
+            None => "",
+        };
+        keys.push(format!("{key}{direction}{nulls}"));
+    }
+    let predicate = match &index.predicate {
+        Some(predicate) => format!(" WHERE ({})", snippet(batch, table, predicate)?),
+        None => String::new(),
+    };
+    Ok(format!(
+        "CREATE {}INDEX {}{} ON {}{} ({}){predicate}",
+        if index.unique { "UNIQUE " } else { "" },
+        if concurrently { "CONCURRENTLY " } else { "" },
+        ident(name),
+        table.sql(),
+        index.method.map(|method| format!(" USING {}", method.sql())).unwrap_or_default(),
+        keys.join(", ")
+    ))
+}
+
+fn plain(batch: &Batch<'_>, table: &Table, name: &str) -> Result<String, Refusal> {
+    let column = batch.column(table, name)?;
+    // A shadow gets its name when the batch is known as a whole; the planner builds indexes after that.
+    table.physical(column).map(ident).ok_or_else(|| batch.unknown_column(table, name))
+}
+
+/// An expression is used as it is, so each name in it must be the column's name in the table, too. It is never rewritten as text.
+fn snippet(batch: &Batch<'_>, table: &Table, sql: &str) -> Result<String, Refusal> {
+    for column in &table.columns {
+        let differs = table.physical(column) != Some(column.name.as_str());
+        if differs && mentions(sql, &table.name, &column.name) {
+            return Err(batch
+                .not_supported(&format!(
+                    "an index expression over `{}`.`{}`, which the same batch changes,",
+                    table.name, column.name
+                ))
+                .with_help(
+                    "start and complete the change of the column first, then add the index",
+                ));
+        }
+    }
+    Ok(format!("\n{sql}\n"))
+}

@@ -1,0 +1,201 @@
+//! The columns of one table on their way from the base version to the target: names, values, and how each value is
+//! computed from others.
+//!
+//! A *value* is what a column holds at some point of the batch. A rename gives a value a new name; `alter_column` with an
+//! `up` gives the name a new value. **Invariant:** a [`Stage`] sees the names of its own point of the batch (`before` and
+//! `after`), so any number of actions on a table become one chain.
+
+use crate::plan::facts::{LiveColumn, LiveTable};
+use crate::sql::names;
+
+/// Index into [`Table::values`].
+pub(crate) type ValueId = usize;
+
+/// What a column holds at some point of the batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Value {
+    /// Its type, as SQL.
+    pub(crate) data_type: String,
+    /// The table's column that holds it: one that exists already, or a shadow; `None` for a value in between.
+    pub(crate) physical: Option<String>,
+    /// Whether `physical` is a column that the base version has.
+    pub(crate) in_base: bool,
+}
+
+/// A column as the clients of the current point of the batch see it.
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) value: ValueId,
+    pub(crate) not_null: bool,
+    pub(crate) default: Option<String>,
+    pub(crate) comment: Option<String>,
+    /// Identity or generated: Postgres computes it, so no view default and no assignment.
+    pub(crate) generated: bool,
+    /// The column of the base version that it descends from: source of column rights.
+    pub(crate) ancestor: Option<String>,
+}
+
+/// The names that an expression may use, and what they stand for.
+#[derive(Clone, Debug)]
+pub(crate) struct Scope {
+    /// The table's name at this point: qualifies columns.
+    pub(crate) table: String,
+    pub(crate) names: Vec<(String, ValueId)>,
+}
+
+/// How a value comes about.
+#[derive(Clone, Debug)]
+pub(crate) enum Formula {
+    /// A user's expression over the scope.
+    Expression(String),
+    /// Another value as it is, under the rules of assignment: as strict as `ALTER COLUMN … TYPE` without USING.
+    Copy(ValueId),
+    /// The column's default where there is no value yet: a default that has to be computed row by row.
+    Default(String),
+}
+
+/// One computation.
+#[derive(Clone, Debug)]
+pub(crate) struct Stage {
+    pub(crate) result: ValueId,
+    pub(crate) formula: Formula,
+    pub(crate) scope: Scope,
+}
+
+/// A table of the batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    pub(crate) schema: String,
+    /// Its name in the catalog, until contract.
+    pub(crate) physical: String,
+    /// Its name at this point of the batch.
+    pub(crate) name: String,
+    /// Created in this batch: no old client knows it, so it is changed directly.
+    pub(crate) created: bool,
+    /// Removed by this batch.
+    pub(crate) removed: bool,
+    pub(crate) comment: Option<String>,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) values: Vec<Value>,
+    /// Computations from old to new, in order.
+    pub(crate) ups: Vec<Stage>,
+    /// Computations from new to old, to be run in reverse order.
+    pub(crate) downs: Vec<Stage>,
+    /// Base columns that become NOT NULL without a new value.
+    pub(crate) set_not_null: Vec<String>,
+    /// Base columns that lose NOT NULL in contract.
+    pub(crate) drop_not_null: Vec<String>,
+    /// Base columns whose default changes in contract.
+    pub(crate) new_defaults: Vec<(String, String)>,
+    /// Base columns that are dropped in contract.
+    pub(crate) dropped: Vec<String>,
+    /// The place in the batch of the last action that touched it; `None` if none did.
+    pub(crate) touched: Option<usize>,
+}
+
+impl Table {
+    pub(crate) fn from_live(schema: &str, live: &LiveTable) -> Self {
+        let mut table = Self::new(schema, &live.name);
+        table.comment.clone_from(&live.comment);
+        for column in &live.columns {
+            let value = table.add_value(&column.data_type, Some(&column.name), true);
+            table.columns.push(Column::from_live(column, value));
+        }
+        table
+    }
+
+    pub(crate) fn new(schema: &str, name: &str) -> Self {
+        Self {
+            schema: schema.to_owned(),
+            physical: name.to_owned(),
+            name: name.to_owned(),
+            created: false,
+            removed: false,
+            comment: None,
+            columns: Vec::new(),
+            values: Vec::new(),
+            ups: Vec::new(),
+            downs: Vec::new(),
+            set_not_null: Vec::new(),
+            drop_not_null: Vec::new(),
+            new_defaults: Vec::new(),
+            dropped: Vec::new(),
+            touched: None,
+        }
+    }
+
+    /// Quoted and qualified name in the catalog.
+    pub(crate) fn sql(&self) -> String {
+        crate::sql::ident::qualified(&self.schema, &self.physical)
+    }
+
+    pub(crate) fn add_value(
+        &mut self,
+        data_type: &str,
+        physical: Option<&str>,
+        in_base: bool,
+    ) -> ValueId {
+        self.values.push(Value {
+            data_type: data_type.to_owned(),
+            physical: physical.map(str::to_owned),
+            in_base,
+        });
+        self.values.len() - 1
+    }
+
+    pub(crate) fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    pub(crate) fn column_mut(&mut self, name: &str) -> Option<&mut Column> {
+        self.columns.iter_mut().find(|column| column.name == name)
+    }
+
+    /// The column's name in the table; `None` as long as its shadow has no name yet.
+    pub(crate) fn physical(&self, column: &Column) -> Option<&str> {
+        self.values[column.value].physical.as_deref()
+    }
+
+    /// The names that are visible now.
+    pub(crate) fn scope(&self) -> Scope {
+        Scope {
+            table: self.name.clone(),
+            names: self.columns.iter().map(|c| (c.name.clone(), c.value)).collect(),
+        }
+    }
+
+    /// Whether the column's value is one that this batch introduces.
+    pub(crate) fn is_new(&self, column: &Column) -> bool {
+        !self.values[column.value].in_base
+    }
+
+    /// Gives every value that the target keeps a column of its own. Called once, when all actions are known.
+    pub(crate) fn name_shadows(&mut self) {
+        for column in &self.columns {
+            let value = &mut self.values[column.value];
+            if value.physical.is_none() {
+                value.physical = Some(names::generated(&[&column.name]));
+            }
+        }
+    }
+
+    /// Columns of the target that are shadows, in order.
+    pub(crate) fn shadows(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|column| self.is_new(column))
+    }
+}
+
+impl Column {
+    fn from_live(live: &LiveColumn, value: ValueId) -> Self {
+        Self {
+            name: live.name.clone(),
+            value,
+            not_null: live.not_null,
+            default: live.default.clone(),
+            comment: live.comment.clone(),
+            generated: live.identity || live.generated,
+            ancestor: Some(live.name.clone()),
+        }
+    }
+}

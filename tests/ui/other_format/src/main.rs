@@ -1,0 +1,5 @@
+reshape_runtime::migrations!();
+
+fn main() {
+    println!("{:?} {:?}", migrations::SET, migrations::LATEST);
+}
