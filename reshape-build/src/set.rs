@@ -35,12 +35,15 @@ impl Set {
             later.push((index, problem));
             known = false;
         }
-        later.extend(same_name(&found.candidates, &files));
+        let twice = same_name(&found.candidates, &files);
+        // The replay takes names for unique: it goes up to the first that is not.
+        let unique = twice.first().map_or(files.len(), |(index, _)| *index);
+        later.extend(twice);
         for (index, file) in files.iter_mut().enumerate() {
             later.extend(file.problems.drain(..).map(|problem| (index, problem)));
         }
         if known {
-            later.extend(replay(&files));
+            later.extend(replay(&files[..unique]));
         }
         later.sort_by_key(|(index, problem)| (*index, problem.line, problem.column));
         problems.extend(later.into_iter().map(|(_, problem)| problem));
