@@ -3,9 +3,8 @@
 //! One line in `build.rs`:
 //!
 //! ```no_run
-//! // fn main() {
+//! // in `fn main`
 //! reshape_build::migrations("migrations");
-//! // }
 //! ```
 //!
 //! and `reshape_runtime::migrations!();` in the crate. Every `.toml` and `.json` file in the folder is a migration, in

@@ -112,10 +112,13 @@ fn same_name(candidates: &[Candidate], files: &[File]) -> Vec<(usize, Diagnostic
 
 /// Replays the migrations before the first that could not be read: what comes after it may depend on it.
 fn replay(files: &[File]) -> Vec<(usize, Diagnostic)> {
-    let migrations: Vec<Migration> =
-        files.iter().map_while(|file| file.migration.clone()).collect();
-    let (_, problems) = History::replay(&Migrations::owned(migrations));
+    let (_, problems) = History::replay(&Migrations::owned(replayable(files)));
     problems.into_iter().map(|problem| (problem.at.migration, located(files, problem))).collect()
+}
+
+/// The migrations before the first file that gave none: each has the index of its file.
+fn replayable(files: &[File]) -> Vec<Migration> {
+    files.iter().map_while(|file| file.migration.clone()).collect()
 }
 
 fn located(files: &[File], problem: Problem) -> Diagnostic {
@@ -224,6 +227,7 @@ mod tests {
     fn what_follows_a_broken_file_is_not_replayed() {
         let set = set("bad/toml_syntax");
         let broken = set.files.iter().position(|file| file.migration.is_none()).unwrap();
+        assert_eq!(replayable(&set.files).len(), broken);
         assert!(set.files[broken + 1..].iter().any(|file| file.migration.is_some()));
         assert!(set.problems.iter().all(|problem| !problem.file.contains("2_b")));
     }

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** pure; the same migrations give the same versions and the same problems, in the order of the files.
 
+use crate::action::Action;
 use crate::model::Migrations;
 use crate::schema::{At, Problem, Review, Schema, place};
 use crate::sql::names::MAX_MIGRATION_NAME;
@@ -23,6 +24,12 @@ impl History {
         let mut versions = vec![schema.snapshot()];
         let mut problems = Vec::new();
         for (number, migration) in migrations.migrations.iter().enumerate() {
+            for (action, what) in migration.actions.iter().enumerate() {
+                let at = At { migration: number, action };
+                foresee(&mut Review::new(&mut schema, at, &mut problems), what);
+            }
+        }
+        for (number, migration) in migrations.migrations.iter().enumerate() {
             let mut review = Review::new(&mut schema, At::whole(number), &mut problems);
             check_name(&mut review, &names, number);
             for (action, what) in migration.actions.iter().enumerate() {
@@ -40,12 +47,26 @@ impl History {
 
     /// The schema after the last migration.
     pub fn latest(&self) -> &Schema {
-        self.versions.last().expect("there is always the version before the first migration")
+        // There is always the version before the first migration.
+        &self.versions[self.versions.len() - 1]
     }
 
     /// The name of the migration that `at` points into; `None` if that is not of this history.
     pub fn migration_name(&self, at: At) -> Option<&str> {
         self.names.get(at.migration).map(String::as_str)
+    }
+}
+
+/// What comes too early can be told from what never comes.
+fn foresee(review: &mut Review<'_>, action: &Action) {
+    if let Action::CreateTable(table) = action {
+        review.foresee_table(&table.name, place!["name"]);
+    }
+    if let Action::RenameTable(table) = action {
+        review.foresee_table(&table.new_name, place!["new_name"]);
+    }
+    if let Action::CreateEnum(enumeration) = action {
+        review.foresee_enum(&enumeration.name, place!["name"]);
     }
 }
 

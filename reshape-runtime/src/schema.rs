@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 mod change;
+mod keys;
 mod memory;
 mod names;
 mod problem;

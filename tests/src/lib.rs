@@ -1,1 +1,187 @@
-//! Tests of reshape.
+//! What the database tests share: histories from TOML, a rollout with clients of both versions, and a dump of the catalog.
+//!
+//! **Invariant:** every test has a database of its own.
+
+use std::fs;
+
+use postgres::{Client, SimpleQueryMessage};
+use reshape_runtime::testing::{Server, TestDatabase};
+use reshape_runtime::{Error, Migrations, Migrator, Report};
+
+/// A history from the text of its files: `(stem, TOML)`. It goes through the same parser and checks as a user's.
+///
+/// # Panics
+///
+/// If a check fails: the test is wrong.
+pub fn migrations(files: &[(&str, &str)]) -> Migrations {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (stem, text) in files {
+        fs::write(folder.path().join(format!("{stem}.toml")), text).expect("a migration file");
+    }
+    match reshape_build::load(&[folder.path()]) {
+        Ok(migrations) => migrations,
+        Err(diagnostics) => panic!("{diagnostics}"),
+    }
+}
+
+/// A fresh database.
+///
+/// # Panics
+///
+/// If there is no server.
+pub fn database() -> TestDatabase {
+    match Server::shared().and_then(Server::database) {
+        Ok(database) => database,
+        Err(error) => panic!("{}", error.report()),
+    }
+}
+
+/// The name of the first migration of a [`Rollout`].
+pub const BASE: &str = "1_base";
+/// The name of the second.
+pub const CHANGE: &str = "2_change";
+
+/// Two migrations, and clients of both versions.
+pub struct Rollout {
+    /// Whose catalog was `before` when the second migration had not begun.
+    pub database: TestDatabase,
+    /// Uses the first version's schema.
+    pub old: Client,
+    /// Uses the second version's schema, once it is published.
+    pub new: Client,
+    /// Both migrations.
+    pub migrations: Migrations,
+    /// The catalog before the second migration.
+    pub before: Vec<String>,
+}
+
+impl std::fmt::Debug for Rollout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rollout").field("database", &self.database).finish_non_exhaustive()
+    }
+}
+
+impl Rollout {
+    /// Completes `base`, runs `rows` as a client of its version, and gets ready to start `change`.
+    ///
+    /// # Panics
+    ///
+    /// If anything fails.
+    pub fn prepare(base: &str, rows: &str, change: &str) -> Self {
+        let database = database();
+        let migrations = migrations(&[(BASE, base), (CHANGE, change)]);
+        let first = migrations.up_to(BASE).expect("the first migration");
+        let mut migrator = Migrator::new(first, database.url());
+        migrator.start().unwrap_or_else(|error| panic!("{}", error.report()));
+        migrator.complete().unwrap_or_else(|error| panic!("{}", error.report()));
+        let mut old = client(&database, BASE);
+        let new = client(&database, CHANGE);
+        old.batch_execute(rows).expect("the rows");
+        let before = catalog(&mut old);
+        Self { database, old, new, migrations, before }
+    }
+
+    /// [`prepare`](Self::prepare), then starts `change`.
+    ///
+    /// # Panics
+    ///
+    /// If anything fails.
+    pub fn begin(base: &str, rows: &str, change: &str) -> Self {
+        let rollout = Self::prepare(base, rows, change);
+        rollout.start().unwrap_or_else(|error| panic!("{}", error.report()));
+        rollout
+    }
+
+    /// A migrator of both migrations.
+    pub fn migrator(&self) -> Migrator {
+        Migrator::new(&self.migrations, self.database.url())
+    }
+
+    /// Starts the second migration.
+    ///
+    /// # Errors
+    ///
+    /// As [`Migrator::start`].
+    pub fn start(&self) -> Result<Report, Error> {
+        self.migrator().start()
+    }
+
+    /// Completes, and checks that nothing generated is left in the user's schema.
+    ///
+    /// # Panics
+    ///
+    /// If anything fails or is left.
+    pub fn complete(&mut self) {
+        self.migrator().complete().unwrap_or_else(|error| panic!("{}", error.report()));
+        assert_eq!(leftovers(&mut self.new), Vec::<String>::new());
+    }
+
+    /// Aborts, and checks that the catalog is what it was before.
+    ///
+    /// # Panics
+    ///
+    /// If anything fails or differs.
+    pub fn abort(&mut self) {
+        self.migrator().abort().unwrap_or_else(|error| panic!("{}", error.report()));
+        assert_eq!(leftovers(&mut self.old), Vec::<String>::new());
+        assert_eq!(catalog(&mut self.old), self.before);
+    }
+}
+
+/// A client of the version `migration`, and of nothing else.
+///
+/// # Panics
+///
+/// If the server cannot be reached.
+pub fn client(database: &TestDatabase, migration: &str) -> Client {
+    let mut client = database.connect().unwrap_or_else(|error| panic!("{}", error.report()));
+    client
+        .batch_execute(&format!("SET search_path TO \"migration_{migration}\""))
+        .expect("a search_path");
+    client
+}
+
+/// The result of a query: fields separated by `|`, NULL as `-`.
+///
+/// # Panics
+///
+/// If the query fails.
+pub fn rows(client: &mut Client, sql: &str) -> Vec<String> {
+    let messages = client.simple_query(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    messages
+        .iter()
+        .filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => {
+                let fields: Vec<&str> =
+                    (0..row.len()).map(|field| row.get(field).unwrap_or("-")).collect();
+                Some(fields.join("|"))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Everything in the catalog that a migration could leave behind, one line each; our metadata's schema is left out.
+///
+/// # Panics
+///
+/// If the query fails.
+pub fn catalog(client: &mut Client) -> Vec<String> {
+    let mut lines = rows(client, include_str!("catalog.sql"));
+    lines.retain(|line| !line.contains(" reshape "));
+    lines
+}
+
+/// What is generated and not gone: objects with `__reshape` in their names outside the inner schemas.
+///
+/// # Panics
+///
+/// If the query fails.
+pub fn leftovers(client: &mut Client) -> Vec<String> {
+    let mut lines = rows(client, include_str!("catalog.sql"));
+    lines.retain(|line| {
+        let functions = line.starts_with("function reshape ");
+        functions || line.contains("__reshape") && !line.contains(" reshape_")
+    });
+    lines
+}

@@ -12,7 +12,7 @@ const VERSION: &str = "1";
 /// `problem  text`. Without a description its field is empty.
 pub(super) fn index(set: &Set) -> String {
     let mut text = line(&["reshape-index", VERSION]);
-    let mut idents = Idents::new();
+    let mut idents = Idents::default();
     for (migration, file) in set.migrations() {
         text.push_str(&line(&[
             "migration",

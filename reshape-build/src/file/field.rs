@@ -90,10 +90,12 @@ impl<'a> Field<'a> {
 
 /// Any text, also an empty one.
 pub(super) fn text(field: Field<'_>) -> Option<Str> {
-    match field.as_string() {
-        Some(text) => Some(Str::Owned(text.to_owned())),
-        None => field.reject("a string"),
+    let Some(text) = field.as_string() else { return field.reject("a string") };
+    // Postgres takes no NUL, neither in a value nor in a statement.
+    if text.contains('\0') {
+        return field.fail(format!("{} contains a NUL character", field.label));
     }
+    Some(Str::Owned(text.to_owned()))
 }
 
 /// The name of something in the database.
@@ -101,9 +103,6 @@ pub(super) fn name(field: Field<'_>) -> Option<Str> {
     let name = text(field)?;
     if name.is_empty() {
         return field.fail(format!("{} is empty", field.label));
-    }
-    if name.contains('\0') {
-        return field.fail(format!("{} contains a NUL character", field.label));
     }
     Some(name)
 }
@@ -127,7 +126,7 @@ pub(super) fn expression(field: Field<'_>) -> Option<Str> {
             field.context.report(problem.help(help));
             return None;
         }
-        Value::String(text) => return Some(Str::Owned(text.clone())),
+        Value::String(_) => return text(field),
         Value::Integer | Value::Float => number(field.written()).map(str::to_owned),
         Value::Boolean(value) => Some(value.to_string()),
         Value::Date => Some(format!("'{}'", field.written())),

@@ -235,14 +235,11 @@ mod tests {
         for (text, format) in [(toml, Format::Toml), (json, Format::Json)] {
             for at in 0..text.len() {
                 look(&text.as_bytes()[..at], format);
-                // Two of them at each place: all of them everywhere would be slow and find no more.
-                for index in [at, at + 3] {
-                    let replacement = REPLACEMENTS[index % REPLACEMENTS.len()];
-                    let mut bytes = text.as_bytes()[..at].to_vec();
-                    bytes.extend_from_slice(replacement);
-                    bytes.extend_from_slice(&text.as_bytes()[at + 1..]);
-                    look(&bytes, format);
-                }
+                // One of them at each place: all of them everywhere would be slow and find no more.
+                let mut bytes = text.as_bytes()[..at].to_vec();
+                bytes.extend_from_slice(REPLACEMENTS[at % REPLACEMENTS.len()]);
+                bytes.extend_from_slice(&text.as_bytes()[at + 1..]);
+                look(&bytes, format);
             }
         }
     }

@@ -7,6 +7,38 @@ use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 
 /// Adds a check constraint to a table.
+///
+/// # What it does
+///
+/// The check holds for old and new clients at once: start fails, and rolls itself back, if a row that exists violates it. To
+/// replace a check, remove it and add it under the same name in one migration.
+///
+/// The planner does not support it yet and says so.
+///
+/// # Expand
+///
+/// `ADD CONSTRAINT … CHECK … NOT VALID`: an ACCESS EXCLUSIVE lock for a change of the catalog; new rows are checked from then on. After
+/// the backfill `VALIDATE CONSTRAINT` checks the rows that exist without blocking writes.
+///
+/// # Contract
+///
+/// Nothing.
+///
+/// # Rollback
+///
+/// The check is dropped.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "add_check"
+/// table = "users"
+///
+///     [actions.check]
+///     name = "users_email_has_an_at"
+///     expression = "email LIKE '%@%'"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddCheck {
     /// The table.

@@ -11,6 +11,43 @@ use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::{ident, literal};
 
 /// Adds a column to a table.
+///
+/// # What it does
+///
+/// New clients have one more column. `up` computes its value for the rows that exist and for those that old clients write: an
+/// SQL expression over the row's other columns, by the names that they have at that point of the batch. Without `up` such rows
+/// get the column's default, or NULL. A column that is NOT NULL needs one of `up`, `default` and `generated`.
+///
+/// The form `up = { table, value, where }` takes the value from a row of another table. The planner does not support it yet
+/// and says so.
+///
+/// # Expand
+///
+/// `ADD COLUMN "__reshape_…"`: a nullable column beside the others, and with `up` the triggers that fill it when an old client
+/// writes. NOT NULL is a check that is `NOT VALID` at first. Then the backfill computes the value for the rows that exist, in one
+/// pass together with all others of that table, and the check is validated without blocking anyone.
+///
+/// # Contract
+///
+/// The column gets its name, its default and NOT NULL; the check that stood in for it spares the scan. The triggers go.
+///
+/// # Rollback
+///
+/// The column is dropped, with what new clients have written to it.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "add_column"
+/// table = "users"
+/// up = "split_part(name, ' ', 1)"
+///
+///     [actions.column]
+///     name = "first_name"
+///     type = "text"
+///     nullable = false
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddColumn {
     /// The table.

@@ -11,6 +11,38 @@ use crate::sql::ident::{ident, qualified};
 use crate::sql::names;
 
 /// Adds an index to a table.
+///
+/// # What it does
+///
+/// The index serves old and new clients alike and is usable as soon as start has finished. Columns can be names, `{ column, direction,
+/// nulls }` or `{ expression, direction, nulls }`; `type` is btree unless the file says otherwise; `where` makes it a partial
+/// index. `unique = true` holds for old clients, too: start fails, and rolls itself back, if the rows that exist have duplicates.
+///
+/// # Expand
+///
+/// `CREATE INDEX CONCURRENTLY`, after the backfill of the columns that it covers. It blocks no reads or writes; an invalid index that an
+/// interrupted build left behind is dropped and built again.
+///
+/// # Contract
+///
+/// Nothing, unless the index covers a shadow column: that gets its name, and the index with it.
+///
+/// # Rollback
+///
+/// `DROP INDEX CONCURRENTLY`.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "add_index"
+/// table = "users"
+///
+///     [actions.index]
+///     name = "users_by_name"
+///     columns = ["name", { column = "id", direction = "DESC" }]
+///     where = "email IS NOT NULL"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddIndex {
     /// The table.

@@ -9,6 +9,46 @@ use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::ident;
 
 /// Changes a column's name, type, nullability or default.
+///
+/// # What it does
+///
+/// New clients see the column as it will be, old clients as it was. `up` computes the new value from a row that an old client wrote,
+/// `down` the old value from a row that a new client wrote; without them the value is cast. Both are SQL expressions in which a
+/// column goes by the name it has at that point of the batch. A column that becomes NOT NULL needs an `up` that replaces NULL.
+///
+/// A change of the name alone, or of the default alone, moves no data.
+///
+/// The form `{ table, value, where }` of `up` and `down` takes the value from a row of another table. The planner does not
+/// support it yet and says so.
+///
+/// # Expand
+///
+/// Where values change: a shadow column `"__reshape_…"` with the new type, triggers that keep the old and the new column in step
+/// in both directions, and for NOT NULL a check that is `NOT VALID` at first. The backfill computes the shadow for the rows that
+/// exist, then the check is validated. What hangs on the column, like its indexes, is built on the shadow, too.
+///
+/// # Contract
+///
+/// The old column is dropped and the shadow takes its name and place; NOT NULL is set while the valid check spares the scan. A
+/// new name or default alone is one change of the catalog.
+///
+/// # Rollback
+///
+/// Triggers and shadow are dropped. The old column has all that old and new clients have written, as `down` translates it.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "alter_column"
+/// table = "users"
+/// column = "email"
+/// up = "coalesce(email, 'N/A')"
+/// down = "nullif(email, 'N/A')"
+///
+///     [actions.changes]
+///     nullable = false
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlterColumn {
     /// The table.
@@ -57,7 +97,12 @@ impl AlterColumn {
         review.transform(self.up.as_ref(), &place!["up"]);
         review.transform(self.down.as_ref(), &place!["down"]);
         let Some(table) = review.table(&self.table, place!["table"]) else { return };
-        let Some(column) = review.column(table, &self.column, place!["column"]) else { return };
+        let Some(column) = review.column(table, &self.column, place!["column"]) else {
+            if let Some(name) = &self.changes.name {
+                review.assume_column(table, name);
+            }
+            return;
+        };
         if let Some(data_type) = &self.changes.data_type {
             review.known_type(data_type, place!["changes", "type"]);
         }
@@ -141,7 +186,9 @@ impl AlterColumn {
 
 impl AlterColumn {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        let up = expression(batch, self.up.as_ref())?;
+        // The column itself is what it would be without `up`: that alone replaces nothing and writes no row.
+        let itself = |sql: &String| *sql == self.column || *sql == ident(&self.column);
+        let up = expression(batch, self.up.as_ref())?.filter(|sql| !itself(sql));
         let down = expression(batch, self.down.as_ref())?;
         let index = batch.table(&self.table)?;
         let table = &batch.tables[index];

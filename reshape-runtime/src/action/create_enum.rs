@@ -8,6 +8,32 @@ use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::{literal, qualified};
 
 /// Creates an enum type.
+///
+/// # What it does
+///
+/// The type can be used by the actions that follow, also by those of the same migration. Its values sort in the order in which
+/// the file lists them.
+///
+/// # Expand
+///
+/// `CREATE TYPE … AS ENUM`, which locks nothing that clients use.
+///
+/// # Contract
+///
+/// Nothing.
+///
+/// # Rollback
+///
+/// The type is dropped.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "create_enum"
+/// name = "weekday"
+/// values = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreateEnum {
     /// The type's name.

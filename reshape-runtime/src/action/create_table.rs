@@ -13,6 +13,67 @@ use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::{ident, idents, literal};
 
 /// Creates a table.
+///
+/// # What it does
+///
+/// The new version gets a table with columns, primary key, foreign keys, checks and comments. Old clients do not see it. With
+/// `up` it starts with rows computed from another table, and follows that table while both versions are in use: each row is
+/// inserted, or updated where the primary key (or `upsert_constraint`) says that it is there already.
+///
+/// A column is nullable unless the file says `nullable = false` or the column is in the primary key. `default` and `up` are SQL
+/// expressions: a text is `"'text'"`. A foreign key or check without a name gets the one that Postgres chooses, e.g.
+/// `orders_user_id_fkey`.
+///
+/// `up` is part of the format. The planner does not support it yet and says so.
+///
+/// # Expand
+///
+/// `CREATE TABLE`, with everything that belongs to it. A table that nobody uses yet needs no backfill; a foreign key locks the
+/// table it refers to, for the moment of its creation alone.
+///
+/// # Contract
+///
+/// Nothing: the table is what it should be.
+///
+/// # Rollback
+///
+/// The table is dropped, with the rows that new clients have written to it.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "create_table"
+/// name = "notes"
+/// primary_key = ["id"]
+/// comment = "what users write down"
+///
+///     [[actions.columns]]
+///     name = "id"
+///     type = "bigint"
+///     generated = "ALWAYS AS IDENTITY"
+///
+///     [[actions.columns]]
+///     name = "user_id"
+///     type = "bigint"
+///     nullable = false
+///
+///     [[actions.columns]]
+///     name = "body"
+///     type = "text"
+///     nullable = false
+///     default = "''"
+///
+///     [[actions.foreign_keys]]
+///     columns = ["user_id"]
+///     referenced_table = "users"
+///     referenced_columns = ["id"]
+///     on_delete = "CASCADE"
+///
+///     [[actions.checks]]
+///     name = "notes_body_is_short"
+///     expression = "length(body) <= 10000"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreateTable {
     /// The table's name.

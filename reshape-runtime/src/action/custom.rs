@@ -8,6 +8,33 @@ use crate::plan::{Phase, Step};
 use crate::schema::{At, Problem, Schema};
 
 /// Runs SQL of the user's own.
+///
+/// # What it does
+///
+/// Each of `start`, `complete` and `abort` is SQL, of one or more statements, that runs at that point; all are optional. It
+/// promises nothing about downtime: how long it locks what is the author's business. What it creates is not known to the
+/// checks, so later actions cannot refer to a table or an enum type that it made.
+///
+/// # Expand
+///
+/// `start` runs, at the action's place among the others.
+///
+/// # Contract
+///
+/// `complete` runs.
+///
+/// # Rollback
+///
+/// `abort` runs, if `start` has run. It should take back what `start` did.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "custom"
+/// start = "CREATE FUNCTION public.initials(name text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT left(name, 1)'"
+/// abort = "DROP FUNCTION public.initials(text)"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Custom {
     /// Runs during expand, at the action's place in the batch.

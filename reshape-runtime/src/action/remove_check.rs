@@ -7,6 +7,33 @@ use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 
 /// Removes a check constraint from a table.
+///
+/// # What it does
+///
+/// The check holds until the batch is complete, for new clients, too. `check` is its name.
+///
+/// The planner does not support it yet and says so.
+///
+/// # Expand
+///
+/// Nothing.
+///
+/// # Contract
+///
+/// `DROP CONSTRAINT`: an ACCESS EXCLUSIVE lock for a change of the catalog.
+///
+/// # Rollback
+///
+/// Nothing has been removed.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "remove_check"
+/// table = "users"
+/// check = "users_name_check"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoveCheck {
     /// The table.

@@ -9,6 +9,38 @@ use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::ident;
 
 /// Removes a column from a table.
+///
+/// # What it does
+///
+/// New clients no longer see the column; old clients go on using it until the batch is complete. `down` computes its value
+/// for the rows that new clients write: an SQL expression over the row's columns. Without `down` such rows get the column's
+/// default, or NULL; a column that is NOT NULL and has no default needs `down`. Indexes on the column go with it. A column of the
+/// primary key, or one that another table's foreign key refers to, cannot be removed.
+///
+/// The form `down = { table, value, where }` takes the value from a row of another table. The planner does not support it yet
+/// and says so.
+///
+/// # Expand
+///
+/// With `down`: triggers that fill the column when a new client writes. The rows that exist have their values already.
+///
+/// # Contract
+///
+/// `DROP COLUMN`, which rewrites nothing. The values are gone for good.
+///
+/// # Rollback
+///
+/// The triggers are dropped. Nothing has been removed, and rows of new clients have what `down` computed.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "remove_column"
+/// table = "users"
+/// column = "name"
+/// down = "coalesce(email, '')"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoveColumn {
     /// The table.

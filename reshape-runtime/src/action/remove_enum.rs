@@ -10,6 +10,31 @@ use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::qualified;
 
 /// Removes an enum type.
+///
+/// # What it does
+///
+/// The type goes when the batch is complete. No column may be of that type any more: remove those columns, or alter their type, in an
+/// earlier action.
+///
+/// # Expand
+///
+/// Nothing.
+///
+/// # Contract
+///
+/// `DROP TYPE`, after the columns of that type are gone.
+///
+/// # Rollback
+///
+/// Nothing has been removed.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "remove_enum"
+/// enum = "mood"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoveEnum {
     /// The type's name; `enum` in the file.

@@ -7,6 +7,34 @@ use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 
 /// Removes a foreign key from a table.
+///
+/// # What it does
+///
+/// The foreign key holds until the batch is complete, for new clients, too. `foreign_key` is its name; one that was created without a
+/// name has the one that Postgres chose: `<table>_<columns>_fkey`.
+///
+/// The planner does not support it yet and says so.
+///
+/// # Expand
+///
+/// Nothing.
+///
+/// # Contract
+///
+/// `DROP CONSTRAINT`: an ACCESS EXCLUSIVE lock on both tables for a change of the catalog.
+///
+/// # Rollback
+///
+/// Nothing has been removed.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "remove_foreign_key"
+/// table = "orders"
+/// foreign_key = "orders_user_id_fkey"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoveForeignKey {
     /// The referencing table.

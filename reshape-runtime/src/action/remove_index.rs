@@ -9,6 +9,31 @@ use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::qualified;
 
 /// Removes an index.
+///
+/// # What it does
+///
+/// The index stays, for old and new clients, until the batch is complete. An index that a foreign key needs, because it refers to
+/// the columns that the index keeps unique, cannot be removed before the foreign key is.
+///
+/// # Expand
+///
+/// Nothing.
+///
+/// # Contract
+///
+/// `DROP INDEX CONCURRENTLY`, which blocks no reads or writes.
+///
+/// # Rollback
+///
+/// Nothing has been removed.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "remove_index"
+/// index = "users_email"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoveIndex {
     /// The index.

@@ -8,6 +8,31 @@ use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 
 /// Removes a table.
+///
+/// # What it does
+///
+/// New clients no longer see the table; old clients go on using it until the batch is complete. A table that another table's
+/// foreign key refers to cannot be removed before that foreign key is.
+///
+/// # Expand
+///
+/// Nothing: the new version has no view of the table.
+///
+/// # Contract
+///
+/// `DROP TABLE`. The rows are gone for good.
+///
+/// # Rollback
+///
+/// Nothing has been removed: the table is as old clients know it.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "remove_table"
+/// table = "sessions"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoveTable {
     /// The table.

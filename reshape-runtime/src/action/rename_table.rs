@@ -8,6 +8,32 @@ use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::{ident, qualified};
 
 /// Renames a table.
+///
+/// # What it does
+///
+/// New clients know the table by its new name, old clients by the old one; both read and write the same rows. Foreign keys,
+/// indexes and constraints keep their names. Later actions, also those of the same migration, use the new name.
+///
+/// # Expand
+///
+/// Nothing: a name is a matter of the new version's view.
+///
+/// # Contract
+///
+/// `ALTER TABLE … RENAME`: an ACCESS EXCLUSIVE lock for a change of the catalog.
+///
+/// # Rollback
+///
+/// Nothing is left to be undone but the new version's view.
+///
+/// # Example
+///
+/// ```toml
+/// [[actions]]
+/// type = "rename_table"
+/// table = "users"
+/// new_name = "accounts"
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RenameTable {
     /// The table's name so far.
@@ -23,7 +49,10 @@ use crate::schema::{Relation, Review, place};
 impl RenameTable {
     pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
         let mut review = Review::new(schema, at, problems);
-        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        let Some(table) = review.table(&self.table, place!["table"]) else {
+            review.assume_table(&self.new_name);
+            return;
+        };
         let name = review.get(table).name.clone();
         if self.table == self.new_name {
             let message = format!("table `{}` is called so already", self.table);

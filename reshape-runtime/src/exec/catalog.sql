@@ -58,7 +58,8 @@ dependent AS (
   LEFT JOIN pg_catalog.pg_policy pol ON d.classid = 'pg_catalog.pg_policy'::regclass AND pol.oid = d.objid
   LEFT JOIN pg_catalog.pg_attrdef def ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND def.oid = d.objid
   LEFT JOIN pg_catalog.pg_statistic_ext stx ON d.classid = 'pg_catalog.pg_statistic_ext'::regclass AND stx.oid = d.objid
-  WHERE NOT coalesce((SELECT relnamespace IN (SELECT oid FROM ours) FROM pg_catalog.pg_class WHERE oid = rew.ev_class), false)
+  WHERE NOT coalesce((SELECT relnamespace IN (SELECT oid FROM ours)
+                      FROM pg_catalog.pg_class WHERE oid = coalesce(rew.ev_class, cls.oid)), false)
     AND coalesce(con.contype, '') <> 'n'
 ),
 dependent_json AS (

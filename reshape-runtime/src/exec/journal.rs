@@ -32,8 +32,10 @@ pub(super) struct Row {
 pub(super) const OWN_PATH: &str = "SET LOCAL search_path TO pg_catalog, pg_temp";
 
 impl Run<'_> {
-    fn lock_timeout_sql(&self) -> String {
-        format!("SET LOCAL lock_timeout = {}", self.settings.lock_timeout.as_millis())
+    fn timeouts_sql(&self) -> String {
+        // The other one again, because SQL of the user's may have set it for the whole session.
+        let lock_timeout = self.settings.lock_timeout.as_millis();
+        format!("SET LOCAL lock_timeout = {lock_timeout}; SET LOCAL statement_timeout = 0")
     }
 
     /// Begins a transaction, takes the fence, and looks the step up; one round trip. Afterwards the plan's `search_path` is set.
@@ -46,7 +48,7 @@ impl Run<'_> {
              SELECT status, position, coalesce(rows, 0) FROM reshape.journal \
                WHERE namespace = '{NAMESPACE}' AND step = {step}; \
              SET LOCAL search_path TO {search_path}",
-            self.lock_timeout_sql()
+            self.timeouts_sql()
         );
         let rows = rows(&mut self.client, &sql)?;
         let batch = rows.first();
@@ -118,7 +120,7 @@ impl Run<'_> {
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {OWN_PATH}; {}; {install}\
              UPDATE reshape.batch SET token = token + 1, state = '{}'{batch} \
                WHERE namespace = '{NAMESPACE}' AND token = {old} RETURNING token > {old}; COMMIT",
-            self.lock_timeout_sql(),
+            self.timeouts_sql(),
             state.name()
         );
         // Nothing of ours may be fenced by the old token while the new one is being taken.

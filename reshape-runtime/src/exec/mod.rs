@@ -38,6 +38,7 @@ mod step;
 mod thread;
 
 #[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 pub use connection::{Connector, IntoConnection};
@@ -152,8 +153,8 @@ impl Migrator {
         self
     }
 
-    #[cfg(test)]
-    pub(crate) fn planner(
+    #[cfg(all(test, feature = "testing"))]
+    fn planner(
         mut self,
         planner: impl Fn(&Request<'_>) -> Result<Plan, Refusal> + Send + Sync + 'static,
     ) -> Self {

@@ -24,7 +24,13 @@ impl Run<'_> {
             .map(|set| set.migrations.iter().map(|m| m.name.to_string()).collect())
             .unwrap_or_default();
         let in_database = || applied.iter().chain(&batch);
-        let live_schemas = in_database().filter_map(|name| live(&snapshot, name)).collect();
+        // The base may be a version that the metadata does not know: a schema that was there before.
+        let base = plan.and_then(|plan| plan.base.as_ref()).filter(|base| !applied.contains(base));
+        let live_schemas = base
+            .into_iter()
+            .chain(in_database())
+            .filter_map(|name| live(&snapshot, name))
+            .collect();
         let pending = known
             .iter()
             .filter(|name| !in_database().any(|other| other == *name))

@@ -128,7 +128,7 @@ impl Run<'_> {
         self.commit(&mark_sql(n, status))?;
         // Nothing that runs here blocks a write, and with a timeout it would fail while any old transaction is open.
         self.client.batch_execute(&format!(
-            "SET lock_timeout = 0; SET search_path TO {}",
+            "SET lock_timeout = 0; SET statement_timeout = 0; SET search_path TO {}",
             plan.search_path
         ))?;
         let result = work(self);
@@ -136,6 +136,7 @@ impl Run<'_> {
             self.client.batch_execute(SEARCH_PATH)?;
         }
         result?;
+        // The fence again: the work may have taken long, on a connection that was cut off from the lock.
         self.begin("pg_catalog, pg_temp", n)?;
         self.commit(closing)
     }

@@ -52,7 +52,7 @@ impl Views<'_> {
             sql.push(format!(
                 "CREATE VIEW {inner}{} AS {}",
                 self.options(),
-                self.selection(table, Some(&format!("{}.{}", table.sql(), ident(ORIGIN))))
+                Self::selection(table, Some(&format!("{}.{}", table.sql(), ident(ORIGIN))))
             ));
             sql.push(format!(
                 "ALTER VIEW {inner} ALTER COLUMN {} SET DEFAULT {}",
@@ -71,7 +71,7 @@ impl Views<'_> {
             sql.push(format!(
                 "CREATE VIEW {outer}{} AS {}",
                 self.options(),
-                self.selection(table, None)
+                Self::selection(table, None)
             ));
         }
         for column in &table.columns {
@@ -101,7 +101,7 @@ impl Views<'_> {
             format!(
                 "CREATE OR REPLACE VIEW {inner}{} AS {}",
                 self.options(),
-                self.selection(table, Some("NULL::text"))
+                Self::selection(table, Some("NULL::text"))
             ),
         ]
     }
@@ -126,7 +126,7 @@ impl Views<'_> {
         qualified(&names::inner_schema(self.target), &table.name)
     }
 
-    fn selection(&self, table: &Table, marker: Option<&str>) -> String {
+    fn selection(table: &Table, marker: Option<&str>) -> String {
         let mut columns: Vec<String> = table
             .columns
             .iter()

@@ -16,6 +16,16 @@ impl Review<'_> {
         self.schema.memory.record(object, fate, self.at, path);
     }
 
+    /// Takes note of a table that the action is going to create, before any action is replayed.
+    pub(crate) fn foresee_table(&mut self, name: &str, path: Vec<Segment>) {
+        self.schema.memory.foresee(Object::Table(name.to_owned()), self.at, path);
+    }
+
+    /// Takes note of an enum type that the action is going to create, before any action is replayed.
+    pub(crate) fn foresee_enum(&mut self, name: &str, path: Vec<Segment>) {
+        self.schema.memory.foresee(Object::Enum(name.to_owned()), self.at, path);
+    }
+
     /// Adds an empty table and gives its position.
     pub(crate) fn add_table(
         &mut self,

@@ -50,6 +50,8 @@ pub(crate) struct Memory {
     events: BTreeMap<Object, Event>,
     /// Missing objects that have been reported and are taken to exist from then on.
     assumed: BTreeSet<Object>,
+    /// Where the history first creates a table or an enum type of a name.
+    creations: BTreeMap<Object, (At, Vec<Segment>)>,
     /// Every word of the `custom` SQL so far, in lower case.
     custom: BTreeSet<String>,
 }
@@ -80,6 +82,16 @@ impl Memory {
         self.assumed.contains(object)
     }
 
+    /// Takes note of a creation before it is replayed.
+    pub(crate) fn foresee(&mut self, object: Object, at: At, path: Vec<Segment>) {
+        self.creations.entry(object).or_insert((at, path));
+    }
+
+    /// Where an object is created that is not there at `at`, but will be.
+    pub(crate) fn created_later(&self, object: &Object, at: At) -> Option<(At, Vec<Segment>)> {
+        self.creations.get(object).filter(|(creation, _)| *creation > at).cloned()
+    }
+
     /// Takes note of what `custom` SQL talks about.
     pub(crate) fn custom(&mut self, sql: &str) {
         self.custom.extend(words(sql));
@@ -93,19 +105,14 @@ impl Memory {
     /// A table's columns and constraints go with it to its new name, and what was known of an earlier table of that name
     /// is forgotten.
     pub(crate) fn rename_table(&mut self, from: &str, to: &str) {
-        let events = std::mem::take(&mut self.events);
-        let (moved, kept) = events
-            .into_iter()
-            .partition::<BTreeMap<_, _>, _>(|(object, _)| object.table() == Some(from));
-        self.events = kept;
-        self.events.retain(|object, _| object.table() != Some(to));
-        for (object, event) in moved {
-            let object = match object {
-                Object::Column(_, name) => Object::Column(to.to_owned(), name),
-                Object::Constraint(_, name) => Object::Constraint(to.to_owned(), name),
-                Object::Table(_) | Object::Index(_) | Object::Enum(_) => object,
-            };
+        self.forget_table(to);
+        let of_table = |object: &Object| object.table() == Some(from);
+        for (object, event) in std::mem::take(&mut self.events) {
+            let object = if of_table(&object) { object.moved(to) } else { object };
             self.events.insert(object, event);
+        }
+        for object in std::mem::take(&mut self.assumed) {
+            self.assumed.insert(if of_table(&object) { object.moved(to) } else { object });
         }
     }
 
@@ -126,6 +133,15 @@ impl Object {
             Self::Index(_) => Self::Index(to),
             Self::Constraint(table, _) => Self::Constraint(table.clone(), to),
             Self::Enum(_) => Self::Enum(to),
+        }
+    }
+
+    /// The same object in the table `to`.
+    fn moved(self, to: &str) -> Self {
+        match self {
+            Self::Column(_, name) => Self::Column(to.to_owned(), name),
+            Self::Constraint(_, name) => Self::Constraint(to.to_owned(), name),
+            Self::Table(_) | Self::Index(_) | Self::Enum(_) => self,
         }
     }
 

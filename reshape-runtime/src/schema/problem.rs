@@ -51,7 +51,7 @@ impl From<usize> for Segment {
 /// A path from an action's table to one of its values: `place!["columns", 2, "name"]`.
 macro_rules! place {
     ($($segment:expr),* $(,)?) => {
-        vec![$($crate::schema::Segment::from($segment)),*]
+        Vec::from([$($crate::schema::Segment::from($segment)),*])
     };
 }
 pub(crate) use place;

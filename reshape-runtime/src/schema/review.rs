@@ -88,6 +88,10 @@ impl<'a> Review<'a> {
         if found.is_some() || self.schema.memory.is_assumed(&object) {
             return found;
         }
+        if self.too_early(&object, &format!("table `{name}`"), &path) {
+            self.schema.memory.assume(object);
+            return None;
+        }
         let custom = self.uncertain(&[name]);
         if !custom && let Some(gone) = self.gone(&object, &format!("table `{name}`"), path.clone())
         {
@@ -214,6 +218,9 @@ impl<'a> Review<'a> {
         if found.is_some() || self.schema.memory.is_assumed(&object) {
             return found;
         }
+        if self.too_early(&object, &format!("enum `{name}`"), &path) {
+            return None;
+        }
         let custom = self.uncertain(&[name]);
         if !custom && let Some(gone) = self.gone(&object, &format!("enum `{name}`"), path.clone()) {
             return position(self.schema, &gone.now?);
@@ -230,6 +237,17 @@ impl<'a> Review<'a> {
         position(self.schema, &near)
     }
 
+    /// Takes a table for created, although what would create it has failed: that has been reported.
+    pub(crate) fn assume_table(&mut self, name: &str) {
+        self.schema.memory.assume(Object::Table(name.to_owned()));
+    }
+
+    /// Takes a column for created, although what would create it has failed: that has been reported.
+    pub(crate) fn assume_column(&mut self, table: usize, name: &str) {
+        let object = Object::Column(self.get(table).name.clone(), name.to_owned());
+        self.schema.memory.assume(object);
+    }
+
     /// Where something was created, for [`Problem::related`].
     pub(super) fn origin(&self, object: &Object) -> Option<(At, Vec<Segment>, String)> {
         let event = self.schema.memory.event(object)?;
@@ -239,6 +257,18 @@ impl<'a> Review<'a> {
             Fate::Removed | Fate::Renamed(_) => return None,
         };
         Some((event.at, event.path.clone(), told.to_owned()))
+    }
+
+    /// Reports that something will be created only later and never was before, if so.
+    pub(super) fn too_early(&mut self, object: &Object, what: &str, path: &[Segment]) -> bool {
+        let memory = &self.schema.memory;
+        let None = memory.event(object) else { return false };
+        let Some((at, place)) = memory.created_later(object, self.at) else { return false };
+        let migration = memory.migration(at).to_owned();
+        let problem = self.report(path.to_vec(), format!("{what} does not exist yet"));
+        problem.help(format!("it is created later, by `{migration}`"));
+        problem.related = Some((at, place, String::from("created here")));
+        true
     }
 
     /// Reports that something was removed or renamed earlier, if it was.
@@ -251,7 +281,7 @@ impl<'a> Review<'a> {
             Fate::Created | Fate::Named => return None,
         };
         let mut now = None;
-        // A name can be given away more than once, but every step of the way leads to another name.
+        // A name can be given away more than once, and a circle of names is possible: it ends where the name is in use.
         let mut steps = 0;
         while let Fate::Renamed(to) = &event.fate
             && steps < 100
@@ -261,7 +291,9 @@ impl<'a> Review<'a> {
             let Some(next) = self.schema.memory.event(&object.renamed(to)) else { break };
             event = next.clone();
         }
-        if matches!(event.fate, Fate::Removed) {
+        let removed = matches!(event.fate, Fate::Removed)
+            .then(|| self.schema.memory.migration(event.at).to_owned());
+        if removed.is_some() {
             now = None;
         }
         let related = self
@@ -271,10 +303,12 @@ impl<'a> Review<'a> {
             .map(|event| (event.at, event.path.clone(), told.to_owned()));
         let problem = self.report(path, format!("{what} was {did} by `{migration}`"));
         problem.related = related;
-        match &now {
-            Some(now) => drop(problem.help(format!("it is called `{now}` now"))),
-            None if did == "renamed" => drop(problem.help("and later removed")),
-            None => {}
+        if let Some(now) = &now {
+            problem.help(format!("it is called `{now}` now"));
+        } else if did == "renamed"
+            && let Some(removed) = removed
+        {
+            problem.help(format!("and then removed, by `{removed}`"));
         }
         Some(Gone { now })
     }

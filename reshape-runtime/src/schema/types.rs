@@ -34,13 +34,12 @@ impl TypeName {
             .find_map(|schema| name.strip_prefix(schema))
             .unwrap_or(name);
         let quoted = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
-        let (base, simple) = match quoted {
-            Some(name) => (name.replace("\"\"", "\""), true),
-            None => {
-                let words: Vec<&str> = name.split_whitespace().collect();
-                let simple = matches!(words[..], [word] if is_identifier(word));
-                (words.join(" ").to_lowercase(), simple)
-            }
+        let (base, simple) = if let Some(name) = quoted {
+            (name.replace("\"\"", "\""), true)
+        } else {
+            let words: Vec<&str> = name.split_whitespace().collect();
+            let simple = matches!(words[..], [word] if is_identifier(word));
+            (words.join(" ").to_lowercase(), simple)
         };
         Self { base, modifiers, array, simple }
     }
@@ -64,9 +63,8 @@ impl TypeName {
     /// What the type is likely a slip of. Only where it is next to certain: one plain word, neither built in nor of a known
     /// extension, and within one or two letters of a type that exists.
     pub(crate) fn slip<'a>(&'a self, enums: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-        let length = self.base.chars().count();
-        let limit = match length {
-            0..=3 => return None,
+        let limit = |name: &str| match name.chars().count().min(self.base.chars().count()) {
+            0..=3 => 0,
             4..=6 => 1,
             _ => 2,
         };
@@ -81,7 +79,7 @@ impl TypeName {
             .chain(enums)
             .filter(|name| is_identifier(name) && letters(name) != letters(&self.base))
             .map(|name| (strsim::osa_distance(name, &self.base), name))
-            .filter(|(distance, name)| *distance <= limit && name.chars().count() > 3)
+            .filter(|(distance, name)| *distance <= limit(name))
             .min_by_key(|(distance, _)| *distance)
             .map(|(_, name)| name)
     }
@@ -308,8 +306,16 @@ mod tests {
         assert_eq!(slip("varchr(20)").as_deref(), Some("varchar"));
         assert_eq!(slip("timestampz").as_deref(), Some("timestamptz"));
         assert_eq!(slip("statsu").as_deref(), Some("status"));
-        for fine in ["citext", "ulid", "int", "email", "uuid7", "geometry(Point, 4326)", "my.txet"]
-        {
+        for fine in [
+            "citext",
+            "ulid",
+            "int",
+            "email",
+            "uuid7",
+            "money_t",
+            "geometry(Point, 4326)",
+            "my.txet",
+        ] {
             assert_eq!(slip(fine), None, "{fine}");
         }
     }

@@ -31,7 +31,7 @@ pub fn literal(text: &str) -> String {
 pub fn dollar(body: &str) -> String {
     let mut tag = String::from("$reshape$");
     while body.contains(&tag) {
-        tag.insert_str(tag.len() - 1, "_");
+        tag.insert(tag.len() - 1, '_');
     }
     format!("{tag}{body}{tag}")
 }

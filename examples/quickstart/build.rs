@@ -1,0 +1,3 @@
+fn main() {
+    reshape_build::migrations("migrations");
+}

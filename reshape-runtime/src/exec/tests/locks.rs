@@ -1,0 +1,203 @@
+//! Other sessions in the way: migrators, locks on tables, lost connections.
+
+use std::sync::mpsc;
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
+
+use postgres::NoTls;
+
+use super::{Fixture, batch, plan, publish, sql};
+use crate::error::ErrorKind;
+use crate::exec::Migrator;
+use crate::observer::Event;
+use crate::plan::Phase;
+use crate::report::Outcome;
+
+#[test]
+fn of_two_migrators_one_works_and_one_waits() {
+    let mut fixture = Fixture::new();
+    let barrier = Arc::new(Barrier::new(2));
+    let threads: Vec<_> = (0..2)
+        .map(|_| {
+            let (mut migrator, barrier) = (fixture.migrator(), Arc::clone(&barrier));
+            thread::spawn(move || {
+                barrier.wait();
+                migrator.start().unwrap().outcome
+            })
+        })
+        .collect();
+    let mut outcomes: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    outcomes.sort_by_key(|outcome| *outcome == Outcome::Started);
+    assert_eq!(outcomes, [Outcome::Nothing, Outcome::Started]);
+    fixture.assert_both();
+}
+
+#[test]
+fn only_a_start_to_the_latest_waits_for_the_lock() {
+    let mut fixture = Fixture::new();
+    fixture.migrator().start().unwrap();
+    let holder = fixture.database.config().application_name("other-app").connect(NoTls);
+    let mut holder = holder.unwrap();
+    holder.batch_execute("SELECT pg_advisory_lock(4036779288569897133)").unwrap();
+    for error in [fixture.detached().complete(), fixture.detached().abort()].map(Result::unwrap_err)
+    {
+        assert_eq!(error.kind(), ErrorKind::Locked);
+        assert!(error.to_string().contains("`other-app`"), "{error}");
+    }
+    assert!(fixture.detached().status().unwrap().migrator.unwrap().contains("other-app"));
+
+    fixture.reset();
+    let error = fixture.migrator().start_to("2").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked);
+    let error = fixture.migrator().wait_timeout(Duration::from_millis(10)).start().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked);
+
+    // The first event of the wait makes the other one let go.
+    let mut holder = Some(holder);
+    let (send, receive) = mpsc::channel();
+    let mut migrator = fixture.migrator().observer(move |event: &Event| {
+        if let (Event::Waiting { holder: who, .. }, Some(_)) = (event, holder.take()) {
+            send.send(who.clone()).unwrap();
+        }
+    });
+    assert_eq!(migrator.start().unwrap().outcome, Outcome::Started);
+    assert!(receive.recv().unwrap().contains("(`other-app`)"));
+    fixture.assert_both();
+}
+
+#[test]
+fn a_lock_timeout_is_tried_again_and_names_who_is_in_the_way() {
+    let mut fixture = Fixture::new();
+    let mut report = fixture.database.config().application_name("report").connect(NoTls).unwrap();
+    report.batch_execute("BEGIN; SELECT count(*) FROM public.users").unwrap();
+    let mut report = Some(report);
+    let (send, receive) = mpsc::channel();
+    let mut migrator = fixture.migrator().lock_timeout(Duration::from_millis(20)).observer(
+        move |event: &Event| {
+            if let Event::Retry { reason, attempt, .. } = event {
+                send.send(reason.clone()).unwrap();
+                if *attempt == 2 {
+                    drop(report.take());
+                }
+            }
+        },
+    );
+    let report = migrator.start().unwrap();
+    fixture.assert_both();
+    assert!(report.steps[0].retries >= 2, "{report:?}");
+    let reason = receive.recv().unwrap();
+    assert!(reason.contains("(`report`), idle in transaction"), "{reason}");
+}
+
+#[test]
+fn a_lock_that_is_never_to_be_had_ends_in_a_rollback() {
+    let mut fixture = Fixture::new();
+    let mut report = fixture.database.config().application_name("report").connect(NoTls).unwrap();
+    report.batch_execute("BEGIN; SELECT count(*) FROM public.users").unwrap();
+    let mut migrator = fixture
+        .migrator()
+        .lock_timeout(Duration::from_millis(5))
+        .retry_budget(Duration::from_millis(5));
+    let error = migrator.start().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LockTimeout);
+    let text = error.to_string();
+    assert!(text.contains("`add the column`") && text.contains("(`report`)"), "{text}");
+    assert!(text.ends_with("the batch was rolled back"), "{text}");
+    drop(report);
+    fixture.assert_old();
+}
+
+#[test]
+fn a_lost_connection_is_survived_at_every_event() {
+    let mut fixture = Fixture::new();
+    for command in ["start", "complete", "abort"] {
+        for at in 0.. {
+            fixture.reset();
+            if command != "start" {
+                fixture.migrator().start().unwrap();
+            }
+            let mut killer = fixture.database.connect().unwrap();
+            let (send, receive) = mpsc::channel();
+            let mut seen = 0;
+            let mut migrator = fixture.migrator().observer(move |_: &Event| {
+                if seen == at {
+                    let kill = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
+                        WHERE application_name = 'reshape' AND datname = current_database()";
+                    killer.batch_execute(kill).unwrap();
+                    send.send(()).unwrap();
+                }
+                seen += 1;
+            });
+            match command {
+                "start" => {
+                    assert_eq!(migrator.start().unwrap().outcome, Outcome::Started, "event {at}");
+                    fixture.assert_both();
+                }
+                "complete" => {
+                    assert_eq!(migrator.complete().unwrap().outcome, Outcome::Completed);
+                    fixture.assert_new();
+                }
+                _ => {
+                    assert_eq!(migrator.abort().unwrap().outcome, Outcome::Aborted);
+                    fixture.assert_old();
+                }
+            }
+            if receive.try_recv().is_err() {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_migrator_that_was_cut_off_is_fenced() {
+    let mut fixture = Fixture::new();
+    let mut other = fixture.database.connect().unwrap();
+    let mut migrator = fixture.migrator().observer(move |event: &Event| {
+        if matches!(event, Event::StepStarted { step: 1, .. }) {
+            other.batch_execute("UPDATE reshape.batch SET token = token + 1").unwrap();
+        }
+    });
+    let error = migrator.start().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Fenced);
+    assert_eq!(fixture.state(), "applying");
+    assert_eq!(fixture.text("SELECT string_agg(step::text, ',') FROM reshape.journal"), "0");
+    assert_eq!(fixture.text("SELECT count(*) FROM public.log"), "0");
+}
+
+#[test]
+fn a_new_run_waits_for_the_transactions_of_the_old_one() {
+    let mut fixture = Fixture::new();
+    // Killed in the middle of its first step, with a transaction that is still running.
+    assert!(super::crash(fixture.migrator(), 2, Migrator::start));
+    let mut straggler = fixture.database.connect().unwrap();
+    straggler.batch_execute("BEGIN; SELECT FROM reshape.batch FOR SHARE").unwrap();
+    let mut straggler = Some(straggler);
+    let (send, receive) = mpsc::channel();
+    let mut migrator = fixture.migrator().lock_timeout(Duration::from_millis(20)).observer(
+        move |event: &Event| {
+            if matches!(event, Event::Retry { .. }) && straggler.take().is_some() {
+                send.send(()).unwrap();
+            }
+        },
+    );
+    migrator.start().unwrap();
+    receive.recv().unwrap();
+    fixture.assert_both();
+}
+
+#[test]
+fn a_deadlock_is_tried_again() {
+    let mut fixture = Fixture::new();
+    // Raised once, by the step itself: a sequence is not rolled back.
+    fixture.client.batch_execute("CREATE SEQUENCE public.tries").unwrap();
+    let raise = "DO $$ BEGIN IF nextval('public.tries') = 1 THEN \
+        RAISE EXCEPTION 'deadlock' USING ERRCODE = 'deadlock_detected'; END IF; END $$";
+    let steps = vec![sql(Phase::Expand, "collide", &[raise], &[]), publish()];
+    let mut steps = plan(steps);
+    steps.steps.insert(0, batch().steps[0].clone());
+    let report = fixture.migrator_for(steps).start().unwrap();
+    assert_eq!(report.steps.iter().map(|step| step.retries).collect::<Vec<_>>(), [0, 1, 0]);
+    assert_eq!(fixture.state(), "in_progress");
+}
