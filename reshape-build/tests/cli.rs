@@ -1,5 +1,8 @@
 //! The binaries: what they print, and the codes they exit with.
 
+// All of this is test code.
+#![allow(clippy::unwrap_used)]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};

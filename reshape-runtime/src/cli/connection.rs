@@ -10,6 +10,8 @@ use std::fmt;
 use clap::Args;
 use postgres::Config;
 
+use super::setting::{Setting, dotenv};
+
 /// How to reach the database.
 ///
 /// Each setting comes from the command line, else the environment, else the file `.env` (here or in a folder above), else
@@ -56,7 +58,7 @@ impl fmt::Debug for Secret {
 
 /// A setting that makes no sense. Its message names where it stands, and never contains a URL or a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidConnection(String);
+pub struct InvalidConnection(pub(super) String);
 
 impl fmt::Display for InvalidConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -130,51 +132,6 @@ impl ConnectionOptions {
     }
 }
 
-/// Where a setting stands, best last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    File,
-    Environment,
-    Flag,
-}
-
-#[derive(Debug)]
-struct Setting {
-    rank: Rank,
-    /// For messages.
-    origin: String,
-    value: String,
-}
-
-impl Setting {
-    /// The best one; an empty value counts as none, as in libpq.
-    fn find(
-        flag: Option<String>,
-        option: &str,
-        names: &[&str],
-        environment: &dyn Fn(&str) -> Option<String>,
-        file: &HashMap<String, String>,
-    ) -> Option<Self> {
-        let flag = flag.map(|value| (Rank::Flag, format!("`{option}`"), value));
-        let variable =
-            |name: &&str| Some((Rank::Environment, format!("`{name}`"), environment(name)?));
-        let line = |name: &&str| {
-            Some((Rank::File, format!("`{name}` in `.env`"), file.get(*name)?.clone()))
-        };
-        flag.into_iter()
-            .chain(names.iter().filter_map(variable))
-            .chain(names.iter().filter_map(line))
-            .find(|(_, _, value)| !value.is_empty())
-            .map(|(rank, origin, value)| Self { rank, origin, value })
-    }
-
-    fn port(&self) -> Result<u16, InvalidConnection> {
-        self.value.parse().map_err(|_| {
-            InvalidConnection(format!("{} is not a port: `{}`", self.origin, self.value))
-        })
-    }
-}
-
 fn defaults() -> Config {
     let mut config = Config::new();
     config.host("localhost").port(5432).dbname("postgres").user("postgres").password("postgres");
@@ -227,23 +184,6 @@ fn readdressed(base: &Config, host: Option<String>, port: Option<u16>) -> Config
         config.port(port);
     }
     config
-}
-
-/// What `.env` says; the first of two lines about the same name counts, as where such files are loaded.
-fn dotenv() -> Result<HashMap<String, String>, InvalidConnection> {
-    // A file that cannot be understood may be about another database than the default: better to stop.
-    let invalid =
-        |error: dotenvy::Error| InvalidConnection(format!("`.env` cannot be read: {error}"));
-    let lines = match dotenvy::dotenv_iter() {
-        Err(error) if error.not_found() => return Ok(HashMap::new()),
-        lines => lines.map_err(invalid)?,
-    };
-    let mut values = HashMap::new();
-    for line in lines {
-        let (name, value) = line.map_err(invalid)?;
-        values.entry(name).or_insert(value);
-    }
-    Ok(values)
 }
 
 /// The message of the driver and of what is below it; neither repeats the URL.
@@ -354,6 +294,13 @@ mod tests {
         assert_eq!(resolve(&flags, &[("DB_HOST", "k")]), "v:q@j:3/d");
         let config = flags.resolve(&|_| None, &map(&file)).unwrap();
         assert_eq!(config.get_connect_timeout(), Some(&std::time::Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn a_flag_changes_a_url_of_the_environment() {
+        let flags = ConnectionOptions { database: Some("e".into()), ..Default::default() };
+        let environment = [("DATABASE_URL", "postgres://u:p@h:1/d"), ("DB_HOST", "x")];
+        assert_eq!(resolve(&flags, &environment, &[]).unwrap(), "u:p@h:1/e");
     }
 
     #[test]

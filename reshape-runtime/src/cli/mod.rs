@@ -42,6 +42,7 @@ mod connection;
 mod exit;
 mod progress;
 mod run;
+mod setting;
 mod text;
 
 pub use args::{

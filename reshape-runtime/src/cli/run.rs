@@ -209,3 +209,39 @@ fn print(text: &str) {
 fn error_line(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct App {
+        #[command(subcommand)]
+        command: Command,
+    }
+
+    fn exit(line: &str, migrations: &str) -> Exit {
+        let migrations: Migrations = serde_json::from_str(migrations).unwrap();
+        App::parse_from(line.split(' ')).command.run(migrations)
+    }
+
+    const VALID: &str = r#"{"migrations": [{"name": "1_a", "checksum": "", "actions": []}]}"#;
+    const INVALID: &str = r#"{"migrations": [{"name": "1_a", "checksum": "", "actions":
+        [{"type": "remove_table", "table": "users"}]}]}"#;
+    const NONE: &str = r#"{"migrations": []}"#;
+
+    #[test]
+    fn an_embedded_history_is_checked() {
+        assert_eq!(exit("app check", VALID), Exit::Done);
+        assert_eq!(exit("app check", INVALID), Exit::Invalid);
+    }
+
+    #[test]
+    fn a_schema_query_needs_a_migration() {
+        assert_eq!(exit("app schema-query", VALID), Exit::Done);
+        assert_eq!(exit("app schema-query --migration 2_b", VALID), Exit::Usage);
+        assert_eq!(exit("app schema-query", NONE), Exit::Invalid);
+    }
+}

@@ -37,5 +37,6 @@ fn main() {
     println!("{} {}", migrations::LATEST, migrations::VERSION_SCHEMA);
     assert_eq!(migrations::SCHEMA_QUERY, QUERY);
     assert_eq!(inner::latest(), db::LATEST);
-    assert_eq!((&migrations::SET).migrations.len(), 2);
+    let by_reference: &Migrations = &migrations::SET;
+    assert_eq!(by_reference.migrations.len(), 2);
 }
