@@ -211,6 +211,16 @@ pub enum IndexColumn {
     },
 }
 
+impl IndexColumn {
+    /// The column; `None` for an expression.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Name(name) | Self::Column { column: name, .. } => Some(name),
+            Self::Expression { .. } => None,
+        }
+    }
+}
+
 /// The direction of an index key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Direction {

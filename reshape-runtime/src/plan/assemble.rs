@@ -1,5 +1,8 @@
 //! From what the actions have asked for to the ordered list of steps.
 
+use std::collections::BTreeSet;
+
+use crate::model::{Index, IndexColumn};
 use crate::plan::batch::{Batch, Draft};
 use crate::plan::lineage::{Column, Formula, Table};
 use crate::plan::sync::{Mode, Sync};
@@ -70,7 +73,9 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
                 .locking("SHARE ROW EXCLUSIVE on the table: functions and triggers, catalog only"),
             );
         }
-        contract.extend(contract_table(table, order, &sync, &views));
+        let pending = batch.indexes.iter().filter(|pending| pending.table == number);
+        let indexes: Vec<&Index> = pending.map(|pending| &pending.index).collect();
+        contract.extend(contract_table(table, order, &sync, &views, &indexes));
     }
     for table in batch.tables.iter().filter(|table| table.removed && !table.created) {
         let Some(order) = table.touched else { continue };
@@ -154,7 +159,8 @@ fn expand_table(
                 // A default that is no volatile expression is stored once, in the catalog, for all rows that exist.
                 clause.push_str(&format!(" DEFAULT {default}"));
                 if column.not_null {
-                    clause.push_str(" NOT NULL");
+                    let taken = live.column(&column.name).is_some();
+                    clause.push_str(&format!(" {}", not_null::inline(table, &column.name, taken)));
                 }
             }
         }
@@ -272,6 +278,7 @@ fn contract_table(
     order: usize,
     sync: &Sync<'_>,
     views: &Views<'_>,
+    indexes: &[&Index],
 ) -> Option<Draft> {
     let on = table.sql();
     let alter = |column: &str, change: &str| {
@@ -281,9 +288,6 @@ fn contract_table(
     if sync.is_needed() {
         sql.extend(sync.remove());
         sql.extend(views.release(table));
-    }
-    for column in checked_columns(table) {
-        sql.extend(not_null::finish(table, &column));
     }
     sql.extend(table.drop_not_null.iter().map(|column| alter(column, "DROP NOT NULL")));
     sql.extend(
@@ -307,6 +311,14 @@ fn contract_table(
         sql.push(format!("ALTER TABLE {on} RENAME TO {}", ident(&table.name)));
         name = qualified(&table.schema, &table.name);
     }
+    for physical in checked_columns(table) {
+        if let Some(column) =
+            table.columns.iter().find(|column| table.physical(column) == Some(physical.as_str()))
+        {
+            sql.extend(not_null::finish(&name, &physical, &column.name));
+        }
+    }
+    sql.extend(indexes.iter().flat_map(|index| rename_index_columns(table, index)));
     for column in table.shadows() {
         if let Some(comment) = &column.comment {
             let column = ident(&column.name);
@@ -341,6 +353,21 @@ fn rename_columns(table: &Table) -> Vec<String> {
     let away = renames.iter().zip(&between).map(|((from, _), between)| rename(from, between));
     let home = renames.iter().zip(&between).map(|((_, to), between)| rename(between, to));
     away.chain(home).collect()
+}
+
+/// An index names its columns after the table's, but does not follow when those are renamed.
+fn rename_index_columns(table: &Table, index: &Index) -> Vec<String> {
+    let on = qualified(&table.schema, &index.name);
+    let names: BTreeSet<&str> = index.columns.iter().filter_map(IndexColumn::name).collect();
+    let columns = names.into_iter().filter_map(|name| table.column(name));
+    let renamed =
+        columns.filter_map(|column| Some((table.physical(column)?, column.name.as_str())));
+    renamed
+        .filter(|(from, to)| from != to)
+        .map(|(from, to)| {
+            format!("ALTER TABLE {on} RENAME COLUMN {} TO {}", ident(from), ident(to))
+        })
+        .collect()
 }
 
 /// Before PostgreSQL 15 a view reads its tables with its owner's rights, which row-level security does not stop.

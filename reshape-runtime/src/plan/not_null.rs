@@ -23,12 +23,20 @@ pub(crate) fn validate(table: &Table, column: &str) -> String {
     format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", table.sql(), constraint(column))
 }
 
-/// Contract: statements. The CHECK must still be there when NOT NULL is set.
-pub(crate) fn finish(table: &Table, column: &str) -> [String; 2] {
+/// Contract: statements, once `table` and the column (till then `physical`) go by their last names `table` and `name`: PostgreSQL 18
+/// names the constraint after them. The CHECK must still be there when NOT NULL is set.
+pub(crate) fn finish(table: &str, physical: &str, name: &str) -> [String; 2] {
     [
-        format!("ALTER TABLE {} ALTER COLUMN {} SET NOT NULL", table.sql(), ident(column)),
-        format!("ALTER TABLE {} DROP CONSTRAINT {}", table.sql(), constraint(column)),
+        format!("ALTER TABLE {table} ALTER COLUMN {} SET NOT NULL", ident(name)),
+        format!("ALTER TABLE {table} DROP CONSTRAINT {}", constraint(physical)),
     ]
+}
+
+/// A column constraint for ADD COLUMN, where the default spares the check. The name counts from PostgreSQL 18 on.
+pub(crate) fn inline(table: &Table, column: &str, taken: bool) -> String {
+    let name =
+        names::fit(&format!("{}_{column}_not_null{}", table.name, if taken { "1" } else { "" }));
+    format!("CONSTRAINT {} NOT NULL", ident(&name))
 }
 
 /// Rollback: a clause of ALTER TABLE.
