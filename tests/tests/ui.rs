@@ -61,7 +61,7 @@ impl Fixture {
     }
 
     fn cargo(&self) -> Build {
-        let output = Command::new(env::var_os("CARGO").unwrap())
+        let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into()))
             .args(["build", "--offline", "--quiet", "--message-format=json"])
             .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("ui-target"))
             .env_remove("RUSTFLAGS")
