@@ -44,6 +44,8 @@ pub struct Error {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
+// Errors are made where a database is.
+#[cfg(feature = "client")]
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), help: None, source: None }
@@ -63,12 +65,13 @@ impl Error {
     }
 
     /// Adds to the message what became of the batch.
-    #[cfg(feature = "client")]
     pub(crate) fn and(mut self, consequence: &str) -> Self {
         self.message = format!("{}; {consequence}", self.message);
         self
     }
+}
 
+impl Error {
     /// What kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         self.kind
