@@ -5,6 +5,9 @@
 use std::fs;
 
 use postgres::{Client, SimpleQueryMessage};
+use reshape_runtime::history::History;
+use reshape_runtime::plan::facts::Facts;
+use reshape_runtime::plan::{Plan, Refusal, Request, Work, plan};
 use reshape_runtime::testing::{Server, TestDatabase};
 use reshape_runtime::{Error, Migrations, Migrator, Report};
 
@@ -184,4 +187,55 @@ pub fn leftovers(client: &mut Client) -> Vec<String> {
         functions || line.contains("__reshape") && !line.contains(" reshape_")
     });
     lines
+}
+
+/// The plan of `change` after `base`, as a script that a person can read, for a PostgreSQL 15 that looks as the history says.
+///
+/// # Errors
+///
+/// The planner's refusal.
+///
+/// # Panics
+///
+/// If the history has problems.
+pub fn golden(base: &str, change: &str) -> Result<String, Refusal> {
+    let history = migrations(&[(BASE, base), (CHANGE, change)]);
+    let (replayed, problems) = History::replay(&history);
+    assert!(problems.is_empty(), "{problems:?}");
+    let schema = replayed.schema_after(1).expect("the first version");
+    let mut facts = Facts::from_schema(schema, 150_000);
+    let version = format!("migration_{BASE}");
+    facts.base_views =
+        facts.tables.iter().map(|table| (version.clone(), table.name.clone())).collect();
+    facts.base_schemas = vec![version];
+    let request = Request { pending: &history.migrations[1..], base: Some(BASE), facts: &facts };
+    plan(&request).map(|plan| script(&plan))
+}
+
+/// The plan as a script that a person can read.
+fn script(plan: &Plan) -> String {
+    let mut text = String::new();
+    for step in &plan.steps {
+        text.push_str(&format!("-- {}: {}\n", step.phase.name(), step.title));
+        if let Some(lock) = &step.lock {
+            text.push_str(&format!("-- lock: {lock}\n"));
+        }
+        text.push_str(&work(&step.work));
+        for undo in &step.undo {
+            text.push_str("-- undo:\n");
+            text.push_str(&work(undo));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn work(work: &Work) -> String {
+    match work {
+        Work::Sql { statements } => statements.iter().map(|sql| format!("{sql};\n")).collect(),
+        Work::CreateIndex { statement, .. } => format!("{statement};\n"),
+        Work::DropIndex { schema, name } => format!("DROP INDEX CONCURRENTLY {schema}.{name};\n"),
+        Work::Backfill { statement, ctid, .. } => format!("{statement}\n  WHERE {ctid} …;\n"),
+        Work::Analyze { table } => format!("ANALYZE {table};\n"),
+    }
 }
