@@ -14,8 +14,8 @@ const SHOWN: usize = 10;
 const LEFTOVERS: &str = r"
     SELECT 'relation ' || relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname LIKE '%\_\_reshape%'
     UNION ALL
-    SELECT 'column ' || attname FROM pg_attribute
-     WHERE attrelid = 'public.users'::regclass AND NOT attisdropped AND attname LIKE '%\_\_reshape%'
+    SELECT 'column ' || attname || ' of ' || relname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+     WHERE relnamespace = 'public'::regnamespace AND NOT attisdropped AND attname LIKE '%\_\_reshape%'
     UNION ALL
     SELECT 'constraint ' || conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND conname LIKE '%\_\_reshape%'
     UNION ALL
