@@ -232,7 +232,7 @@ fn script(plan: &Plan) -> String {
 
 fn work(work: &Work) -> String {
     match work {
-        Work::Sql { statements } => statements.iter().map(|sql| format!("{sql};\n")).collect(),
+        Work::Sql { statements } => statements.join(";\n") + ";\n",
         Work::CreateIndex { statement, .. } => format!("{statement};\n"),
         Work::DropIndex { schema, name } => format!("DROP INDEX CONCURRENTLY {schema}.{name};\n"),
         Work::Backfill { statement, ctid, .. } => format!("{statement}\n  WHERE {ctid} …;\n"),
