@@ -599,7 +599,7 @@ fn custom_runs_at_its_place() {
             assert_eq!(
                 rows(&mut r.new, "SELECT * FROM public.log"),
                 ["ADA LOVELACE", "ALAN TURING", "OLD"]
-            )
+            );
         },
     );
 }
