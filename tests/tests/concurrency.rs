@@ -62,13 +62,13 @@ fn a_row_that_moves_behind_the_backfill_is_not_lost() {
     rows(&mut r.old, "DELETE FROM users WHERE id <= 800");
     rows(&mut r.database.connect().expect("a client"), "VACUUM public.users");
     let mut mover = client(&r.database, BASE);
-    let mut moved = 0;
+    let mut count = 0;
     let observer = move |event: &Event| {
         if let Event::Backfill { blocks, total, .. } = event
             && blocks < total
         {
-            let id = 3900 - 20 * moved;
-            moved += 1;
+            let id = 3900 - 20 * count;
+            count += 1;
             let sql =
                 format!("UPDATE users SET padding = padding || 'y' WHERE id = {id} RETURNING id");
             assert_eq!(rows(&mut mover, &sql).len(), 1);
