@@ -76,9 +76,9 @@ fn a_row_that_moves_behind_the_backfill_is_not_lost() {
     };
     let mut migrator = r.migrator().batch_duration(Duration::from_millis(1)).observer(observer);
     migrator.start().expect("a start");
-    let moved =
+    let early =
         "SELECT count(*) FROM public.users WHERE padding LIKE '%y' AND ctid < '(45,0)'::tid";
-    assert_ne!(rows(&mut r.old, moved), ["0"], "no row has moved: the test tests nothing");
+    assert_ne!(rows(&mut r.old, early), ["0"], "no row has moved: the test tests nothing");
     assert_eq!(wrong_rows(&mut r), Vec::<String>::new());
     r.complete();
 }
