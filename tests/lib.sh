@@ -93,6 +93,6 @@ need_component() {
 
 # Prints the path of the program `with-postgres`, built if necessary, with the features that the tests are built with.
 with_postgres() {
-    cargo build --quiet --workspace --all-features --bin with-postgres --message-format=json-render-diagnostics |
+    cargo build --workspace --all-features --bin with-postgres --message-format=json-render-diagnostics |
         sed -n 's/.*"executable":"\([^"]*with-postgres\)".*/\1/p'
 }

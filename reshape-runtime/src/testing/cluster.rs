@@ -3,8 +3,9 @@
 //! **Invariant:** the process that starts a server is not its parent; the shell of `supervisor.sh` is, and it stops the
 //! server and removes the folder as soon as the pipe to it is closed.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::thread::sleep;
@@ -80,6 +81,7 @@ impl Cluster {
         let temporary = temporary_folder();
         let folder = tempfile::Builder::new()
             .prefix("reshape-")
+            .permissions(Permissions::from_mode(0o700))
             .tempdir_in(&temporary)
             .map_err(|error| io_error(&temporary, error))?;
         let owner = Owner::of_server(folder.path())?;

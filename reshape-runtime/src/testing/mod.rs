@@ -16,7 +16,9 @@
 //!
 //! A private server needs the programs `initdb` and `postgres`, version 14 or newer. They are looked for in the folder
 //! `RESHAPE_PG_BIN`, on `PATH`, in `pg_config --bindir`, and where packages put them. It listens on a
-//! free loopback port and on a socket in its own temporary folder, and trusts every local connection.
+//! free loopback port and on a socket in its own temporary folder, and trusts every local connection. What `initdb` makes
+//! is kept in the temporary folder `reshape-postgres-<user id>`, so that the next server starts faster; it may be deleted
+//! at any time.
 //!
 //! **Invariant:** no private server outlives its process, whether that returns, panics, is interrupted or is
 //! killed: a supervising shell holds the other end of a pipe and cleans up when it is closed.

@@ -1,6 +1,6 @@
 //! A version of the service, run as a process of its own.
 //!
-//! **Invariant:** it ends with this one: its standard input is closed then.
+//! **Invariant:** it ends with this one: if this one is killed its standard input is closed.
 
 use std::env;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -77,8 +77,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        // Failing means that it has ended already.
+        // Here it has either ended or is of no use any more; it may be waiting for a lock. Failing means that it has ended.
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
