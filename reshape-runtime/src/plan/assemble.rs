@@ -286,6 +286,7 @@ fn contract_table(
     };
     let mut sql = Vec::new();
     if sync.is_needed() {
+        sql.push(views.lock(table));
         sql.extend(sync.remove());
         sql.extend(views.release(table));
     }

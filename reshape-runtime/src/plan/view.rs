@@ -93,6 +93,12 @@ impl Views<'_> {
         sql
     }
 
+    /// Contract: takes the locks in the order in which a client's query takes them, inner view before table. The other way round the
+    /// two would wait for each other, again at every retry.
+    pub(crate) fn lock(&self, table: &Table) -> String {
+        format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", self.inner(table))
+    }
+
     /// Contract: the inner view lets go of the marker. Its columns stay the same, so prepared statements survive.
     pub(crate) fn release(&self, table: &Table) -> [String; 2] {
         let inner = self.inner(table);
