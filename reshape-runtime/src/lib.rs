@@ -17,6 +17,8 @@ pub mod sql;
 pub mod testing;
 
 pub use error::{Error, ErrorKind};
+#[cfg(feature = "tokio")]
+pub use exec::AsyncMigrator;
 #[cfg(feature = "client")]
 pub use exec::{Connector, IntoConnection, Migrator};
 pub use model::Migrations;

@@ -10,7 +10,7 @@ use postgres::config::{Host, SslMode};
 use postgres::error::SqlState;
 use postgres::{Client, Config, NoTls};
 
-use super::retry::{Retry, describe, server_error};
+use super::retry::{Retry, describe};
 use super::thread;
 use crate::error::{Error, ErrorKind};
 use crate::observer::{Event, Observer};
@@ -149,7 +149,7 @@ impl Source {
                 Err(Refused::Unreachable(error) | Refused::ForGood(error)) => return Err(error),
             };
             let Some(delay) = retry.next() else { return Err(error) };
-            let reason = error.to_string();
+            let reason = error.message().to_owned();
             observer.event(&Event::Retry { reason, attempt: retry.attempt(), delay });
             sleep(delay);
         }
@@ -234,8 +234,7 @@ fn address(config: &Config) -> String {
 fn refused(error: &postgres::Error, address: &str, config: Option<&Config>) -> Refused {
     let text = describe(error);
     let user = config.and_then(Config::get_user).unwrap_or_default();
-    let fail =
-        |message: String| Error::new(ErrorKind::Connect, message).with_source(server_error(error));
+    let fail = |message: String| Error::new(ErrorKind::Connect, message).with_sqlstate(error);
     let Some(code) = error.code() else {
         // "no password given", "no host given": wrong on this side, not on the network's.
         if text.contains("invalid configuration") || text.contains("authentication") {
