@@ -32,6 +32,7 @@ mod journal;
 mod lock;
 mod metadata;
 mod retry;
+mod rights;
 mod rollback;
 mod run;
 mod session;
