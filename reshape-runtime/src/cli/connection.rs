@@ -42,7 +42,7 @@ pub struct ConnectionOptions {
 
 /// A value that `Debug` does not show.
 #[derive(Clone)]
-pub struct Secret(String);
+pub(super) struct Secret(String);
 
 impl From<String> for Secret {
     fn from(value: String) -> Self {

@@ -178,7 +178,7 @@ impl<'a> Run<'a> {
             match self.source.connect() {
                 Ok(client) => self.client = client,
                 Err(Refused::ForNow(error) | Refused::Unreachable(error)) => {
-                    reason = error.message().to_owned();
+                    error.message().clone_into(&mut reason);
                     continue;
                 }
                 Err(Refused::ForGood(error)) => return Err(error),
