@@ -56,6 +56,7 @@
 //! | `macros` | yes | [`migrations!`] and [`schema_query!`] |
 //! | `cli` | | the module `cli`: `myapp migration start` |
 //! | `testing` | | the module `testing`: a throw-away Postgres, on Unix |
+//! | `tls` | | `sslmode=require`, with rustls and the certificates of the system or of `SSL_CERT_FILE` |
 //! | `tokio` | | `AsyncMigrator`: commands that are futures |
 //! | `tracing` | | what happens as events, in the caller's subscriber and span |
 //!
@@ -70,8 +71,8 @@
 //!   [`Migrator::lock_timeout`], half a second unless set, and is tried again.
 //! - Any number of instances may call [`Migrator::start`] at once: one works, the others wait for it.
 //! - The plan of a batch is in the database, so any later program can complete or abort it.
-//! - Libraries stay silent: nothing is printed outside the module `cli`, and no environment variable is read outside `cli` and
-//!   `testing`.
+//! - Libraries stay silent: nothing is printed outside the module `cli`, and no environment variable is read without one of the
+//!   features `cli`, `testing` and `tls`.
 //!
 //! # Where to look next
 //!

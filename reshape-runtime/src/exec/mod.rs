@@ -39,6 +39,8 @@ mod session;
 mod status;
 mod step;
 mod thread;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "tracing")]
 mod trace;
 
