@@ -35,12 +35,22 @@ pub enum ErrorKind {
 
 /// Why a command failed, and what to do about it.
 ///
-/// `Display` gives the message alone, on one line; [`Error::report`] the message, the causes and the help.
-#[derive(Debug)]
+/// `Display` gives the message and, where there is one, a second line `help: …`; [`Error::report`] adds the causes. `Debug`
+/// (`{:?}`) is the report too, since that is what `fn main() -> Result<(), Box<dyn std::error::Error>>` prints; `{:#?}` shows the
+/// fields.
+///
+/// ```text
+/// Error: cannot reach `localhost:5432`: error connecting to server: Connection refused (os error 111)
+///   help: check host and port, and that the server is running and accepts connections from here
+/// ```
+///
+/// What the server said is part of the message, not a cause, so that reporters which print the chain of causes (`anyhow`,
+/// `eyre`) do not say it twice.
 pub struct Error {
     kind: ErrorKind,
     message: String,
     help: Option<String>,
+    sqlstate: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -48,7 +58,7 @@ pub struct Error {
 #[cfg(feature = "client")]
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), help: None, source: None }
+        Self { kind, message: message.into(), help: None, sqlstate: None, source: None }
     }
 
     pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
@@ -61,6 +71,12 @@ impl Error {
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
         self.source = Some(source.into());
+        self
+    }
+
+    /// Keeps the SQLSTATE of the server's error, whose text the message contains.
+    pub(crate) fn with_sqlstate(mut self, error: &postgres::Error) -> Self {
+        self.sqlstate = error.code().map(|code| code.code().to_owned());
         self
     }
 
@@ -77,9 +93,19 @@ impl Error {
         self.kind
     }
 
+    /// The message alone, on one line.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// What to do about it, where that is known.
     pub fn help(&self) -> Option<&str> {
         self.help.as_deref()
+    }
+
+    /// The SQLSTATE of the server's error, five characters, if the server reported one: e.g. `23505`, a violated unique key.
+    pub fn sqlstate(&self) -> Option<&str> {
+        self.sqlstate.as_deref()
     }
 
     /// The message, the causes and the help, on several lines, for a terminal or a log.
@@ -99,12 +125,66 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.message)?;
+        match &self.help {
+            Some(help) => write!(f, "\n  help: {help}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !f.alternate() {
+            return f.write_str(&self.report());
+        }
+        let Self { kind, message, help, sqlstate, source } = self;
+        f.debug_struct("Error")
+            .field("kind", kind)
+            .field("message", message)
+            .field("help", help)
+            .field("sqlstate", sqlstate)
+            .field("source", source)
+            .finish()
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_ref().map(|source| source.as_ref() as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(all(test, feature = "client"))]
+mod tests {
+    use super::*;
+
+    fn error() -> Error {
+        let cause = std::io::Error::other("the disk is full");
+        Error::new(ErrorKind::Failed, "the step `x` failed")
+            .with_help("make room")
+            .with_source(cause)
+    }
+
+    #[test]
+    fn main_prints_the_report() {
+        let boxed: Box<dyn StdError> = Box::new(error());
+        assert_eq!(
+            format!("Error: {boxed:?}"),
+            "Error: the step `x` failed\n  caused by: the disk is full\n  help: make room"
+        );
+        assert!(format!("{:#?}", error()).contains("kind: Failed"));
+    }
+
+    #[test]
+    fn display_has_the_help_and_the_message_is_one_line() {
+        assert_eq!(error().to_string(), "the step `x` failed\n  help: make room");
+        assert_eq!(error().message(), "the step `x` failed");
+    }
+
+    #[test]
+    fn errors_can_cross_threads() {
+        fn check<T: Send + Sync + 'static>() {}
+        check::<Error>();
     }
 }

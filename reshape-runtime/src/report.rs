@@ -25,6 +25,7 @@ pub enum Outcome {
 
 /// What `start`, `complete` or `abort` did.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Report {
     /// What came of it.
     pub outcome: Outcome,
@@ -44,6 +45,7 @@ pub struct Report {
 
 /// One step of a [`Report`].
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct StepReport {
     /// Its phase.
     pub phase: Phase,
@@ -60,6 +62,7 @@ pub struct StepReport {
 /// The state of the database's migrations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum State {
     /// No batch: one version is live (or none yet).
     Idle,
@@ -88,6 +91,7 @@ impl State {
 
 /// What `status` tells.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Status {
     /// The state.
     pub state: State,
@@ -107,6 +111,8 @@ pub struct Status {
     pub pending: Vec<String>,
     /// Migrations in the database that are not known here, oldest first; empty if the migrations are not known.
     pub unknown: Vec<String>,
+    /// Migrations in the database whose content here is another one, oldest first; empty if the migrations are not known.
+    pub edited: Vec<String>,
     /// Steps of the batch that are done, and steps in all (contract included).
     pub progress: Option<(usize, usize)>,
     /// The error that the last failed run left behind.

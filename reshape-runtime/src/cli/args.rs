@@ -10,6 +10,7 @@ use super::connection::ConnectionOptions;
 
 /// The commands. Derive `clap::Parser` on a struct with this as its subcommand, then call [`Command::run`].
 #[derive(Clone, Debug, Subcommand)]
+#[non_exhaustive]
 pub enum Command {
     /// Start, complete or abort a migration
     Migration {
@@ -23,6 +24,8 @@ pub enum Command {
     Check,
     /// Print the statement that makes a connection use the newest version, without a database
     SchemaQuery(SchemaQueryOptions),
+    /// Print the documentation of the migration files
+    Docs(DocsOptions),
 
     /// Deprecated: use `migration start`
     #[command(hide = true)]
@@ -43,6 +46,7 @@ pub enum Command {
 
 /// `migration …`
 #[derive(Clone, Debug, Subcommand)]
+#[non_exhaustive]
 pub enum MigrationCommand {
     /// Apply what is pending, beside the version that is in use
     Start(StartOptions),
@@ -84,6 +88,7 @@ pub struct StatusOptions {
 
 /// How `status` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[non_exhaustive]
 pub enum Format {
     /// A table.
     Human,
@@ -97,6 +102,13 @@ pub struct SchemaQueryOptions {
     /// The version of this migration, not the newest
     #[arg(long, value_name = "NAME")]
     pub(super) migration: Option<String>,
+}
+
+/// Options of `docs`.
+#[derive(Args, Clone, Debug)]
+pub struct DocsOptions {
+    /// An action, e.g. `add_column`; without it the list of them
+    pub(super) path: Option<String>,
 }
 
 /// A connection, and how patient to be.
@@ -133,7 +145,11 @@ impl Command {
             Self::Complete(_) => Some(("complete", "migration complete")),
             Self::Abort(_) => Some(("abort", "migration abort")),
             Self::GenerateSchemaQuery(_) => Some(("generate-schema-query", "schema-query")),
-            Self::Migration { .. } | Self::Status(_) | Self::Check | Self::SchemaQuery(_) => None,
+            Self::Migration { .. }
+            | Self::Status(_)
+            | Self::Check
+            | Self::SchemaQuery(_)
+            | Self::Docs(_) => None,
         }
     }
 }

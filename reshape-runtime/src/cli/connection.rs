@@ -42,7 +42,7 @@ pub struct ConnectionOptions {
 
 /// A value that `Debug` does not show.
 #[derive(Clone)]
-pub struct Secret(String);
+pub(super) struct Secret(String);
 
 impl From<String> for Secret {
     fn from(value: String) -> Self {
@@ -92,7 +92,8 @@ impl ConnectionOptions {
         let base = match &url {
             Some(url) => url.value.parse::<Config>().map_err(|error| {
                 InvalidConnection(format!(
-                    "{} is not the address of a database: {}",
+                    "{} is not the address of a database: {}\n  help: it looks like \
+                     `postgres://user:password@host:5432/database`; `sslmode` is `disable`, `prefer` or `require`",
                     url.origin,
                     causes(&error)
                 ))

@@ -39,6 +39,7 @@
 
 mod args;
 mod connection;
+mod docs;
 mod exit;
 mod progress;
 mod run;
@@ -46,9 +47,9 @@ mod setting;
 mod text;
 
 pub use args::{
-    Command, Format, Limits, MigrationCommand, SchemaQueryOptions, Session, StartOptions,
-    StatusOptions,
+    Command, DocsOptions, Format, Limits, MigrationCommand, SchemaQueryOptions, Session,
+    StartOptions, StatusOptions,
 };
-pub use connection::{ConnectionOptions, InvalidConnection, Secret};
+pub use connection::{ConnectionOptions, InvalidConnection};
 pub use exit::Exit;
 pub use run::run;

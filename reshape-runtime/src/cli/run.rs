@@ -7,8 +7,9 @@ use super::args::{
 };
 use super::connection::InvalidConnection;
 use super::exit::Exit;
-use super::{progress, text};
+use super::{docs, progress, text};
 use crate::history::History;
+use crate::schema::{At, nearest};
 use crate::sql::ident::ident;
 use crate::{Error, Migrations, Migrator, Outcome, Report};
 
@@ -38,6 +39,9 @@ pub fn run(command: &Command, load: impl FnOnce() -> Result<Migrations, String>)
         Command::Check => check(load),
         Command::SchemaQuery(options) | Command::GenerateSchemaQuery(options) => {
             schema_query(options, load)
+        }
+        Command::Docs(options) => {
+            docs::page(options.path.as_deref()).map(|page| print(&page)).map_err(Stop::Usage)
         }
     };
     match result {
@@ -163,8 +167,10 @@ fn check(load: impl FnOnce() -> Result<Migrations, String>) -> Result<(), Stop> 
     if !problems.is_empty() {
         let problems = problems.iter().map(|problem| {
             let name = &migrations.migrations[problem.at.migration].name;
-            let mut text =
-                format!("error: `{name}`, action {}: {}", problem.at.action + 1, problem.message);
+            let mut text = match problem.at.action {
+                At::NO_ACTION => format!("error: `{name}`: {}", problem.message),
+                action => format!("error: `{name}`, action {}: {}", action + 1, problem.message),
+            };
             if let Some(help) = &problem.help {
                 text.push_str(&format!("\n  help: {help}"));
             }
@@ -186,13 +192,23 @@ fn schema_query(
             .migrations
             .iter()
             .find(|migration| migration.name == *name)
-            .ok_or_else(|| Stop::Usage(format!("there is no migration `{name}`")))?,
+            .ok_or_else(|| Stop::Usage(no_such(&migrations, name)))?,
         None => migrations
             .latest()
             .ok_or_else(|| Stop::Problems(String::from("error: there are no migrations")))?,
     };
     print(&format!("SET search_path TO {}\n", ident(&migration.version_schema())));
     Ok(())
+}
+
+fn no_such(migrations: &Migrations, name: &str) -> String {
+    let names = migrations.migrations.iter().map(|migration| &*migration.name);
+    match nearest(name, names) {
+        Some(similar) => {
+            format!("there is no migration `{name}`\n  help: there is `{similar}`")
+        }
+        None => format!("there is no migration `{name}`"),
+    }
 }
 
 fn print_report(report: &Report) {
@@ -230,12 +246,16 @@ mod tests {
     const VALID: &str = r#"{"migrations": [{"name": "1_a", "checksum": "", "actions": []}]}"#;
     const INVALID: &str = r#"{"migrations": [{"name": "1_a", "checksum": "", "actions":
         [{"type": "remove_table", "table": "users"}]}]}"#;
+    /// A problem of a whole migration, not of an action.
+    const TWICE: &str = r#"{"migrations": [{"name": "1_a", "checksum": "", "actions": []},
+        {"name": "1_a", "checksum": "", "actions": []}]}"#;
     const NONE: &str = r#"{"migrations": []}"#;
 
     #[test]
     fn an_embedded_history_is_checked() {
         assert_eq!(exit("app check", VALID), Exit::Done);
         assert_eq!(exit("app check", INVALID), Exit::Invalid);
+        assert_eq!(exit("app check", TWICE), Exit::Invalid);
     }
 
     #[test]

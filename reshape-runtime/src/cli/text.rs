@@ -21,17 +21,25 @@ pub(super) fn report(report: &Report) -> String {
     );
     match (report.outcome, &report.target) {
         (Outcome::Nothing, None) => String::from("nothing to do"),
-        (Outcome::Nothing, Some(_)) => format!("nothing to do: {target} is live"),
+        (Outcome::Nothing, Some(_)) if report.base == report.target => {
+            format!("nothing to do: {target} is live")
+        }
+        (Outcome::Nothing, Some(_)) => {
+            format!("nothing to do: {target} is live beside {base}\n{}", next(&base))
+        }
         (Outcome::Ahead, _) => {
             format!("nothing to do: the database is ahead, and {target} is still live")
         }
-        (Outcome::Started, _) => format!(
-            "started {target} ({size}): it is live beside {base}\n\
-             next: `migration complete`, once nothing uses {base} any more"
-        ),
+        (Outcome::Started, _) => {
+            format!("started {target} ({size}): it is live beside {base}\n{}", next(&base))
+        }
         (Outcome::Completed, _) => format!("completed {target} ({size})"),
         (Outcome::Aborted, _) => format!("aborted {target} ({size}): {base} stays"),
     }
+}
+
+fn next(base: &str) -> String {
+    format!("next: `migration complete`, once nothing uses {base} any more")
 }
 
 /// A table of the state, then one of the migrations.
@@ -81,8 +89,13 @@ pub(super) fn status(status: &Status) -> String {
     }
     for (names, group) in groups {
         for name in names {
-            let unknown = if status.unknown.contains(name) { ", not known here" } else { "" };
-            let _ = writeln!(text, "  {name:<width$}  {group}{unknown}");
+            let mut remark = "";
+            if status.unknown.contains(name) {
+                remark = ", not known here";
+            } else if status.edited.contains(name) {
+                remark = ", edited since";
+            }
+            let _ = writeln!(text, "  {name:<width$}  {group}{remark}");
         }
     }
     text
@@ -155,7 +168,8 @@ mod tests {
         insta::assert_snapshot!(
             [
                 reported(Outcome::Nothing, None, None),
-                reported(Outcome::Nothing, None, target),
+                reported(Outcome::Nothing, target, target),
+                reported(Outcome::Nothing, base, target),
                 reported(Outcome::Ahead, base, target),
                 reported(Outcome::Started, None, target),
                 reported(Outcome::Started, base, target),
@@ -177,6 +191,7 @@ mod tests {
             batch: Vec::new(),
             pending: Vec::new(),
             unknown: Vec::new(),
+            edited: Vec::new(),
             progress: None,
             last_error: None,
         }
@@ -199,6 +214,7 @@ mod tests {
             batch: vec!["2_longer".into()],
             pending: vec!["3_c".into()],
             unknown: vec!["0_x".into()],
+            edited: vec!["1_a".into()],
             progress: Some((4, 6)),
             last_error: Some("lock timeout\nhelp: try again".into()),
         };

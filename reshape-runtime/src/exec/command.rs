@@ -62,6 +62,7 @@ impl Run<'_> {
                         facts: &facts,
                     };
                     let plan = planner(&request).map_err(refused)?;
+                    self.check_rights(&plan)?;
                     self.take(&snapshot, State::Applying, Some(&plan))?;
                     for note in &plan.notes {
                         self.note(note.clone());

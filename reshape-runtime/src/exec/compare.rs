@@ -67,15 +67,11 @@ pub(super) fn decide(snapshot: &Snapshot, wanted: &Migrations) -> Result<Todo, E
 
 fn compare(known: &[Applied], wanted: &Migrations, snapshot: &Snapshot) -> Result<Relation, Error> {
     let Some(latest) = wanted.latest() else { return Ok(Relation::Equal) };
+    if let Some(edited) = edited(known, wanted).next() {
+        return Err(was_edited(edited));
+    }
     let wanted = &wanted.migrations;
     let find = |name: &str| wanted.iter().find(|migration| migration.name == name);
-    for applied in known {
-        if let Some(migration) = find(&applied.name)
-            && !same(applied, migration)
-        {
-            return Err(edited(&applied.name));
-        }
-    }
     let unknown: Vec<&str> =
         known.iter().map(|a| a.name.as_str()).filter(|name| find(name).is_none()).collect();
     let pending: Vec<&str> = wanted
@@ -112,6 +108,20 @@ fn compare(known: &[Applied], wanted: &Migrations, snapshot: &Snapshot) -> Resul
     }
 }
 
+/// The names of those in the database whose content is another one here.
+pub(super) fn edited<'a>(
+    known: &'a [Applied],
+    wanted: &'a Migrations,
+) -> impl Iterator<Item = &'a str> {
+    known
+        .iter()
+        .filter(|applied| {
+            let here = wanted.migrations.iter().find(|migration| migration.name == applied.name);
+            here.is_some_and(|migration| !same(applied, migration))
+        })
+        .map(|applied| applied.name.as_str())
+}
+
 /// Whether the migration is still the one that was applied. A row of the command line has no checksum, so its actions are
 /// compared; where they cannot be read, the name has to do.
 fn same(applied: &Applied, migration: &Migration) -> bool {
@@ -123,7 +133,7 @@ fn same(applied: &Applied, migration: &Migration) -> bool {
     }
 }
 
-fn edited(name: &str) -> Error {
+fn was_edited(name: &str) -> Error {
     Error::new(
         ErrorKind::History,
         format!("the migration `{name}` was edited after it was applied"),
@@ -151,7 +161,7 @@ fn in_progress(batch: &[Migration]) -> Error {
         ErrorKind::State,
         format!("a batch is in progress ({}), so nothing further can be started", list(&names)),
     )
-    .with_help("complete it (or abort it) first")
+    .with_help("end it first: `complete` once nothing uses the old version any more, or `abort`")
 }
 
 /// The error for a name that is not in the set.

@@ -10,7 +10,7 @@ use postgres::config::{Host, SslMode};
 use postgres::error::SqlState;
 use postgres::{Client, Config, NoTls};
 
-use super::retry::{Retry, describe, server_error};
+use super::retry::{Retry, describe};
 use super::thread;
 use crate::error::{Error, ErrorKind};
 use crate::observer::{Event, Observer};
@@ -149,7 +149,7 @@ impl Source {
                 Err(Refused::Unreachable(error) | Refused::ForGood(error)) => return Err(error),
             };
             let Some(delay) = retry.next() else { return Err(error) };
-            let reason = error.to_string();
+            let reason = error.message().to_owned();
             observer.event(&Event::Retry { reason, attempt: retry.attempt(), delay });
             sleep(delay);
         }
@@ -166,8 +166,8 @@ impl Source {
                             format!("the connection string is not valid: {}", describe(&error)),
                         )
                         .with_help(
-                            "a URL looks like `postgres://user:password@host:5432/database`; for \
-                             TLS pass a `Connector`",
+                            "a URL looks like `postgres://user:password@host:5432/database`; `sslmode` is \
+                             `disable`, `prefer` (no TLS here) or `require`",
                         ),
                     )
                 })?;
@@ -194,23 +194,34 @@ impl Source {
     }
 }
 
+/// What to do about a connection that needs TLS.
+const TLS_HELP: &str = if cfg!(feature = "tls") {
+    "with `sslmode=require` the server's certificate is verified: `SSL_CERT_FILE` names the file of an authority that the \
+     system does not know; for anything else pass a `Connector`"
+} else {
+    "switch on the feature `tls` of `reshape-runtime`, or pass a `Connector` that opens connections with your TLS library"
+};
+
 fn connect(mut config: Config) -> Result<Client, Refused> {
-    if config.get_ssl_mode() == SslMode::Require {
-        return Err(Refused::ForGood(
-            Error::new(ErrorKind::Connect, "the connection asks for TLS (`sslmode=require`)")
-                .with_help("pass a `Connector` that opens connections with your TLS library"),
-        ));
-    }
     if config.get_application_name().is_none() {
         config.application_name("reshape");
     }
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(Duration::from_secs(10));
     }
+    if config.get_ssl_mode() == SslMode::Require {
+        #[cfg(feature = "tls")]
+        return super::tls::connect(&config);
+        #[cfg(not(feature = "tls"))]
+        return Err(Refused::ForGood(
+            Error::new(ErrorKind::Connect, "the connection asks for TLS (`sslmode=require`)")
+                .with_help(TLS_HELP),
+        ));
+    }
     config.connect(NoTls).map_err(|error| refused(&error, &address(&config), Some(&config)))
 }
 
-fn address(config: &Config) -> String {
+pub(super) fn address(config: &Config) -> String {
     let port = |i: usize| {
         let ports = config.get_ports();
         ports.get(i).or(ports.first()).copied().unwrap_or(5432)
@@ -231,11 +242,10 @@ fn address(config: &Config) -> String {
     if places.is_empty() { String::from("the server") } else { places.join(" or ") }
 }
 
-fn refused(error: &postgres::Error, address: &str, config: Option<&Config>) -> Refused {
+pub(super) fn refused(error: &postgres::Error, address: &str, config: Option<&Config>) -> Refused {
     let text = describe(error);
     let user = config.and_then(Config::get_user).unwrap_or_default();
-    let fail =
-        |message: String| Error::new(ErrorKind::Connect, message).with_source(server_error(error));
+    let fail = |message: String| Error::new(ErrorKind::Connect, message).with_sqlstate(error);
     let Some(code) = error.code() else {
         // "no password given", "no host given": wrong on this side, not on the network's.
         if text.contains("invalid configuration") || text.contains("authentication") {
@@ -246,8 +256,7 @@ fn refused(error: &postgres::Error, address: &str, config: Option<&Config>) -> R
         }
         if text.contains("TLS") {
             return Refused::ForGood(
-                fail(format!("cannot connect to {address}: {text}"))
-                    .with_help("pass a `Connector` that opens connections with your TLS library"),
+                fail(format!("cannot connect to {address}: {text}")).with_help(TLS_HELP),
             );
         }
         return Refused::Unreachable(
@@ -258,6 +267,15 @@ fn refused(error: &postgres::Error, address: &str, config: Option<&Config>) -> R
     match code {
         c if *c == SqlState::TOO_MANY_CONNECTIONS || *c == SqlState::CANNOT_CONNECT_NOW => {
             Refused::ForNow(fail(format!("{address} accepts no connection now: {text}")))
+        }
+        // The words of the server for a login that `pg_hba.conf` allows on an encrypted connection alone, or not at all.
+        c if *c == SqlState::INVALID_AUTHORIZATION_SPECIFICATION
+            && text.ends_with("no encryption") =>
+        {
+            Refused::ForGood(fail(format!("{address} refused the login of `{user}`: {text}")).with_help(
+                "the server may accept it with TLS: add `sslmode=require` to the connection string; else check user and \
+                 database, and the server's `pg_hba.conf`",
+            ))
         }
         c if *c == SqlState::INVALID_PASSWORD
             || *c == SqlState::INVALID_AUTHORIZATION_SPECIFICATION =>

@@ -19,6 +19,8 @@ use crate::observer::{Event, Observer};
 use crate::plan::{Plan, Refusal, Request};
 use crate::report::{Report, Status};
 
+#[cfg(feature = "tokio")]
+mod asynchronous;
 mod backfill;
 mod blockers;
 mod catalog;
@@ -30,17 +32,24 @@ mod journal;
 mod lock;
 mod metadata;
 mod retry;
+mod rights;
 mod rollback;
 mod run;
 mod session;
 mod status;
 mod step;
 mod thread;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "tracing")]
+mod trace;
 
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod tests;
 
+#[cfg(feature = "tokio")]
+pub use asynchronous::AsyncMigrator;
 pub use connection::{Connector, IntoConnection};
 
 use connection::Source;
@@ -236,17 +245,26 @@ impl Migrator {
         command: impl FnOnce(&mut Run<'_>, Option<&Migrations>, &Planner) -> Result<T, Error> + Send,
     ) -> Result<T, Error> {
         let Self { migrations, source, settings, observer, planner } = self;
-        thread::run(move || {
-            let mut silent = |_: &Event| {};
-            let observer: &mut dyn Observer = match observer {
-                Some(observer) => observer.as_mut(),
-                None => &mut silent,
+        #[cfg(feature = "tracing")]
+        let context = trace::Context::current();
+        let work = move || {
+            let mut all = |event: &Event| {
+                #[cfg(feature = "tracing")]
+                trace::emit(event);
+                if let Some(observer) = observer {
+                    observer.event(event);
+                }
             };
+            let observer: &mut dyn Observer = &mut all;
             let mut run = Run::open(source, settings, observer)?;
             let result = command(&mut run, migrations.as_ref(), planner);
             run.close();
             result
-        })
+        };
+        #[cfg(feature = "tracing")]
+        return thread::run(|| context.enter(work));
+        #[cfg(not(feature = "tracing"))]
+        thread::run(work)
     }
 }
 

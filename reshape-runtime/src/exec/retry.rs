@@ -117,11 +117,3 @@ pub(super) fn describe(error: &postgres::Error) -> String {
     }
     text
 }
-
-/// The error as a cause of ours: without the driver's own wrapper, which says "db error" and no more.
-pub(super) fn server_error(error: &postgres::Error) -> Box<dyn StdError + Send + Sync> {
-    match error.as_db_error() {
-        Some(error) => Box::new(error.clone()),
-        None => describe(error).into(),
-    }
-}

@@ -9,7 +9,7 @@ use postgres::Client;
 
 use super::connection::{Refused, Source};
 use super::metadata::{self, NAMESPACE, Snapshot};
-use super::retry::{Class, Failure, Retry, classify, describe, server_error};
+use super::retry::{Class, Failure, Retry, classify, describe};
 use super::session::{self, database_error, rows};
 use super::{Settings, blockers, lock};
 use crate::error::{Error, ErrorKind};
@@ -178,7 +178,7 @@ impl<'a> Run<'a> {
             match self.source.connect() {
                 Ok(client) => self.client = client,
                 Err(Refused::ForNow(error) | Refused::Unreachable(error)) => {
-                    reason = error.to_string();
+                    error.message().clone_into(&mut reason);
                     continue;
                 }
                 Err(Refused::ForGood(error)) => return Err(error),
@@ -239,7 +239,7 @@ fn failed(task: Task<'_>, error: &postgres::Error) -> Error {
     let code = error.code().map(postgres::error::SqlState::code);
     let kind = if code == Some("42501") { ErrorKind::Permission } else { ErrorKind::Failed };
     let failed = Error::new(kind, format!("the step `{title}` failed: {}", describe(error)))
-        .with_source(server_error(error));
+        .with_sqlstate(error);
     match error.as_db_error().and_then(|error| error.hint()) {
         Some(hint) => failed.with_help(hint),
         None if kind == ErrorKind::Permission => {

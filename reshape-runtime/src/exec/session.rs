@@ -4,7 +4,7 @@
 
 use postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
-use super::retry::{Failure, describe, server_error};
+use super::retry::{Failure, describe};
 use crate::error::{Error, ErrorKind};
 use crate::sql::ident::ident;
 
@@ -72,12 +72,17 @@ pub(super) fn check(client: &mut Client) -> Result<(), Failure> {
         .into());
     }
     if is_true(row, 1) {
-        return Err(read_only("the server is a standby, which is read-only").into());
+        return Err(Error::new(ErrorKind::ReadOnly, "the server is a standby, which is read-only")
+            .with_help("connect to the primary")
+            .into());
     }
     if is_true(row, 2) {
-        return Err(
-            read_only("transactions are read-only in this database or for this role").into()
-        );
+        return Err(Error::new(
+            ErrorKind::ReadOnly,
+            "transactions are read-only in this database or for this role",
+        )
+        .with_help("switch `default_transaction_read_only` off for the role that migrates")
+        .into());
     }
     if !is_true(row, 3) {
         let (role, database) = (text(4), text(5));
@@ -95,11 +100,6 @@ pub(super) fn check(client: &mut Client) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read_only(message: &str) -> Error {
-    Error::new(ErrorKind::ReadOnly, message)
-        .with_help("connect to the primary, with `default_transaction_read_only` off")
-}
-
 /// An error of the server outside any step.
 pub(super) fn database_error(what: &str, error: &postgres::Error) -> Error {
     let code = error.code().map(postgres::error::SqlState::code).unwrap_or_default();
@@ -114,8 +114,7 @@ pub(super) fn database_error(what: &str, error: &postgres::Error) -> Error {
             error.as_db_error().and_then(|error| error.hint()).map(str::to_owned),
         ),
     };
-    let failed =
-        Error::new(kind, format!("{what}: {}", describe(error))).with_source(server_error(error));
+    let failed = Error::new(kind, format!("{what}: {}", describe(error))).with_sqlstate(error);
     match help {
         Some(help) => failed.with_help(help),
         None => failed,

@@ -1,7 +1,8 @@
 //! `status`: what the metadata says, for people and programs.
 
-use super::compare::live;
+use super::compare::{edited, live};
 use super::lock;
+use super::metadata::Applied;
 use super::run::{Run, Task};
 use crate::error::Error;
 use crate::model::Migrations;
@@ -41,6 +42,12 @@ impl Run<'_> {
         } else {
             Vec::new()
         };
+        let edited = migrations.map_or_else(Vec::new, |set| {
+            let batch = plan.into_iter().flat_map(|plan| plan.migrations.iter());
+            let known: Vec<Applied> =
+                snapshot.applied.iter().cloned().chain(batch.map(Applied::from)).collect();
+            edited(&known, set).map(str::to_owned).collect()
+        });
         let done = snapshot.journal.iter().filter(|entry| entry.status == "done").count();
         Ok(Status {
             state: snapshot.state,
@@ -54,6 +61,7 @@ impl Run<'_> {
             batch,
             pending,
             unknown,
+            edited,
         })
     }
 }

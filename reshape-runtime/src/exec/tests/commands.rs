@@ -8,6 +8,7 @@ use super::proxy::{self, Fate};
 use super::{Fixture, batch, crash};
 use crate::error::ErrorKind;
 use crate::exec::{Connector, Migrator};
+use crate::plan::Work;
 use crate::report::Outcome;
 
 fn runtimes() -> [tokio::runtime::Runtime; 2] {
@@ -159,6 +160,29 @@ fn a_role_without_rights_is_told_what_to_grant() {
         "{help}"
     );
     assert_eq!(unreadable.kind(), ErrorKind::Permission);
+}
+
+#[test]
+fn a_role_that_does_not_own_the_tables_is_told_before_anything_changes() {
+    let mut fixture = Fixture::new();
+    // Roles belong to the whole server: this one has the database's name.
+    let role = fixture.database.name().to_owned();
+    let grant = format!("CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE {role} TO {role}");
+    fixture.client.batch_execute(&grant).unwrap();
+    let mut config = fixture.database.config();
+    config.user(&role);
+    let mut plan = batch();
+    let Work::Sql { statements } = &mut plan.steps[0].work else { panic!("the first step is SQL") };
+    statements.insert(0, "ALTER TABLE \"public\".\"users\" ADD COLUMN x int".into());
+    let set = crate::Migrations::owned(plan.migrations.clone());
+    let error = Migrator::new(&set, config).planner(move |_| Ok(plan.clone())).start().unwrap_err();
+    fixture.client.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).unwrap();
+    assert_eq!(error.kind(), ErrorKind::Permission);
+    assert!(error.message().contains("does not own the table `public.users`"), "{error}");
+    let help = error.help().unwrap();
+    assert!(help.contains(&format!("ALTER TABLE public.users OWNER TO {role}")), "{help}");
+    assert!(help.contains(&format!("GRANT CREATE ON SCHEMA public TO {role}")), "{help}");
+    assert_eq!(fixture.text("SELECT to_regnamespace('reshape')"), "");
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn interrupted() {
 #[test]
 fn errors_name_the_migrations() {
     let message = |applied: &[&'static str], wanted: Migrations| {
-        decide(&snapshot(State::Idle, applied, &[]), &wanted).unwrap_err().to_string()
+        decide(&snapshot(State::Idle, applied, &[]), &wanted).unwrap_err().message().to_owned()
     };
     let set =
         |names: &[&'static str]| Migrations::owned(names.iter().map(|n| migration(n)).collect());

@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::sync::mpsc;
 use std::thread;
 
+use postgres::config::SslMode;
+
 use crate::error::ErrorKind;
 use crate::exec::Migrator;
 use crate::observer::Event;
@@ -12,6 +14,10 @@ use crate::testing::Server;
 
 /// A server that refuses each connection with the next of `codes`; its port.
 fn refusing(codes: &'static [&'static str]) -> u16 {
+    refusing_with("no way in", codes)
+}
+
+fn refusing_with(message: &'static str, codes: &'static [&'static str]) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
@@ -21,7 +27,7 @@ fn refusing(codes: &'static [&'static str]) -> u16 {
             stream.read_exact(&mut length).unwrap();
             let mut rest = vec![0; u32::from_be_bytes(length) as usize - 4];
             stream.read_exact(&mut rest).unwrap();
-            let fields = format!("SFATAL\0VFATAL\0C{code}\0Mno way in\0\0");
+            let fields = format!("SFATAL\0VFATAL\0C{code}\0M{message}\0\0");
             let length = u32::try_from(fields.len() + 4).unwrap();
             stream
                 .write_all(&[b"E", &length.to_be_bytes()[..], fields.as_bytes()].concat())
@@ -92,10 +98,27 @@ fn a_connection_string_is_judged_by_the_first_command() {
     assert!(error.to_string().starts_with("the connection string is not valid"), "{error}");
     assert!(!error.report().contains("secret"));
 
-    let error = Migrator::detached("postgres://host/shop?sslmode=require").status().unwrap_err();
-    assert!(error.help().unwrap().contains("`Connector`"), "{error:?}");
-
     let error = Migrator::detached("dbname=shop").status().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect);
     assert!(error.help().unwrap().contains("postgres://"), "{error:?}");
+}
+
+#[test]
+fn an_encrypted_connection_is_never_replaced_by_a_plain_one() {
+    let server = Server::start().unwrap();
+    let mut config = server.config();
+    config.ssl_mode(SslMode::Require);
+    let error = Migrator::detached(config).status().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert!(error.message().contains("TLS"), "{error}");
+    assert!(error.help().unwrap().contains("`Connector`"), "{error}");
+}
+
+#[test]
+fn a_login_that_needs_tls_is_told_about_it() {
+    let port = refusing_with("no pg_hba.conf entry for host \"::1\", no encryption", &["28000"]);
+    let error = Migrator::detached(url(port)).status().unwrap_err();
+    assert!(error.help().unwrap().contains("sslmode=require"), "{error}");
+    let error = Migrator::detached(url(refusing(&["28000"]))).status().unwrap_err();
+    assert!(!error.help().unwrap().contains("sslmode"), "{error}");
 }

@@ -102,7 +102,7 @@ fn a_lock_that_is_never_to_be_had_ends_in_a_rollback() {
         .retry_budget(Duration::from_millis(5));
     let error = migrator.start().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LockTimeout);
-    let text = error.to_string();
+    let text = error.message();
     assert!(text.contains("`add the column`") && text.contains("(`report`)"), "{text}");
     assert!(text.ends_with("the batch was rolled back"), "{text}");
     drop(report);

@@ -123,7 +123,7 @@ fn a_refused_batch_leaves_no_trace() {
     });
     let error = migrator.start().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
-    assert_eq!(error.to_string(), "the migration `2`, action 1 is refused: it is too dangerous");
+    assert_eq!(error.message(), "the migration `2`, action 1 is refused: it is too dangerous");
     assert_eq!(error.help(), Some("do not"));
     assert_eq!(fixture.text("SELECT to_regnamespace('reshape')"), "");
 }

@@ -4,6 +4,8 @@
 //! `users_old`) to version `2` (a further column `twice`), and its second step adds a row to `log`: a step that ran
 //! twice shows.
 
+#[cfg(any(feature = "tokio", feature = "tracing"))]
+mod asynchronous;
 mod commands;
 mod compare;
 mod connections;

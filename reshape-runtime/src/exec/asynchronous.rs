@@ -1,0 +1,113 @@
+//! The migrator for async code: feature `tokio`.
+//!
+//! **Invariant:** the work runs on blocking threads of the runtime; no thread that polls futures waits for the database.
+
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Migrator;
+use crate::error::{Error, ErrorKind};
+use crate::report::{Report, Status};
+
+/// A [`Migrator`] whose commands are futures, for the runtime of tokio.
+///
+/// ```no_run
+/// # async fn migrate() -> Result<(), reshape_runtime::Error> {
+/// # let migrations = reshape_runtime::Migrations::embedded(&[]);
+/// use reshape_runtime::Migrator;
+///
+/// let migrator = Migrator::new(&migrations, "postgres://app@localhost/app").into_async();
+/// migrator.start().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Clones are the same migrator; its commands run one after the other. A command whose future is dropped is not
+/// cancelled: it runs to its end, and the next command waits for it. So does the shutdown of the runtime.
+///
+/// # Panics
+///
+/// The commands panic outside a runtime of tokio, and when an observer does.
+#[derive(Clone, Debug)]
+pub struct AsyncMigrator(Arc<Mutex<Migrator>>);
+
+impl Migrator {
+    /// The same migrator with commands that are futures.
+    pub fn into_async(self) -> AsyncMigrator {
+        AsyncMigrator(Arc::new(Mutex::new(self)))
+    }
+}
+
+impl AsyncMigrator {
+    /// See [`Migrator::start`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn start(&self) -> Result<Report, Error> {
+        self.run(Migrator::start).await
+    }
+
+    /// See [`Migrator::start_to`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn start_to(&self, name: impl Into<String>) -> Result<Report, Error> {
+        let name = name.into();
+        self.run(move |migrator| migrator.start_to(&name)).await
+    }
+
+    /// See [`Migrator::complete`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn complete(&self) -> Result<Report, Error> {
+        self.run(Migrator::complete).await
+    }
+
+    /// See [`Migrator::abort`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn abort(&self) -> Result<Report, Error> {
+        self.run(Migrator::abort).await
+    }
+
+    /// See [`Migrator::status`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn status(&self) -> Result<Status, Error> {
+        self.run(Migrator::status).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(&mut Migrator) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let migrator = Arc::clone(&self.0);
+        #[cfg(feature = "tracing")]
+        let context = super::trace::Context::current();
+        let work = move || {
+            // A command that panicked left the database as a crash would; the next one copes with that.
+            let mut migrator = migrator.lock().unwrap_or_else(PoisonError::into_inner);
+            #[cfg(feature = "tracing")]
+            return context.enter(|| command(&mut migrator));
+            #[cfg(not(feature = "tracing"))]
+            command(&mut migrator)
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(result) => result,
+            Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+            Err(error) => Err(Error::new(
+                ErrorKind::State,
+                "the runtime was shut down before the command began",
+            )
+            .with_source(error)),
+        }
+    }
+}
