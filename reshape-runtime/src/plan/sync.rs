@@ -67,6 +67,13 @@ impl<'a> Sync<'a> {
         &self.up
     }
 
+    /// The columns of the table that some expression reads.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = &str> {
+        let stages = self.up.stages.iter().chain(&self.down.stages);
+        let values = stages.flat_map(|computation| computation.used.iter().map(|(_, id)| *id));
+        values.filter_map(|id| self.table.values[id].physical.as_deref())
+    }
+
     /// Creates or replaces functions and triggers for `mode`.
     pub(crate) fn install(&self, mode: Mode, live: &LiveTable) -> Vec<String> {
         let on = self.table.sql();
@@ -387,6 +394,11 @@ const FIRST_UPDATE: &str = "!__reshape_update";
 const LAST_INSERT: &str = "~__reshape_insert";
 const LAST_UPDATE: &str = "~__reshape_update";
 const RESTORE: &str = "~__reshape_restore";
+
+/// Whether a user's trigger of that name fires after our first and before our last ones. Names sort by their bytes.
+pub(crate) fn fires_between(name: &str) -> bool {
+    name > FIRST_UPDATE && name < LAST_INSERT
+}
 
 /// Whether any of the columns has changed, by its binary image.
 fn changed(columns: &[&str]) -> String {
