@@ -237,7 +237,11 @@ fn outcome(object: &str, change: &str) -> Option<String> {
 /// `(object, change, what the refusal says)`
 const REFUSED: &[(&str, &str, &str)] = &[
     ("view on the version's view", "add", "view public.v depends on the views of `1_base`"),
-    ("function on the version's view", "add", "function public.f() depends on the views of `1_base`"),
+    (
+        "function on the version's view",
+        "add",
+        "function public.f() depends on the views of `1_base`",
+    ),
     ("function of the version's row type", "add", "depends on the views of `1_base`"),
     ("table in the version's schema", "rename_column", "table migration_1_base.mine depends"),
     ("view in the version's schema", "rename_column", "view migration_1_base.mine depends"),

@@ -167,7 +167,7 @@ const NAMES: [&str; 16] = [
     "hy-phen",
     "qu\"ote",
     "größe",
-    "a_very_long_name_that_takes_all_of_the_63_bytes_that_there_are__",
+    "a_very_long_name_that_takes_all_of_the_63_bytes_that_there_are_",
 ];
 const TABLES: [&str; 6] = ["t", "users", "Two words", "first", "t_last", "new"];
 

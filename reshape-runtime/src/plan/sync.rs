@@ -332,10 +332,11 @@ impl<'a> Sync<'a> {
             Formula::Default(sql) => body.push_str(&format!(
                 "  IF {target} IS NULL THEN\n    {target} := (\n{sql}\n);\n  END IF;\n"
             )),
-            // A variable named `new` or `old` would hide the rows; a whole row is no variable at all.
+            // A variable or a block named `new` or `old` would hide the rows; a whole row is no variable at all.
             Formula::Expression(sql)
                 if whole_row(sql, &stage.scope.table)
-                    || computation.used.iter().any(|(name, _)| matches!(*name, "new" | "old")) =>
+                    || is_row(&stage.scope.table)
+                    || computation.used.iter().any(|(name, _)| is_row(name)) =>
             {
                 let names: Vec<String> = stage
                     .scope
@@ -408,6 +409,11 @@ fn changed(columns: &[&str]) -> String {
         format!("ROW({})::record", fields.join(", "))
     };
     format!("{} OPERATOR(pg_catalog.*<>) {}", row("NEW"), row("OLD"))
+}
+
+/// Whether a trigger function calls a row so.
+fn is_row(name: &str) -> bool {
+    matches!(name, "new" | "old")
 }
 
 fn variable(id: ValueId) -> String {
