@@ -271,6 +271,7 @@ impl AlterColumn {
         down: Option<String>,
     ) {
         let before = table.scope();
+        table.compute_default(column);
         let value = table.add_value(new_type, None, false);
         let formula = up.map_or(Formula::Copy(column.value), Formula::Expression);
         table.ups.push(Stage { result: value, formula, scope: before });

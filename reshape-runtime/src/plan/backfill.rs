@@ -98,10 +98,10 @@ fn chain(table: &Table, up: &Flow<'_>) -> (Vec<String>, Vec<String>, String) {
         let stage = computation.stage;
         let result = match &stage.formula {
             Formula::Copy(id) => value(*id),
-            Formula::Default(sql) => {
-                let column = computation.column.map(ident).unwrap_or_default();
-                format!("coalesce({row}.{column}, (\n{sql}\n))")
-            }
+            Formula::Default(sql) => match computation.column {
+                Some(column) => format!("coalesce({row}.{}, (\n{sql}\n))", ident(column)),
+                None => typed(table, computation, &format!("(\n{sql}\n)")),
+            },
             Formula::Expression(sql) => {
                 let names: Vec<String> = stage
                     .scope

@@ -186,6 +186,17 @@ impl Table {
         !self.values[column.value].in_base
     }
 
+    /// The column's value becomes one in between, which no column holds: a default is no longer Postgres's business.
+    pub(crate) fn compute_default(&mut self, column: &Column) {
+        let value = column.value;
+        let has_place = self.values[value].in_base || self.values[value].physical.is_some();
+        if !has_place && !self.ups.iter().any(|stage| stage.result == value) {
+            let default = column.default.clone().unwrap_or_else(|| String::from("NULL"));
+            let scope = self.scope();
+            self.ups.push(Stage { result: value, formula: Formula::Default(default), scope });
+        }
+    }
+
     /// Gives every value that the target keeps a column of its own. Called once, when all actions are known.
     pub(crate) fn name_shadows(&mut self) {
         for column in &self.columns {
