@@ -193,7 +193,8 @@ impl Table {
         if !has_place && !self.ups.iter().any(|stage| stage.result == value) {
             let default = column.default.clone().unwrap_or_else(|| String::from("NULL"));
             let scope = self.scope();
-            self.ups.push(Stage { result: value, formula: Formula::Default(default), scope });
+            // First: it needs nothing, and an earlier `up` may read it.
+            self.ups.insert(0, Stage { result: value, formula: Formula::Default(default), scope });
         }
     }
 
