@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Index, Str};
-use crate::plan::batch::PendingIndex;
+use crate::plan::batch::{PendingIndex, rename_title};
 use crate::plan::{Batch, Refusal};
 use crate::plan::{Phase, Step, index};
 use crate::schema::{At, Problem, Schema};
@@ -163,7 +163,7 @@ impl AddIndex {
             let built = qualified(&schema, &names::generated(&[name]));
             let rename = vec![format!("ALTER INDEX {built} RENAME TO {}", ident(name))];
             batch.push(
-                Step::sql(Phase::Contract, format!("rename index `{name}`"), rename)
+                Step::sql(Phase::Contract, rename_title(name), rename)
                     .locking("SHARE UPDATE EXCLUSIVE on the index: blocks no client"),
             );
         }

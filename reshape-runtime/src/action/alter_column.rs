@@ -210,14 +210,31 @@ impl AlterColumn {
         let old_type = table.values[column.value].data_type.clone();
         let new_type = self.changes.data_type.as_deref().unwrap_or(&old_type).to_owned();
         let not_null = self.changes.nullable.map_or(column.not_null, |nullable| !nullable);
-        let replaced = up.is_some() || down.is_some() || !new_type.eq_ignore_ascii_case(&old_type);
+        // In quotes, upper and lower case differ.
+        let same_type = new_type == old_type
+            || !new_type.contains('"') && new_type.eq_ignore_ascii_case(&old_type);
+        let replaced = up.is_some() || down.is_some() || !same_type;
+        if self.changes.default.is_some() && column.generated {
+            return Err(batch.refuse(format!(
+                "column `{}`.`{}` is generated in the database and cannot have a default",
+                self.table, self.column
+            )));
+        }
         if replaced {
             if let Some(physical) = table.physical(&column) {
                 batch.require_independent(table, physical)?;
             }
             self.replace(&mut batch.tables[index], &column, &new_type, up, down);
         } else if not_null != column.not_null {
+            if let (Some(physical), false) = (table.physical(&column), not_null) {
+                batch.require_nullable(table, physical)?;
+            }
             self.constrain(batch, index, &column, not_null);
+        }
+        if let Some(new_name) = &self.changes.name {
+            for pending in batch.indexes.iter_mut().filter(|pending| pending.table == index) {
+                pending.rename_column(&self.column, new_name);
+            }
         }
         let table = &mut batch.tables[index];
         let physical = table.physical(&column).map(str::to_owned);
@@ -254,10 +271,17 @@ impl AlterColumn {
         down: Option<String>,
     ) {
         let before = table.scope();
+        table.compute_default(column);
         let value = table.add_value(new_type, None, false);
         let formula = up.map_or(Formula::Copy(column.value), Formula::Expression);
         table.ups.push(Stage { result: value, formula, scope: before });
-        table.dropped.extend(table.physical(column).map(str::to_owned));
+        if let Some(physical) = table.physical(column).map(str::to_owned) {
+            // What was to become of the old column is the new one's business now.
+            table.set_not_null.retain(|name| *name != physical);
+            table.drop_not_null.retain(|name| *name != physical);
+            table.new_defaults.retain(|(name, _)| *name != physical);
+            table.dropped.push(physical);
+        }
         let mut after = table.scope();
         let new_name = self.changes.name.as_deref().unwrap_or(&column.name);
         for (name, id) in &mut after.names {

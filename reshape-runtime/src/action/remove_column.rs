@@ -120,9 +120,24 @@ impl RemoveColumn {
         } else {
             batch.require_plain(table)?;
             let physical = table.physical(&column).map(str::to_owned);
+            if physical.is_none()
+                && down.is_none()
+                && table.downs.iter().any(|stage| stage.reads(column.value))
+            {
+                return Err(batch
+                    .not_supported(&format!(
+                        "removing `{}`.`{}`, which the same batch alters, without `down`",
+                        self.table, self.column
+                    ))
+                    .with_help("start and complete the batch that alters it first"));
+            }
             if let Some(physical) = &physical {
                 batch.require_droppable(table, physical)?;
-                let needed = column.not_null && column.default.is_none() && !column.generated;
+                // A default that this batch sets is not the table's before contract.
+                let live = batch.live(table).and_then(|live| live.column(physical));
+                let needed = live.is_some_and(|live| {
+                    live.not_null && live.default.is_none() && !live.identity && !live.generated
+                });
                 if needed && down.is_none() {
                     return Err(batch
                         .refuse(format!(
@@ -133,8 +148,15 @@ impl RemoveColumn {
                         .with_help("say with `down` what old clients read there"));
                 }
             }
+            batch.forget_indexes(|pending| {
+                pending.table == index
+                    && pending.index.columns.iter().any(|key| key.name() == Some(&self.column))
+            });
             let table = &mut batch.tables[index];
             table.columns.retain(|c| c.name != column.name);
+            table.set_not_null.retain(|name| Some(name) != physical.as_ref());
+            table.drop_not_null.retain(|name| Some(name) != physical.as_ref());
+            table.new_defaults.retain(|(name, _)| Some(name) != physical.as_ref());
             table.dropped.extend(physical);
             if let Some(down) = down {
                 let stage = Stage {

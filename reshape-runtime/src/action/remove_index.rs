@@ -68,10 +68,7 @@ impl RemoveIndex {
 impl RemoveIndex {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
         let name = self.index.as_ref();
-        let pending = batch.indexes.len();
-        batch.indexes.retain(|pending| pending.index.name != name);
-        if batch.indexes.len() < pending {
-            batch.drafts.retain(|draft| draft.step.title != format!("rename index `{name}`"));
+        if batch.forget_indexes(|pending| pending.index.name == name) {
             return Ok(());
         }
         let schema = batch.facts().schema.clone();
@@ -85,6 +82,22 @@ impl RemoveIndex {
             return Err(batch
                 .refuse(format!("index `{name}` belongs to the constraint `{constraint}`"))
                 .with_help("it goes with the constraint"));
+        }
+        if let Some(table) = batch.tables.iter().find(|table| table.physical == live.table) {
+            batch.require_owned(table)?;
+            batch.require_plain(table)?;
+        }
+        if let Some(dependent) = live.dependents.first() {
+            return Err(batch
+                .refuse(format!("index `{name}` cannot be removed: {dependent} depends on it"))
+                .with_help("remove that first, in an earlier migration"));
+        }
+        if live.replica_identity {
+            return Err(batch
+                .refuse(format!("index `{name}` is the replica identity of `{}`", live.table))
+                .with_help(
+                    "give the table another one first, with `ALTER TABLE … REPLICA IDENTITY`",
+                ));
         }
         batch.removed_indexes.push(name.to_owned());
         batch.push(Step {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Str;
-use crate::plan::facts::Dependent;
+use crate::plan::facts::{Dependent, TableKind};
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 
@@ -59,6 +59,11 @@ impl RemoveTable {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
         let index = batch.table(&self.table)?;
         let table = &batch.tables[index];
+        if batch.live(table).is_some_and(|live| live.kind == TableKind::Foreign) {
+            return Err(
+                batch.not_supported(&format!("removing `{}`, a foreign table,", self.table))
+            );
+        }
         if table.created {
             let drop = vec![format!("DROP TABLE {}", table.sql())];
             batch.push_fresh(format!("drop `{}`", self.table), drop, Vec::new());
@@ -73,6 +78,7 @@ impl RemoveTable {
                 ))
                 .with_help("remove that first, in this migration or an earlier one"));
         }
+        batch.forget_indexes(|pending| pending.table == index);
         batch.tables[index].removed = true;
         Ok(())
     }

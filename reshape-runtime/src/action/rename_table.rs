@@ -73,6 +73,18 @@ impl RenameTable {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
         let index = batch.table(&self.table)?;
         batch.require_free(&self.new_name)?;
+        let facts = batch.facts();
+        if !facts.may_create {
+            return Err(batch
+                .refuse(format!(
+                    "the role may not create tables in schema `{}`, and so not rename one",
+                    facts.schema
+                ))
+                .with_help(format!(
+                    "run `GRANT CREATE ON SCHEMA {} TO …` as its owner",
+                    ident(&facts.schema)
+                )));
+        }
         let table = &mut batch.tables[index];
         if table.created {
             let (from, schema) = (table.sql(), table.schema.clone());

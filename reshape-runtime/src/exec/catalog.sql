@@ -5,9 +5,14 @@ WITH
 space AS (SELECT oid, nspname FROM pg_catalog.pg_namespace WHERE nspname = $1::text),
 -- Views of versions are ours: they are no obstacle, the batch drops them itself.
 ours AS (
-  SELECT oid, nspname, nspname = 'reshape_' || $2::text AS inner_one
+  SELECT oid, nspname, nspowner, nspname = 'reshape_' || $2::text AS inner_one
   FROM pg_catalog.pg_namespace
   WHERE nspname IN ('migration_' || $2::text, 'reshape_' || $2::text)
+),
+-- The views that a batch made: one for each table, by its name.
+our_view AS (
+  SELECT c.oid, c.relowner, c.relname, ours.nspname, ours.inner_one
+  FROM pg_catalog.pg_class c JOIN ours ON ours.oid = c.relnamespace WHERE c.relkind = 'v'
 ),
 extension_member AS (
   SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e'
@@ -20,16 +25,29 @@ rel AS (
 ),
 -- Who depends on a table (attnum 0) or one of its columns, or on a type.
 dependency AS (
-  SELECT DISTINCT d.refclassid, d.refobjid, d.refobjsubid AS attnum, d.classid, d.objid, d.objsubid
+  SELECT d.refclassid, d.refobjid, d.refobjsubid AS attnum, d.classid, d.objid, d.objsubid
   FROM pg_catalog.pg_depend d
   WHERE d.deptype IN ('n', 'a', 'i', 'P', 'S')
     AND (d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid IN (SELECT oid FROM rel)
       OR d.refclassid = 'pg_catalog.pg_type'::regclass)
+  UNION
+  -- A sequence goes with the column that owns it, so what depends on the sequence depends on the column.
+  SELECT own.refclassid, own.refobjid, own.refobjsubid, d.classid, d.objid, d.objsubid
+  FROM pg_catalog.pg_depend own
+  JOIN pg_catalog.pg_class s ON s.oid = own.objid AND s.relkind = 'S'
+  JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = s.oid
+  WHERE own.classid = 'pg_catalog.pg_class'::regclass AND own.refclassid = 'pg_catalog.pg_class'::regclass
+    AND own.refobjid IN (SELECT oid FROM rel) AND own.refobjsubid > 0
+    AND own.deptype IN ('a', 'i') AND d.deptype IN ('n', 'a', 'i')
 ),
 dependent AS (
   SELECT d.*,
-    pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) AS description,
+    CASE WHEN rew.rulename = '_RETURN'
+      THEN pg_catalog.pg_describe_object('pg_catalog.pg_class'::regclass, rew.ev_class, 0)
+      ELSE pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) END AS description,
     CASE
+      -- Which rows an update or a delete means, a subscriber learns from it.
+      WHEN idx.indisreplident THEN 'other'
       WHEN con.oid IS NOT NULL THEN CASE con.contype
         WHEN 'p' THEN 'primary_key' WHEN 'u' THEN 'unique' WHEN 'x' THEN 'exclusion'
         WHEN 'c' THEN 'check' WHEN 'f' THEN 'foreign_key' ELSE 'other' END
@@ -43,8 +61,15 @@ dependent AS (
     coalesce(con.conrelid, idx.indrelid, trg.tgrelid, pol.polrelid, def.adrelid, stx.stxrelid,
              CASE WHEN d.objsubid > 0 THEN d.objid END, rew.ev_class) AS owner,
     CASE
-      WHEN con.oid IS NOT NULL THEN con.conkey
-      WHEN idx.indexrelid IS NOT NULL THEN idx.indkey::int2[]
+      WHEN con.contype = 'f' THEN con.conkey
+      -- Also those in expressions and predicates.
+      WHEN con.oid IS NOT NULL OR idx.indexrelid IS NOT NULL THEN ARRAY(
+        SELECT k FROM pg_catalog.unnest(con.conkey) k WHERE k > 0
+        UNION SELECT k FROM pg_catalog.unnest(idx.indkey::int2[]) k WHERE k > 0
+        UNION SELECT x.refobjsubid::int2 FROM pg_catalog.pg_depend x
+        WHERE x.classid = 'pg_catalog.pg_class'::regclass AND x.objid = idx.indexrelid
+          AND x.refclassid = 'pg_catalog.pg_class'::regclass AND x.refobjid = idx.indrelid AND x.refobjsubid > 0)
+      WHEN def.oid IS NOT NULL THEN ARRAY[def.adnum]
       WHEN d.objsubid > 0 THEN ARRAY[d.objsubid]::int2[]
       ELSE '{}'
     END AS keys,
@@ -52,14 +77,14 @@ dependent AS (
   FROM dependency d
   LEFT JOIN pg_catalog.pg_constraint con ON d.classid = 'pg_catalog.pg_constraint'::regclass AND con.oid = d.objid
   LEFT JOIN pg_catalog.pg_class cls ON d.classid = 'pg_catalog.pg_class'::regclass AND cls.oid = d.objid
-  LEFT JOIN pg_catalog.pg_index idx ON idx.indexrelid = cls.oid
+  LEFT JOIN pg_catalog.pg_index idx ON idx.indexrelid = coalesce(cls.oid, CASE WHEN con.contype IN ('p', 'u', 'x') THEN con.conindid END)
   LEFT JOIN pg_catalog.pg_rewrite rew ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND rew.oid = d.objid
   LEFT JOIN pg_catalog.pg_trigger trg ON d.classid = 'pg_catalog.pg_trigger'::regclass AND trg.oid = d.objid
   LEFT JOIN pg_catalog.pg_policy pol ON d.classid = 'pg_catalog.pg_policy'::regclass AND pol.oid = d.objid
   LEFT JOIN pg_catalog.pg_attrdef def ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND def.oid = d.objid
   LEFT JOIN pg_catalog.pg_statistic_ext stx ON d.classid = 'pg_catalog.pg_statistic_ext'::regclass AND stx.oid = d.objid
   WHERE NOT coalesce((SELECT relnamespace IN (SELECT oid FROM ours)
-                      FROM pg_catalog.pg_class WHERE oid = coalesce(rew.ev_class, cls.oid)), false)
+                      FROM pg_catalog.pg_class WHERE oid = coalesce(rew.ev_class, def.adrelid, cls.oid)), false)
     AND coalesce(con.contype, '') <> 'n'
 ),
 dependent_json AS (
@@ -86,7 +111,9 @@ SELECT pg_catalog.jsonb_build_object(
     SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
       'name', rel.relname,
       'kind', rel.relkind,
-      'inherits', EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE rel.oid IN (i.inhrelid, i.inhparent)),
+      'inherits', rel.reloftype <> 0
+        OR EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE rel.oid IN (i.inhrelid, i.inhparent)),
+      'owned', pg_catalog.pg_has_role(rel.relowner, 'USAGE'),
       'row_security', rel.relrowsecurity,
       'comment', pg_catalog.obj_description(rel.oid, 'pg_class'),
       'grants', (
@@ -94,8 +121,9 @@ SELECT pg_catalog.jsonb_build_object(
           'grantee', CASE WHEN g.grantee = 0 THEN NULL ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
           'privilege', g.privilege_type, 'grantable', g.is_grantable)
           ORDER BY pg_catalog.pg_get_userbyid(g.grantee), g.privilege_type), '[]')
-        FROM pg_catalog.aclexplode(rel.relacl) g
-        WHERE g.grantee <> rel.relowner AND g.privilege_type <> 'MAINTAIN'),
+        -- The migrator owns the views, whoever owns the table.
+        FROM pg_catalog.aclexplode(coalesce(rel.relacl, pg_catalog.acldefault('r', rel.relowner))) g
+        WHERE g.grantee <> (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = CURRENT_USER) AND g.privilege_type <> 'MAINTAIN'),
       'columns', (
         SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
           'name', a.attname,
@@ -105,6 +133,17 @@ SELECT pg_catalog.jsonb_build_object(
           'identity', a.attidentity <> '',
           'generated', a.attgenerated <> '',
           'comment', pg_catalog.col_description(rel.oid, a.attnum),
+          'settings', (
+            SELECT coalesce(pg_catalog.jsonb_agg(s.name), '[]')
+            FROM pg_catalog.pg_type t, LATERAL (VALUES
+              (a.attcollation <> t.typcollation, 'collation ' || a.attcollation::regcollation),
+              (coalesce(a.attstattarget, -1) <> -1, 'statistics target'),
+              (a.attoptions IS NOT NULL, 'planner options'),
+              (a.attstorage <> t.typstorage, 'storage'),
+              (a.attcompression <> '', 'compression'),
+              (EXISTS (SELECT FROM pg_catalog.pg_seclabel l WHERE l.classoid = 'pg_catalog.pg_class'::regclass
+                         AND l.objoid = rel.oid AND l.objsubid = a.attnum), 'security label')) s(is_set, name)
+            WHERE t.oid = a.atttypid AND s.is_set),
           'grants', (
             SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
               'grantee', CASE WHEN g.grantee = 0 THEN NULL ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
@@ -122,7 +161,15 @@ SELECT pg_catalog.jsonb_build_object(
         FROM pg_catalog.pg_attribute a
         LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
         WHERE a.attrelid = rel.oid AND a.attnum > 0 AND NOT a.attisdropped),
-      -- tgtype: 1 row, 2 before, 16 update.
+      -- ev_type: 2 update, 3 insert.
+      'rules', (
+        SELECT coalesce(pg_catalog.jsonb_agg(r.rulename ORDER BY r.rulename), '[]') FROM pg_catalog.pg_rewrite r
+        WHERE r.ev_class = rel.oid AND r.ev_type IN ('2', '3')),
+      -- tgtype: 1 row, 2 before, 4 insert, 16 update.
+      'before_triggers', (
+        SELECT coalesce(pg_catalog.jsonb_agg(t.tgname ORDER BY t.tgname), '[]') FROM pg_catalog.pg_trigger t
+        WHERE t.tgrelid = rel.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+          AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0 AND t.tgname NOT LIKE '%\_\_reshape%'),
       'before_update_triggers', (
         SELECT coalesce(pg_catalog.jsonb_agg(t.tgname ORDER BY t.tgname), '[]') FROM pg_catalog.pg_trigger t
         WHERE t.tgrelid = rel.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
@@ -133,20 +180,29 @@ SELECT pg_catalog.jsonb_build_object(
           AND t.tgtype & 16 = 16 AND t.tgtype & 2 = 0),
       'dependents', (
         SELECT coalesce(pg_catalog.jsonb_agg(j.doc ORDER BY j.classid, j.objid), '[]')
-        FROM (SELECT DISTINCT ON (classid, objid) * FROM dependent_json) j
-        WHERE (j.refclassid = 'pg_catalog.pg_class'::regclass AND j.refobjid = rel.oid
-            OR j.refclassid = 'pg_catalog.pg_type'::regclass AND j.refobjid = rel.reltype AND rel.reltype <> 0)
-          AND j.owner IS DISTINCT FROM rel.oid
-          AND j.classid <> 'pg_catalog.pg_type'::regclass
-          AND j.kind <> 'sequence'
-          AND j.dependent_relkind IS DISTINCT FROM 't')
+        FROM (
+          SELECT DISTINCT ON (j.classid, j.objid) j.*
+          FROM dependent_json j
+          JOIN pg_catalog.pg_type t ON t.oid = rel.reltype
+          WHERE (j.refclassid = 'pg_catalog.pg_class'::regclass AND j.refobjid = rel.oid
+              OR j.refclassid = 'pg_catalog.pg_type'::regclass AND j.refobjid IN (t.oid, t.typarray))
+            AND j.owner IS DISTINCT FROM rel.oid
+            AND NOT (j.classid = 'pg_catalog.pg_type'::regclass AND j.objid IN (t.oid, t.typarray))
+            AND j.kind <> 'sequence'
+            AND j.dependent_relkind IS DISTINCT FROM 't') j)
       ) ORDER BY rel.relname), '[]')
     FROM rel),
   'indexes', (
     SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
       'name', c.relname, 'table', rel.relname,
       'constraint', (SELECT conname FROM pg_catalog.pg_constraint con
-                     WHERE con.conindid = c.oid AND con.contype IN ('p', 'u', 'x'))) ORDER BY c.relname), '[]')
+                     WHERE con.conindid = c.oid AND con.contype IN ('p', 'u', 'x')),
+      'replica_identity', i.indisreplident,
+      'dependents', (
+        SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)), '[]')
+        FROM pg_catalog.pg_depend d
+        WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = c.oid
+          AND d.deptype IN ('n', 'a', 'i', 'P', 'S'))) ORDER BY c.relname), '[]')
     FROM pg_catalog.pg_index i
     JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
     JOIN rel ON rel.oid = i.indrelid),
@@ -172,9 +228,38 @@ SELECT pg_catalog.jsonb_build_object(
     WHERE da.defaclrole = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = CURRENT_USER)
       AND da.defaclnamespace IN (0, (SELECT oid FROM space))
       AND da.defaclobjtype = 'r' AND g.grantee <> da.defaclrole AND g.privilege_type <> 'MAINTAIN'),
+  'may_create', (SELECT pg_catalog.has_schema_privilege(oid, 'CREATE') FROM space),
   'base_views', (
-    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(ours.nspname, c.relname)
-                                         ORDER BY ours.inner_one, c.relname), '[]')
-    FROM pg_catalog.pg_class c JOIN ours ON ours.oid = c.relnamespace WHERE c.relkind = 'v'),
-  'base_schemas', (SELECT coalesce(pg_catalog.jsonb_agg(nspname ORDER BY inner_one), '[]') FROM ours)
+    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(v.nspname, v.relname)
+                                         ORDER BY v.inner_one, v.relname), '[]')
+    FROM our_view v),
+  'base_schemas', (SELECT coalesce(pg_catalog.jsonb_agg(nspname ORDER BY inner_one), '[]') FROM ours),
+  'base_owned', (
+    SELECT coalesce(pg_catalog.bool_and(pg_catalog.pg_has_role(o.owner, 'USAGE')), true)
+    FROM (SELECT relowner FROM our_view UNION ALL SELECT nspowner FROM ours) o(owner)),
+  'base_dependents', (
+    SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT
+      CASE WHEN rew.rulename = '_RETURN'
+        THEN pg_catalog.pg_describe_object('pg_catalog.pg_class'::regclass, rew.ev_class, 0)
+        ELSE pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) END), '[]')
+    FROM pg_catalog.pg_depend d
+    LEFT JOIN pg_catalog.pg_rewrite rew ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND rew.oid = d.objid
+    LEFT JOIN pg_catalog.pg_attrdef def ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND def.oid = d.objid
+    LEFT JOIN pg_catalog.pg_type typ ON d.classid = 'pg_catalog.pg_type'::regclass AND typ.oid = d.objid
+    LEFT JOIN pg_catalog.pg_type elem ON elem.oid = typ.typelem
+    WHERE d.deptype IN ('n', 'a', 'i', 'P', 'S')
+      AND (d.refclassid = 'pg_catalog.pg_namespace'::regclass AND d.refobjid IN (SELECT oid FROM ours)
+        OR d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid IN (SELECT oid FROM our_view)
+        OR d.refclassid = 'pg_catalog.pg_type'::regclass AND d.refobjid IN (
+             SELECT pg_catalog.unnest(ARRAY[t.oid, t.typarray]) FROM pg_catalog.pg_type t
+             WHERE t.typrelid IN (SELECT oid FROM our_view)))
+      AND d.classid <> 'pg_catalog.pg_default_acl'::regclass
+      -- Row types and arrays of them: the relation says it all.
+      AND coalesce(nullif(typ.typrelid, 0), nullif(elem.typrelid, 0)) IS NULL
+      AND NOT EXISTS (
+        SELECT FROM our_view v
+        WHERE v.oid = coalesce(rew.ev_class, def.adrelid,
+                               CASE WHEN d.classid = 'pg_catalog.pg_class'::regclass THEN d.objid END)
+          -- Any other view in there is somebody else's.
+          AND v.relname IN (SELECT relname FROM rel)))
 )::text

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::model::{Index, IndexColumn};
 use crate::plan::batch::{Batch, Draft};
 use crate::plan::lineage::{Column, Formula, Table};
-use crate::plan::sync::{Mode, Sync};
+use crate::plan::sync::{self, Mode, Sync};
 use crate::plan::view::{Views, column_grants};
 use crate::plan::{Phase, Plan, Refusal, Step, Work, backfill, index, not_null};
 use crate::sql::ident::{ident, literal, qualified};
@@ -16,6 +16,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
     let target = batch.request.pending.last().map(|m| m.name.to_string()).unwrap_or_default();
     let facts = batch.facts();
     refuse_row_security(&batch)?;
+    refuse_base_dependents(&batch)?;
     let search_path = search_path(&facts.schema, &facts.search_path);
 
     let mut tables = std::mem::take(&mut batch.tables);
@@ -41,6 +42,9 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         let Some(live) = batch.live(table).filter(|_| !table.removed) else { continue };
         let Some(order) = table.touched else { continue };
         let sync = Sync::new(table, batch.request.base, &target, &search_path);
+        if sync.is_needed() {
+            refuse_unsyncable(&batch, table, live, &sync)?;
+        }
         steps.extend(expand_table(table, live, &sync));
         let backfill = backfill::backfill(table, sync.up());
         if let Some(work) = &backfill {
@@ -49,6 +53,13 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
             }));
             let title = format!("fill new columns of {}", shown(table));
             fill.push(Step { work: work.clone(), ..Step::sql(Phase::Backfill, title, Vec::new()) });
+            if !live.before_update_triggers.is_empty() {
+                fill.push(Step::sql(
+                    Phase::Backfill,
+                    format!("check that every row of {} was filled", shown(table)),
+                    vec![backfill::check(table, sync.up())],
+                ));
+            }
         }
         for column in checked_columns(table) {
             fill.push(Step::sql(
@@ -384,6 +395,73 @@ fn refuse_row_security(batch: &Batch<'_>) -> Result<(), Refusal> {
     ));
     refusal.action = None;
     Err(refusal.with_help("upgrade the server to PostgreSQL 15 or newer"))
+}
+
+/// The base version's views are dropped in contract, which must not fail then for a reason that is known now.
+fn refuse_base_dependents(batch: &Batch<'_>) -> Result<(), Refusal> {
+    let facts = batch.facts();
+    let Some(base) = batch.request.base else { return Ok(()) };
+    let (message, help) = match facts.base_dependents.first() {
+        Some(dependent) => (
+            format!(
+                "{dependent} depends on the views of `{base}`, which go when the batch is complete"
+            ),
+            format!("drop it, or let it use the tables in schema `{}`", facts.schema),
+        ),
+        None if !facts.base_owned => (
+            format!("the views of `{base}` belong to another role"),
+            String::from("migrate as that role or as a member of it"),
+        ),
+        None => return Ok(()),
+    };
+    let refusal = Refusal { action: None, ..batch.refuse(message) };
+    Err(refusal.with_help(help))
+}
+
+/// What would keep the sync triggers or the backfill from seeing, or from writing, what they have to.
+fn refuse_unsyncable(
+    batch: &Batch<'_>,
+    table: &Table,
+    live: &crate::plan::facts::LiveTable,
+    sync: &Sync<'_>,
+) -> Result<(), Refusal> {
+    let name = &table.name;
+    let refuse = |message: String, help: &str| {
+        let refusal = Refusal { action: None, ..batch.refuse(message) };
+        Err(refusal.with_help(help))
+    };
+    if live.column(ORIGIN).is_some() {
+        return refuse(
+            format!("table `{name}` has a column `{ORIGIN}`, a name that the batch needs"),
+            "rename that column",
+        );
+    }
+    if let Some(rule) = live.rules.first() {
+        return refuse(
+            format!("the rule `{rule}` rewrites what is written to table `{name}`"),
+            "make a trigger of the rule: what rules do to a backfill and to views cannot be told",
+        );
+    }
+    if let Some(trigger) = live.before_triggers.iter().find(|name| !sync::fires_between(name)) {
+        return refuse(
+            format!(
+                "the trigger `{trigger}` of table `{name}` fires before the first or after the last of ours"
+            ),
+            "triggers fire in name order: rename it, with `ALTER TRIGGER … RENAME TO`, so that it begins with a letter",
+        );
+    }
+    // Postgres computes a generated column after the BEFORE triggers: they see NULL.
+    let generated =
+        sync.reads().find(|column| live.column(column).is_some_and(|column| column.generated));
+    if let Some(column) = generated {
+        return refuse(
+            format!(
+                "`up` or `down` that reads the generated column `{name}`.`{column}` is not supported yet"
+            ),
+            "write the generated column's expression in its place",
+        );
+    }
+    Ok(())
 }
 
 /// A type can be dropped in contract only if everything that uses it goes with the batch: proven now, not then.

@@ -5,7 +5,7 @@
 use crate::plan::Work;
 use crate::plan::flow::{Computation, Flow};
 use crate::plan::lineage::{Formula, Table};
-use crate::sql::ident::ident;
+use crate::sql::ident::{dollar, ident, literal};
 
 /// The alias under which the general form knows the row.
 const ROW: &str = "__reshape_t";
@@ -25,6 +25,26 @@ pub(crate) fn backfill(table: &Table, up: &Flow<'_>) -> Option<Work> {
         statement: format!("UPDATE {} AS {alias} SET {assignments}", table.sql()),
         ctid: format!("{alias}.ctid"),
     })
+}
+
+/// A statement that fails if the backfill has left a row out: a BEFORE trigger of the user's that returns NULL skips it without a word.
+/// Such a row has no value in any of the columns although one at least should have one.
+pub(crate) fn check(table: &Table, up: &Flow<'_>) -> String {
+    let (columns, values, from) = chain(table, up);
+    let row = ident(ROW);
+    let empty: Vec<String> = columns.iter().map(|c| format!("{row}.{c} IS NULL")).collect();
+    let body = format!(
+        "\nBEGIN\n  IF EXISTS (SELECT FROM {} AS {row} WHERE {}\n    AND (SELECT pg_catalog.num_nonnulls({}) FROM {from}) > 0)\n  \
+         THEN\n    RAISE EXCEPTION USING MESSAGE = {}, HINT = {};\n  END IF;\nEND\n",
+        table.sql(),
+        empty.join(" AND "),
+        values.join(", "),
+        literal(&format!("a trigger of table {} has kept rows from being filled", table.sql())),
+        literal(
+            "a BEFORE UPDATE trigger that returns NULL skips the row: change it, then start again"
+        ),
+    );
+    format!("DO {}", dollar(&body))
 }
 
 /// Plain assignments, where every name that the expressions use is the row's own column of that name: no sub-select per row.
@@ -55,8 +75,15 @@ fn direct(table: &Table, up: &Flow<'_>) -> Option<(String, String)> {
     Some((alias.clone(), assignments?.join(", ")))
 }
 
-/// The chain: one lateral sub-select per computation, each seeing the names and values of its own point of the batch.
+/// One assignment for all columns.
 fn general(table: &Table, up: &Flow<'_>) -> String {
+    let (columns, values, from) = chain(table, up);
+    format!("({}) = (SELECT {} FROM {from})", columns.join(", "), values.join(", "))
+}
+
+/// The chain: one lateral sub-select per computation, each seeing the names and values of its own point of the batch. Returns the
+/// columns, their values, and what to select those from.
+fn chain(table: &Table, up: &Flow<'_>) -> (Vec<String>, Vec<String>, String) {
     let row = ident(ROW);
     let value = |id: usize| ident(&format!("__reshape_{id}"));
     let sources: Vec<String> = (0..table.values.len())
@@ -71,10 +98,10 @@ fn general(table: &Table, up: &Flow<'_>) -> String {
         let stage = computation.stage;
         let result = match &stage.formula {
             Formula::Copy(id) => value(*id),
-            Formula::Default(sql) => {
-                let column = computation.column.map(ident).unwrap_or_default();
-                format!("coalesce({row}.{column}, (\n{sql}\n))")
-            }
+            Formula::Default(sql) => match computation.column {
+                Some(column) => format!("coalesce({row}.{}, (\n{sql}\n))", ident(column)),
+                None => typed(table, computation, &format!("(\n{sql}\n)")),
+            },
             Formula::Expression(sql) => {
                 let names: Vec<String> = stage
                     .scope
@@ -99,9 +126,9 @@ fn general(table: &Table, up: &Flow<'_>) -> String {
     }
     let finals: Vec<(&str, usize)> =
         up.stages.iter().filter_map(|c| Some((c.column?, c.stage.result))).collect();
-    let columns: Vec<String> = finals.iter().map(|(column, _)| ident(column)).collect();
-    let values: Vec<String> = finals.iter().map(|(_, id)| value(*id)).collect();
-    format!("({}) = (SELECT {} FROM {from})", columns.join(", "), values.join(", "))
+    let columns = finals.iter().map(|(column, _)| ident(column)).collect();
+    let values = finals.iter().map(|(_, id)| value(*id)).collect();
+    (columns, values, from)
 }
 
 /// A value in between has the type that its action declared; a final one is cast by the assignment, which is stricter.

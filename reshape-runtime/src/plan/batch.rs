@@ -4,6 +4,7 @@
 //! table becomes one sync function, one backfill and one contract. Tables that the batch creates are changed directly: no
 //! client knows them yet.
 
+use crate::model::IndexColumn;
 use crate::plan::facts::{Dependent, DependentKind, Facts, LiveTable};
 use crate::plan::lineage::{Column, Table};
 use crate::plan::{Phase, Refusal, Request, Step, Work};
@@ -44,6 +45,24 @@ pub(crate) struct PendingIndex {
     pub(crate) at: (usize, usize),
     pub(crate) table: usize,
     pub(crate) index: crate::model::Index,
+}
+
+impl PendingIndex {
+    /// A later action renames a column. Expressions are used as they are, with the names that the table has until contract.
+    pub(crate) fn rename_column(&mut self, from: &str, to: &str) {
+        for key in self.index.columns.to_mut() {
+            match key {
+                IndexColumn::Name(name) | IndexColumn::Column { column: name, .. }
+                    if name == from =>
+                {
+                    *name = to.to_owned().into();
+                }
+                IndexColumn::Name(_)
+                | IndexColumn::Column { .. }
+                | IndexColumn::Expression { .. } => {}
+            }
+        }
+    }
 }
 
 impl<'a> Batch<'a> {
@@ -93,6 +112,7 @@ impl<'a> Batch<'a> {
                 self.facts().schema
             ))
         })?;
+        self.require_owned(&self.tables[index])?;
         self.tables[index].touched = Some(self.order);
         Ok(index)
     }
@@ -125,15 +145,42 @@ impl<'a> Batch<'a> {
                 ))
                 .with_help("start and complete the batch that frees the name first"));
         }
+        // A table's row type is called as the table is.
         let taken = live.other_relations.iter().any(|other| other == name)
-            || live.indexes.iter().any(|index| index.name == *name);
+            || live.indexes.iter().any(|index| index.name == *name)
+            || self.indexes.iter().any(|pending| pending.index.name == name)
+            || live.types.iter().any(|other| other.name == name)
+            || self.created_enums.iter().any(|other| other == name);
         if taken {
             return Err(self.refuse(format!(
-                "the name `{name}` is taken in schema `{}` by a view, a sequence or an index",
+                "the name `{name}` is taken in schema `{}` by a view, a sequence, an index or a type",
                 live.schema
             )));
         }
         Ok(())
+    }
+
+    /// Only its owner may change a table, and that has to come out before anything is changed.
+    pub(crate) fn require_owned(&self, table: &Table) -> Result<(), Refusal> {
+        if self.live(table).is_none_or(|live| live.owned) {
+            return Ok(());
+        }
+        Err(self
+            .refuse(format!("table `{}` belongs to another role", table.name))
+            .with_help("migrate as its owner or as a member of that role"))
+    }
+
+    /// Indexes that are not to be built after all. Whether there were any.
+    pub(crate) fn forget_indexes(&mut self, which: impl Fn(&PendingIndex) -> bool) -> bool {
+        let before = self.indexes.len();
+        let (gone, kept) = std::mem::take(&mut self.indexes).into_iter().partition(which);
+        self.indexes = kept;
+        let gone: Vec<PendingIndex> = gone;
+        for pending in &gone {
+            let title = rename_title(&pending.index.name);
+            self.drafts.retain(|draft| draft.step.title != title);
+        }
+        self.indexes.len() < before
     }
 
     /// Only ordinary tables that stand alone can have shadow columns and triggers so far.
@@ -160,6 +207,14 @@ impl<'a> Batch<'a> {
                 table.name
             )));
         }
+        if let Some(setting) = live.settings.first() {
+            return Err(self
+                .not_supported(&format!(
+                    "replacing `{}`.`{column}`, which has a {setting} of its own,",
+                    table.name
+                ))
+                .with_help("reset it first, and set it again afterwards"));
+        }
         match live.dependents.first() {
             None => Ok(()),
             Some(dependent) => Err(self
@@ -169,6 +224,29 @@ impl<'a> Batch<'a> {
                 ))
                 .with_help("remove what depends on the column first, and add it again afterwards")),
         }
+    }
+
+    /// The column is about to accept NULL: nothing may need it not to.
+    pub(crate) fn require_nullable(&self, table: &Table, column: &str) -> Result<(), Refusal> {
+        let Some(live) = self.live(table).and_then(|live| live.column(column)) else {
+            return Ok(());
+        };
+        let identifies = |name: &str| {
+            self.facts().indexes.iter().any(|index| index.replica_identity && index.name == name)
+        };
+        let in_the_way = live.dependents.iter().find(|dependent| {
+            dependent.kind == DependentKind::PrimaryKey
+                || dependent.name.as_deref().is_some_and(identifies)
+        });
+        let what = match in_the_way {
+            Some(dependent) => dependent.description.as_str(),
+            None if live.identity => "its sequence",
+            None => return Ok(()),
+        };
+        Err(self.refuse(format!(
+            "column `{}`.`{column}` cannot accept NULL: {what} needs it",
+            table.name
+        )))
     }
 
     /// The column is about to be dropped: nothing may go with it that has a life of its own.
@@ -183,7 +261,7 @@ impl<'a> Batch<'a> {
             | DependentKind::Exclusion
             | DependentKind::Check => {
                 let gone = |name: &String| {
-                    table.column(name).is_none_or(|c| table.physical(c) != Some(name.as_str()))
+                    !table.columns.iter().any(|c| table.physical(c) == Some(name.as_str()))
                 };
                 let removed =
                     dependent.name.as_ref().is_some_and(|name| self.removed_indexes.contains(name));
@@ -231,6 +309,11 @@ impl<'a> Batch<'a> {
     pub(crate) fn not_supported(&self, what: &str) -> Refusal {
         self.refuse(format!("{what} is not supported yet"))
     }
+}
+
+/// The title of the step that gives an index its name once the one that has it is gone.
+pub(crate) fn rename_title(index: &str) -> String {
+    format!("rename index `{index}`")
 }
 
 impl Refusal {

@@ -27,10 +27,16 @@ pub struct Facts {
     pub other_relations: Vec<String>,
     /// Rights that a table of the migrator's gets by default (`ALTER DEFAULT PRIVILEGES`).
     pub default_grants: Vec<Grant>,
+    /// Whether the migrator may create (and so rename) tables in `schema`.
+    pub may_create: bool,
     /// The views of the base version: `(schema, view)`, outer ones before inner ones.
     pub base_views: Vec<(String, String)>,
     /// The schemas of the base version that exist.
     pub base_schemas: Vec<String>,
+    /// Whether the migrator may drop those views and schemas.
+    pub base_owned: bool,
+    /// What is not ours and depends on the base version's views or is in its schemas, as Postgres describes it.
+    pub base_dependents: Vec<String>,
 }
 
 /// A table.
@@ -42,14 +48,20 @@ pub struct LiveTable {
     pub kind: TableKind,
     /// Whether it is a partition, has children or inherits.
     pub inherits: bool,
+    /// Whether the migrator owns it, perhaps as a member of the owner.
+    pub owned: bool,
     /// Whether row-level security is enabled.
     pub row_security: bool,
     /// Its comment.
     pub comment: Option<String>,
-    /// Rights on the whole table, the owner's left out.
+    /// Rights on the whole table, the migrator's left out.
     pub grants: Vec<Grant>,
     /// Its columns, in order.
     pub columns: Vec<LiveColumn>,
+    /// Rules that rewrite an INSERT into it or an UPDATE of it, by name.
+    pub rules: Vec<String>,
+    /// The user's own BEFORE INSERT or UPDATE row triggers, by name.
+    pub before_triggers: Vec<String>,
     /// The user's own BEFORE UPDATE row triggers, by name.
     pub before_update_triggers: Vec<String>,
     /// The user's own AFTER UPDATE triggers, by name.
@@ -89,6 +101,8 @@ pub struct LiveColumn {
     pub generated: bool,
     /// Its comment.
     pub comment: Option<String>,
+    /// What is set for the column and would not be for another of its type, e.g. `collation "C"`.
+    pub settings: Vec<String>,
     /// Rights on the column alone.
     pub grants: Vec<Grant>,
     /// What depends on the column, its own default left out.
@@ -156,6 +170,10 @@ pub struct LiveIndex {
     pub table: String,
     /// The constraint that it belongs to.
     pub constraint: Option<String>,
+    /// Whether it is the table's replica identity.
+    pub replica_identity: bool,
+    /// What depends on it, as Postgres describes it: foreign keys, say.
+    pub dependents: Vec<String>,
 }
 
 /// A type.
@@ -185,6 +203,8 @@ impl Facts {
                 name: index.name.to_string(),
                 table: table.name.clone(),
                 constraint: None,
+                replica_identity: false,
+                dependents: Vec::new(),
             }));
         }
         facts.types = schema
@@ -209,8 +229,11 @@ impl Facts {
             types: Vec::new(),
             other_relations: Vec::new(),
             default_grants: Vec::new(),
+            may_create: true,
             base_views: Vec::new(),
             base_schemas: Vec::new(),
+            base_owned: true,
+            base_dependents: Vec::new(),
         }
     }
 }
@@ -225,6 +248,7 @@ impl LiveTable {
             identity: column.generated.as_deref().is_some_and(|sql| sql.contains("IDENTITY")),
             generated: column.generated.as_deref().is_some_and(|sql| !sql.contains("IDENTITY")),
             comment: column.comment.as_deref().map(str::to_owned),
+            settings: Vec::new(),
             grants: Vec::new(),
             dependents: Vec::new(),
         };
@@ -232,10 +256,13 @@ impl LiveTable {
             name: table.name.clone(),
             kind: TableKind::Ordinary,
             inherits: false,
+            owned: true,
             row_security: false,
             comment: table.comment.clone(),
             grants: Vec::new(),
             columns: table.columns.iter().map(column).collect(),
+            rules: Vec::new(),
+            before_triggers: Vec::new(),
             before_update_triggers: Vec::new(),
             after_update_triggers: Vec::new(),
             dependents: Vec::new(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::lineage::{Formula, Stage, Table, ValueId};
-use crate::plan::mention::mentions;
+use crate::plan::mention::{mentions, mentions_beside_namesake};
 
 /// The computations of one direction, in the order in which they run.
 #[derive(Debug)]
@@ -42,7 +42,13 @@ impl<'a> Flow<'a> {
             let scope = stage.scope.names.iter().map(|(name, id)| (name.as_str(), *id));
             match &stage.formula {
                 Formula::Expression(sql) => {
-                    scope.filter(|(name, _)| mentions(sql, &stage.scope.table, name)).collect()
+                    let table = &stage.scope.table;
+                    let mentions = if scope.clone().any(|(name, _)| name == table) {
+                        mentions_beside_namesake
+                    } else {
+                        mentions
+                    };
+                    scope.filter(|(name, _)| mentions(sql, table, name)).collect()
                 }
                 Formula::Copy(id) => scope.filter(|(_, value)| value == id).take(1).collect(),
                 Formula::Default(_) => Vec::new(),

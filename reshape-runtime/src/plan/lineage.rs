@@ -6,6 +6,7 @@
 //! `after`), so any number of actions on a table become one chain.
 
 use crate::plan::facts::{LiveColumn, LiveTable};
+use crate::plan::mention::mentions;
 use crate::sql::names;
 
 /// Index into [`Table::values`].
@@ -61,6 +62,21 @@ pub(crate) struct Stage {
     pub(crate) result: ValueId,
     pub(crate) formula: Formula,
     pub(crate) scope: Scope,
+}
+
+impl Stage {
+    /// Whether the computation may need `value`.
+    pub(crate) fn reads(&self, value: ValueId) -> bool {
+        match &self.formula {
+            Formula::Expression(sql) => self
+                .scope
+                .names
+                .iter()
+                .any(|(name, id)| *id == value && mentions(sql, &self.scope.table, name)),
+            Formula::Copy(id) => *id == value,
+            Formula::Default(_) => false,
+        }
+    }
 }
 
 /// A table of the batch.
@@ -170,13 +186,35 @@ impl Table {
         !self.values[column.value].in_base
     }
 
+    /// The column's value becomes one in between, which no column holds: a default is no longer Postgres's business.
+    pub(crate) fn compute_default(&mut self, column: &Column) {
+        let value = column.value;
+        let has_place = self.values[value].in_base || self.values[value].physical.is_some();
+        if !has_place && !self.ups.iter().any(|stage| stage.result == value) {
+            let default = column.default.clone().unwrap_or_else(|| String::from("NULL"));
+            let scope = self.scope();
+            // First: it needs nothing, and an earlier `up` may read it.
+            self.ups.insert(0, Stage { result: value, formula: Formula::Default(default), scope });
+        }
+    }
+
     /// Gives every value that the target keeps a column of its own. Called once, when all actions are known.
     pub(crate) fn name_shadows(&mut self) {
         for column in &self.columns {
-            let value = &mut self.values[column.value];
-            if value.physical.is_none() {
-                value.physical = Some(names::generated(&[&column.name]));
+            if self.values[column.value].physical.is_some() {
+                continue;
             }
+            let taken = |name: &String| {
+                *name == names::ORIGIN
+                    || self.values.iter().any(|value| value.physical.as_ref() == Some(name))
+            };
+            let mut name = names::generated(&[&column.name]);
+            let mut number = 1;
+            while taken(&name) {
+                number += 1;
+                name = names::generated(&[&column.name, &number.to_string()]);
+            }
+            self.values[column.value].physical = Some(name);
         }
     }
 

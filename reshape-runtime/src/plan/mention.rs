@@ -1,22 +1,97 @@
 //! Which names an SQL expression may refer to.
 //!
-//! **Invariant:** never misses a reference. A word in a string or a comment counts as one too: that costs a needless
-//! recomputation, while a missed reference would lose a write. Names are resolved by Postgres, not here.
+//! **Invariant:** never misses a reference: that would lose a write. What is none may count as one, but words in strings and comments do
+//! not: a needless recomputation overwrites what a client of the other version wrote. Names are resolved by Postgres, not here.
+
+use std::borrow::Cow;
 
 /// Whether `expression` may refer to the column `name` of the table `table`.
 pub(crate) fn mentions(expression: &str, table: &str, name: &str) -> bool {
-    whole_row(expression, table) || has_unicode_escape(expression) || has_name(expression, name)
+    has_unicode_escape(expression)
+        || whole_row(expression, table)
+        || has_name(&code(expression), name)
+}
+
+/// The same where the table has a column of its own name: that is what the name alone means then.
+pub(crate) fn mentions_beside_namesake(expression: &str, table: &str, name: &str) -> bool {
+    let code = code(expression);
+    let all = occurrences(&code, table)
+        .any(|end| field(&code[end..]).is_some_and(|field| field.starts_with('*')));
+    has_unicode_escape(expression) || all || has_name(&code, name)
 }
 
 /// Whether `expression` may refer to a whole row of `table`, as in `to_jsonb(users)` or `users.*`.
 pub(crate) fn whole_row(expression: &str, table: &str) -> bool {
-    occurrences(expression, table).any(|end| {
-        let rest = expression[end..].trim_start_matches('"').trim_start();
-        match rest.strip_prefix('.') {
-            Some(field) => field.trim_start().starts_with('*'),
-            None => true,
+    let code = code(expression);
+    occurrences(&code, table)
+        .any(|end| field(&code[end..]).is_none_or(|field| field.starts_with('*')))
+}
+
+/// What follows the dot after a name.
+fn field(rest: &str) -> Option<&str> {
+    rest.trim_start_matches('"').trim_start().strip_prefix('.').map(str::trim_start)
+}
+
+/// The expression with every string constant and comment as a blank; the whole of it where one does not end.
+fn code(expression: &str) -> Cow<'_, str> {
+    let mut code = String::new();
+    let mut rest = expression;
+    while let Some(c) = rest.chars().next() {
+        let length = match c {
+            // A name in quotes may contain all of the others.
+            '"' => rest[1..].find('"').map(|end| end + 2),
+            '\'' => string(rest),
+            '-' if rest.starts_with("--") => Some(rest.find(['\n', '\r']).unwrap_or(rest.len())),
+            '/' if rest.starts_with("/*") => comment(rest),
+            '$' if !code.ends_with(is_word) => dollar(rest),
+            _ => Some(c.len_utf8()),
+        };
+        let Some(length) = length else { return Cow::Borrowed(expression) };
+        let (token, after) = rest.split_at(length);
+        let blank = length > 1 && matches!(c, '\'' | '-' | '/' | '$');
+        code.push_str(if blank { " " } else { token });
+        rest = after;
+    }
+    Cow::Owned(code)
+}
+
+/// The length of the string constant that `text` begins with; none for one with a backslash, whose meaning depends on settings.
+fn string(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = 1;
+    loop {
+        match (bytes.get(at)?, bytes.get(at + 1)) {
+            (b'\'', Some(b'\'')) => at += 2,
+            (b'\'', _) => return Some(at + 1),
+            (b'\\', _) => return None,
+            _ => at += 1,
         }
-    })
+    }
+}
+
+/// The length of the comment, which may contain others.
+fn comment(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let (mut at, mut depth) = (2, 1);
+    while depth > 0 {
+        match bytes.get(at..at + 2)? {
+            b"/*" => (at, depth) = (at + 2, depth + 1),
+            b"*/" => (at, depth) = (at + 2, depth - 1),
+            _ => at += 1,
+        }
+    }
+    Some(at)
+}
+
+/// The length of the dollar-quoted constant, or that of the dollar if it begins none.
+fn dollar(text: &str) -> Option<usize> {
+    let Some(end) = text[1..].find(|c: char| !is_word(c) || c == '$').map(|end| end + 2) else {
+        return Some(1);
+    };
+    if !text[..end].ends_with('$') || text[1..].starts_with(|c: char| c.is_ascii_digit()) {
+        return Some(1);
+    }
+    text[end..].find(&text[..end]).map(|close| close + 2 * end)
 }
 
 /// `U&"\0061"` spells a name without showing it.
@@ -62,6 +137,34 @@ fn is_word(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn strings_and_comments_are_no_code() {
+        let mentions = |sql| mentions(sql, "users", "name");
+        assert!(!mentions("'name' || id"));
+        assert!(!mentions("'it''s name' || id"));
+        assert!(!mentions("id -- not name"));
+        assert!(!mentions("id /* not /* the */ name */"));
+        assert!(!mentions("$$name$$ || $x$ name $$ $x$"));
+        assert!(!mentions("'users'"));
+        assert!(mentions("'\\' || name || ''"));
+        assert!(mentions("'--' || name"));
+        assert!(mentions("\"'\" || name || \"'\""));
+        assert!(mentions("1 -- '\n || name -- '"));
+        assert!(mentions("a$b || name || c$b"));
+        assert!(mentions("$1 || name || $1"));
+        // Not one that Postgres accepts: better too much than too little.
+        assert!(mentions("'name"));
+        assert!(mentions("/* name"));
+    }
+
+    #[test]
+    fn a_column_named_as_the_table_is_no_row() {
+        assert!(mentions("upper(t)", "t", "name"));
+        assert!(!mentions_beside_namesake("upper(t)", "t", "name"));
+        assert!(mentions_beside_namesake("upper(t)", "t", "t"));
+        assert!(mentions_beside_namesake("to_jsonb(t.*)", "t", "name"));
+    }
 
     #[test]
     fn words_count_and_parts_of_words_do_not() {

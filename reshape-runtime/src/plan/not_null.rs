@@ -8,9 +8,13 @@ use crate::plan::lineage::Table;
 use crate::sql::ident::ident;
 use crate::sql::names;
 
+/// A shadow and a column that it does not replace may have the same name but for the prefix.
 fn constraint(column: &str) -> String {
-    let column = column.strip_prefix("__reshape_").unwrap_or(column);
-    ident(&names::generated(&[column, "not_null"]))
+    let parts = match column.strip_prefix("__reshape_") {
+        Some(shadow) => [shadow, "not_null"],
+        None => [column, "set_not_null"],
+    };
+    ident(&names::generated(&parts))
 }
 
 /// Expand: a clause of ALTER TABLE.

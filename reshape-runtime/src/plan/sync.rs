@@ -67,6 +67,13 @@ impl<'a> Sync<'a> {
         &self.up
     }
 
+    /// The columns of the table that some expression reads.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = &str> {
+        let stages = self.up.stages.iter().chain(&self.down.stages);
+        let values = stages.flat_map(|computation| computation.used.iter().map(|(_, id)| *id));
+        values.filter_map(|id| self.table.values[id].physical.as_deref())
+    }
+
     /// Creates or replaces functions and triggers for `mode`.
     pub(crate) fn install(&self, mode: Mode, live: &LiveTable) -> Vec<String> {
         let on = self.table.sql();
@@ -325,10 +332,11 @@ impl<'a> Sync<'a> {
             Formula::Default(sql) => body.push_str(&format!(
                 "  IF {target} IS NULL THEN\n    {target} := (\n{sql}\n);\n  END IF;\n"
             )),
-            // A variable named `new` or `old` would hide the rows; a whole row is no variable at all.
+            // A variable or a block named `new` or `old` would hide the rows; a whole row is no variable at all.
             Formula::Expression(sql)
                 if whole_row(sql, &stage.scope.table)
-                    || computation.used.iter().any(|(name, _)| matches!(*name, "new" | "old")) =>
+                    || is_row(&stage.scope.table)
+                    || computation.used.iter().any(|(name, _)| is_row(name)) =>
             {
                 let names: Vec<String> = stage
                     .scope
@@ -388,6 +396,11 @@ const LAST_INSERT: &str = "~__reshape_insert";
 const LAST_UPDATE: &str = "~__reshape_update";
 const RESTORE: &str = "~__reshape_restore";
 
+/// Whether a user's trigger of that name fires after our first and before our last ones. Names sort by their bytes.
+pub(crate) fn fires_between(name: &str) -> bool {
+    name > FIRST_UPDATE && name < LAST_INSERT
+}
+
 /// Whether any of the columns has changed, by its binary image.
 fn changed(columns: &[&str]) -> String {
     let row = |record: &str| {
@@ -396,6 +409,11 @@ fn changed(columns: &[&str]) -> String {
         format!("ROW({})::record", fields.join(", "))
     };
     format!("{} OPERATOR(pg_catalog.*<>) {}", row("NEW"), row("OLD"))
+}
+
+/// Whether a trigger function calls a row so.
+fn is_row(name: &str) -> bool {
+    matches!(name, "new" | "old")
 }
 
 fn variable(id: ValueId) -> String {

@@ -51,7 +51,7 @@ impl Views<'_> {
             let inner = self.inner(table);
             sql.push(format!(
                 "CREATE VIEW {inner}{} AS {}",
-                self.options(),
+                self.options(table),
                 Self::selection(table, Some(&format!("{}.{}", table.sql(), ident(ORIGIN))))
             ));
             sql.push(format!(
@@ -64,13 +64,13 @@ impl Views<'_> {
                 table.columns.iter().map(|column| ident(&column.name)).collect();
             sql.push(format!(
                 "CREATE VIEW {outer}{} AS SELECT {} FROM {inner}",
-                self.options(),
+                self.options(table),
                 names.join(", ")
             ));
         } else {
             sql.push(format!(
                 "CREATE VIEW {outer}{} AS {}",
-                self.options(),
+                self.options(table),
                 Self::selection(table, None)
             ));
         }
@@ -106,7 +106,7 @@ impl Views<'_> {
             format!("ALTER VIEW {inner} ALTER COLUMN {} DROP DEFAULT", ident(ORIGIN)),
             format!(
                 "CREATE OR REPLACE VIEW {inner}{} AS {}",
-                self.options(),
+                self.options(table),
                 Self::selection(table, Some("NULL::text"))
             ),
         ]
@@ -149,9 +149,18 @@ impl Views<'_> {
         format!("SELECT {} FROM {}", columns.join(", "), table.sql())
     }
 
-    /// Rights are checked as the client's from PostgreSQL 15 on, and row-level security applies.
-    fn options(&self) -> &'static str {
-        if self.facts.server_version >= 150_000 { " WITH (security_invoker = true)" } else { "" }
+    /// Rights are checked as the client's from PostgreSQL 15 on, and row-level security applies. Such a view asks for the right to read every
+    /// column that it selects, whatever the query wants: a role with rights on some of the columns could not read it at all. Where there are such
+    /// rights, and no row-level security, the view asks for its own, which are those of the table.
+    fn options(&self, table: &Table) -> &'static str {
+        let by_column = self.live(table).is_some_and(|live| {
+            !live.row_security && live.columns.iter().any(|column| !column.grants.is_empty())
+        });
+        if self.facts.server_version >= 150_000 && !by_column {
+            " WITH (security_invoker = true)"
+        } else {
+            ""
+        }
     }
 
     /// Everyone who has some right on the table or on a column of it.
