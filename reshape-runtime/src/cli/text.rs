@@ -42,14 +42,19 @@ pub(super) fn status(status: &Status) -> String {
         let value = value.trim_end().replace('\n', "\n            ");
         let _ = writeln!(text, "{name:<12}{value}");
     };
-    let state = match status.state {
-        State::Idle => "idle",
-        State::Applying => {
-            "applying: `migration start` resumes it, `migration abort` takes it back"
+    let state = match (status.state, status.migrator.is_some()) {
+        (State::Idle, _) => "idle",
+        (State::InProgress, _) => "in progress: `migration complete` or `migration abort` ends it",
+        (State::Applying, true) => "applying: a migrator is at work",
+        (State::Completing, true) => "completing: a migrator is at work",
+        (State::Aborting, true) => "aborting: a migrator is at work",
+        (State::Applying, false) => {
+            "applying, but nobody is at work: `migration start` goes on, `migration abort` takes it back"
         }
-        State::InProgress => "in progress: `migration complete` or `migration abort` ends it",
-        State::Completing => "completing: `migration complete` resumes it",
-        State::Aborting => "aborting: `migration abort` resumes it",
+        (State::Completing, false) => {
+            "completing, but nobody is at work: `migration complete` goes on"
+        }
+        (State::Aborting, false) => "aborting, but nobody is at work: `migration abort` goes on",
     };
     row("state", state);
     row("version", status.current.as_deref().unwrap_or("none: the plain tables"));
@@ -185,6 +190,17 @@ mod tests {
     #[test]
     fn an_empty_database_has_a_short_status() {
         insta::assert_snapshot!(status(&idle()));
+    }
+
+    /// At 3 a.m. it matters whether something is under way or has died.
+    #[test]
+    fn a_state_says_whether_somebody_is_at_work() {
+        for state in [State::Applying, State::Completing, State::Aborting] {
+            let dead = Status { state, ..idle() };
+            let live = Status { migrator: Some("pid 7".into()), ..dead.clone() };
+            assert!(status(&dead).contains(", but nobody is at work: `migration "), "{state:?}");
+            assert!(status(&live).contains(": a migrator is at work\n"), "{state:?}");
+        }
     }
 
     #[test]
