@@ -35,8 +35,8 @@ pub enum ErrorKind {
 
 /// Why a command failed, and what to do about it.
 ///
-/// `Display` gives the message alone, on one line; [`Error::report`] the message, the causes and the help.
-#[derive(Debug)]
+/// `Display` gives the message alone, on one line; [`Error::report`] the message, the causes and the help, and so does
+/// `Debug`, which is what people see when `main` returns an error.
 pub struct Error {
     kind: ErrorKind,
     message: String,
@@ -103,8 +103,25 @@ impl fmt::Display for Error {
     }
 }
 
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.report())
+    }
+}
+
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_ref().map(|source| source.as_ref() as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(all(test, feature = "client"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_main_that_returns_it_prints_the_help() {
+        let error = Error::new(ErrorKind::State, "a batch is in progress").with_help("complete it");
+        assert_eq!(format!("{error:?}"), "a batch is in progress\n  help: complete it");
     }
 }
