@@ -237,6 +237,10 @@ fn a_killed_start_goes_on_where_it_was() {
     assert_eq!(desk.state(), "applying");
     let (_, human, _) = desk.run("status");
     assert!(human.starts_with("state       applying, but nobody is at work: "), "{human}");
+    let step = &desk.status()["step"];
+    assert_eq!((&step["phase"], &step["undo"]), (&"backfill".into(), &false.into()), "{step}");
+    let blocks = [&step["blocks"][0], &step["blocks"][1], &step["rows"]].map(Value::as_u64);
+    assert!(blocks.iter().all(|n| n.is_some_and(|n| n > 0)) && blocks[0] < blocks[1], "{step}");
     // Rows that are written once more have another xmin.
     let filled = "CREATE TEMP TABLE filled AS \
         SELECT id, xmin::text AS writer FROM public.users WHERE \"__reshape_shout\" IS NOT NULL";
@@ -329,6 +333,7 @@ fn a_killed_completion_goes_on_and_has_no_way_back() {
         assert_eq!(desk.state(), "completing");
         let (_, human, _) = desk.run("status");
         assert!(human.starts_with("state       completing, but nobody is at work: "), "{human}");
+        assert!(human.contains("\nstep        contract: custom SQL of `2_shout`"), "{human}");
         let (code, out, err) = desk.run("migration abort");
         assert_eq!((code, &*out), (1, ""), "{err}");
         assert!(err.contains("there is no way back"), "{err}");
@@ -344,6 +349,7 @@ fn a_killed_rollback_is_finished() {
         assert_eq!(desk.state(), "aborting");
         let (_, human, _) = desk.run("status");
         assert!(human.starts_with("state       aborting, but nobody is at work: "), "{human}");
+        assert!(human.contains("\nstep        undo expand: custom SQL of `2_shout`"), "{human}");
         let (code, out, err) = desk.run("migration complete");
         assert_eq!((code, &*out), (1, ""), "{err}");
         assert!(err.contains("abort it again: that finishes the rollback"), "{err}");

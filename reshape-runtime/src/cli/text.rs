@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::{Outcome, Report, State, Status};
+use crate::{Outcome, Report, State, Status, StepStatus};
 
 /// `start`, `complete` or `abort`: what it came to, on one or two lines.
 pub(super) fn report(report: &Report) -> String {
@@ -64,6 +64,9 @@ pub(super) fn status(status: &Status) -> String {
     if let Some((done, total)) = status.progress {
         row("progress", &format!("{done} of {}", plural(total, "step")));
     }
+    if let Some(step) = &status.step {
+        row("step", &self::step(step));
+    }
     if !status.live_schemas.is_empty() {
         row("schemas", &status.live_schemas.join("\n"));
     }
@@ -88,6 +91,23 @@ pub(super) fn status(status: &Status) -> String {
         for name in names {
             let unknown = if status.unknown.contains(name) { ", not known here" } else { "" };
             let _ = writeln!(text, "  {name:<width$}  {group}{unknown}");
+        }
+    }
+    text
+}
+
+/// `undo backfill: fill `x`, 16 %, 49,152 rows`
+fn step(step: &StepStatus) -> String {
+    let undo = if step.undo { "undo " } else { "" };
+    let mut text = format!("{undo}{}: {}", step.phase.name(), step.title);
+    // What was filled is not emptied again.
+    if !step.undo {
+        if let Some((done, all)) = step.blocks {
+            let percent = (done * 100).checked_div(all).unwrap_or(100);
+            let _ = write!(text, ", {percent} %");
+        }
+        if let Some(rows) = step.rows {
+            let _ = write!(text, ", {} rows", count(rows));
         }
     }
     text
@@ -127,6 +147,7 @@ pub(super) fn plural(number: usize, word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Phase;
 
     #[test]
     fn numbers_are_readable() {
@@ -182,6 +203,7 @@ mod tests {
             batch: Vec::new(),
             pending: Vec::new(),
             unknown: Vec::new(),
+            step: None,
             progress: None,
             last_error: None,
         }
@@ -204,6 +226,19 @@ mod tests {
     }
 
     #[test]
+    fn a_backfill_says_how_far_it_is() {
+        let step = StepStatus {
+            phase: Phase::Backfill,
+            title: "fill `users`".into(),
+            undo: false,
+            rows: Some(49_152),
+            blocks: Some((1536, 9375)),
+        };
+        assert_eq!(super::step(&step), "backfill: fill `users`, 16 %, 49,152 rows");
+        assert_eq!(super::step(&StepStatus { undo: true, ..step }), "undo backfill: fill `users`");
+    }
+
+    #[test]
     fn a_batch_has_a_long_status() {
         let status = Status {
             state: State::InProgress,
@@ -215,6 +250,7 @@ mod tests {
             batch: vec!["2_longer".into()],
             pending: vec!["3_c".into()],
             unknown: vec!["0_x".into()],
+            step: None,
             progress: Some((4, 6)),
             last_error: Some("lock timeout\nhelp: try again".into()),
         };
