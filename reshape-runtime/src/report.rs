@@ -113,8 +113,25 @@ pub struct Status {
     pub unknown: Vec<String>,
     /// Migrations in the database whose content here is another one, oldest first; empty if the migrations are not known.
     pub edited: Vec<String>,
+    /// While the batch is being applied, completed or aborted: the step at work, or the one at which the run died.
+    pub step: Option<StepStatus>,
     /// Steps of the batch that are done, and steps in all (contract included).
     pub progress: Option<(usize, usize)>,
     /// The error that the last failed run left behind.
     pub last_error: Option<String>,
+}
+
+/// The step of a [`Status`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StepStatus {
+    /// Its phase.
+    pub phase: Phase,
+    /// What it does.
+    pub title: String,
+    /// Whether it is being undone.
+    pub undo: bool,
+    /// Of a backfill: rows written so far.
+    pub rows: Option<u64>,
+    /// Of a backfill: blocks of the table that are done, and blocks in all.
+    pub blocks: Option<(u64, u64)>,
 }

@@ -10,7 +10,7 @@ use crate::ErrorKind;
 pub enum Exit {
     /// 0: done, or there was nothing to do.
     Done,
-    /// 1: refused, or rolled back: nothing is left half done.
+    /// 1: refused or failed; the message says what became of the batch (mostly: it was rolled back).
     Failed,
     /// 2: the arguments or the environment make no sense. (What clap refuses ends with 2 as well.)
     Usage,

@@ -30,10 +30,12 @@
 //! | code | [`Exit`] | meaning |
 //! |---|---|---|
 //! | 0 | `Done` | done, or there was nothing to do |
-//! | 1 | `Failed` | refused, or rolled back: nothing is left half done |
+//! | 1 | `Failed` | refused or failed: the message says what became of the batch |
 //! | 2 | `Usage` | the arguments or the environment make no sense |
 //! | 3 | `TryAgain` | another migrator or a lock was in the way |
 //! | 4 | `Invalid` | the migrations have problems |
+//!
+//! An interrupt (Ctrl-C, SIGTERM) ends the process by the signal; the batch is left as it is, and the same command goes on.
 //!
 //! **Invariant:** the only module of this crate that prints, and that reads the environment.
 
@@ -41,6 +43,7 @@ mod args;
 mod connection;
 mod docs;
 mod exit;
+mod interrupt;
 mod progress;
 mod run;
 mod setting;

@@ -58,7 +58,11 @@ impl<W: Write> Lines<W> {
                     return None;
                 }
                 self.waited = Some(*elapsed);
-                Some(format!("waiting for {holder} ({})", duration(*elapsed)))
+                let so_far = match elapsed.as_secs() {
+                    0 => String::new(),
+                    _ => format!(", for {} so far", duration(*elapsed)),
+                };
+                Some(format!("waiting for another migrator: {holder}{so_far}"))
             }
             Event::Backfill { table, blocks, total, rows } => {
                 let tenths = (blocks * 10).checked_div(*total)?;
@@ -124,9 +128,11 @@ impl Observer for Terminal {
         }
         match event {
             Event::Waiting { holder, elapsed } if elapsed.as_secs() == 0 => {
-                self.spin("waiting".into(), format!("for {holder}"));
+                self.spin("waiting".into(), format!("for another migrator: {holder}"));
             }
-            Event::Waiting { holder, .. } => self.bar.set_message(format!("for {holder}")),
+            Event::Waiting { holder, .. } => {
+                self.bar.set_message(format!("for another migrator: {holder}"));
+            }
             Event::StepStarted { step, total, phase, title, undo } => {
                 let undo = if *undo { "undo " } else { "" };
                 self.spin(format!("[{}/{total}] {undo}{}", step + 1, phase.name()), title.clone());
@@ -207,7 +213,9 @@ mod tests {
         });
         assert_eq!(
             lines(&events),
-            "waiting for pid 7 (0 ms)\nwaiting for pid 7 (10.0 s)\nwaiting for pid 7 (20.0 s)\n"
+            "waiting for another migrator: pid 7\n\
+             waiting for another migrator: pid 7, for 10.0 s so far\n\
+             waiting for another migrator: pid 7, for 20.0 s so far\n"
         );
     }
 

@@ -7,8 +7,9 @@ use super::args::{
 };
 use super::connection::InvalidConnection;
 use super::exit::Exit;
-use super::{docs, progress, text};
+use super::{docs, interrupt, progress, text};
 use crate::history::History;
+use crate::model::Migration;
 use crate::schema::{At, nearest};
 use crate::sql::ident::ident;
 use crate::{Error, Migrations, Migrator, Outcome, Report};
@@ -93,6 +94,9 @@ fn start(
     load: impl FnOnce() -> Result<Migrations, String>,
 ) -> Result<(), Stop> {
     let migrations = load().map_err(Stop::Problems)?;
+    if let Some(name) = &options.migration {
+        find(&migrations, name)?;
+    }
     let connection = options.session.connection.config()?;
     let mut migrator = patient(Migrator::new(migrations, connection), &options.session);
     if let Some(wait) = options.wait {
@@ -126,6 +130,7 @@ fn abort(session: &Session) -> Result<(), Stop> {
 }
 
 fn patient(migrator: Migrator, session: &Session) -> Migrator {
+    interrupt::explain();
     let mut migrator = migrator.observer(progress::observer());
     if let Some(timeout) = session.limits.lock_timeout {
         migrator = migrator.lock_timeout(timeout);
@@ -146,7 +151,7 @@ fn status(
     } else {
         // The state of the database is of interest all the more.
         error_line(
-            "warning: what is pending is not known, the migrations have problems: see `check`",
+            "warning: what is pending is not known, since no migrations can be read here: see `check`",
         );
         Migrator::detached(connection)
     };
@@ -188,17 +193,19 @@ fn schema_query(
 ) -> Result<(), Stop> {
     let migrations = load().map_err(Stop::Problems)?;
     let migration = match &options.migration {
-        Some(name) => migrations
-            .migrations
-            .iter()
-            .find(|migration| migration.name == *name)
-            .ok_or_else(|| Stop::Usage(no_such(&migrations, name)))?,
+        Some(name) => find(&migrations, name)?,
         None => migrations
             .latest()
             .ok_or_else(|| Stop::Problems(String::from("error: there are no migrations")))?,
     };
     print(&format!("SET search_path TO {}\n", ident(&migration.version_schema())));
     Ok(())
+}
+
+fn find<'m>(migrations: &'m Migrations, name: &str) -> Result<&'m Migration, Stop> {
+    let mut all = migrations.migrations.iter();
+    all.find(|migration| migration.name == name)
+        .ok_or_else(|| Stop::Usage(no_such(migrations, name)))
 }
 
 fn no_such(migrations: &Migrations, name: &str) -> String {

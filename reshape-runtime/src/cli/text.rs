@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::{Outcome, Report, State, Status};
+use crate::{Outcome, Report, State, Status, StepStatus};
 
 /// `start`, `complete` or `abort`: what it came to, on one or two lines.
 pub(super) fn report(report: &Report) -> String {
@@ -50,14 +50,19 @@ pub(super) fn status(status: &Status) -> String {
         let value = value.trim_end().replace('\n', "\n            ");
         let _ = writeln!(text, "{name:<12}{value}");
     };
-    let state = match status.state {
-        State::Idle => "idle",
-        State::Applying => {
-            "applying: `migration start` resumes it, `migration abort` takes it back"
+    let state = match (status.state, status.migrator.is_some()) {
+        (State::Idle, _) => "idle",
+        (State::InProgress, _) => "in progress: `migration complete` or `migration abort` ends it",
+        (State::Applying, true) => "applying: a migrator is at work",
+        (State::Completing, true) => "completing: a migrator is at work",
+        (State::Aborting, true) => "aborting: a migrator is at work",
+        (State::Applying, false) => {
+            "applying, but nobody is at work: `migration start` goes on, `migration abort` takes it back"
         }
-        State::InProgress => "in progress: `migration complete` or `migration abort` ends it",
-        State::Completing => "completing: `migration complete` resumes it",
-        State::Aborting => "aborting: `migration abort` resumes it",
+        (State::Completing, false) => {
+            "completing, but nobody is at work: `migration complete` goes on"
+        }
+        (State::Aborting, false) => "aborting, but nobody is at work: `migration abort` goes on",
     };
     row("state", state);
     row("version", status.current.as_deref().unwrap_or("none: the plain tables"));
@@ -66,6 +71,9 @@ pub(super) fn status(status: &Status) -> String {
     }
     if let Some((done, total)) = status.progress {
         row("progress", &format!("{done} of {}", plural(total, "step")));
+    }
+    if let Some(step) = &status.step {
+        row("step", &self::step(step));
     }
     if !status.live_schemas.is_empty() {
         row("schemas", &status.live_schemas.join("\n"));
@@ -96,6 +104,23 @@ pub(super) fn status(status: &Status) -> String {
                 remark = ", edited since";
             }
             let _ = writeln!(text, "  {name:<width$}  {group}{remark}");
+        }
+    }
+    text
+}
+
+/// `undo backfill: fill `x`, 16 %, 49,152 rows`
+fn step(step: &StepStatus) -> String {
+    let undo = if step.undo { "undo " } else { "" };
+    let mut text = format!("{undo}{}: {}", step.phase.name(), step.title);
+    // What was filled is not emptied again.
+    if !step.undo {
+        if let Some((done, all)) = step.blocks {
+            let percent = (done * 100).checked_div(all).unwrap_or(100);
+            let _ = write!(text, ", {percent} %");
+        }
+        if let Some(rows) = step.rows {
+            let _ = write!(text, ", {} rows", count(rows));
         }
     }
     text
@@ -135,6 +160,7 @@ pub(super) fn plural(number: usize, word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Phase;
 
     #[test]
     fn numbers_are_readable() {
@@ -192,6 +218,7 @@ mod tests {
             pending: Vec::new(),
             unknown: Vec::new(),
             edited: Vec::new(),
+            step: None,
             progress: None,
             last_error: None,
         }
@@ -200,6 +227,30 @@ mod tests {
     #[test]
     fn an_empty_database_has_a_short_status() {
         insta::assert_snapshot!(status(&idle()));
+    }
+
+    /// At 3 a.m. it matters whether something is under way or has died.
+    #[test]
+    fn a_state_says_whether_somebody_is_at_work() {
+        for state in [State::Applying, State::Completing, State::Aborting] {
+            let dead = Status { state, ..idle() };
+            let live = Status { migrator: Some("pid 7".into()), ..dead.clone() };
+            assert!(status(&dead).contains(", but nobody is at work: `migration "), "{state:?}");
+            assert!(status(&live).contains(": a migrator is at work\n"), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn a_backfill_says_how_far_it_is() {
+        let step = StepStatus {
+            phase: Phase::Backfill,
+            title: "fill `users`".into(),
+            undo: false,
+            rows: Some(49_152),
+            blocks: Some((1536, 9375)),
+        };
+        assert_eq!(super::step(&step), "backfill: fill `users`, 16 %, 49,152 rows");
+        assert_eq!(super::step(&StepStatus { undo: true, ..step }), "undo backfill: fill `users`");
     }
 
     #[test]
@@ -215,6 +266,7 @@ mod tests {
             pending: vec!["3_c".into()],
             unknown: vec!["0_x".into()],
             edited: vec!["1_a".into()],
+            step: None,
             progress: Some((4, 6)),
             last_error: Some("lock timeout\nhelp: try again".into()),
         };

@@ -26,13 +26,13 @@ const FIRST_RANGE: u64 = 128;
 
 /// Where a backfill is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Position {
+pub(super) struct Position {
     /// The table's file. Another one means that the table was rewritten: every row may be anywhere.
     filenode: Option<u64>,
     /// The table's size when the pass began, in blocks.
-    blocks: u64,
+    pub(super) blocks: u64,
     /// The first block to do.
-    next: u64,
+    pub(super) next: u64,
 }
 
 /// What one transaction of a backfill left to do.

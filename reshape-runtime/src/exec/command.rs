@@ -112,6 +112,12 @@ impl Run<'_> {
                 let plan = stored_plan(&snapshot)?;
                 Ok(self.report(Outcome::Aborted, plan))
             }
+            // The completion ended before its first step: the old version is still whole.
+            State::Completing if !contract_has_begun(&snapshot) => {
+                self.take_and_roll_back(&snapshot)?;
+                let plan = stored_plan(&snapshot)?;
+                Ok(self.report(Outcome::Aborted, plan))
+            }
             State::Completing => Err(state_error(
                 "the batch is being completed: the old version is partly gone, so there is no way back",
                 "complete it again: that goes on where it was",
@@ -148,20 +154,23 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Runs what is left of the contract phase and records the migrations. A failure leaves the batch `completing`.
+    /// Runs what is left of the contract phase and records the migrations. A failure leaves the batch `completing`, or, where
+    /// no step has begun, `in_progress`: then both versions are whole, and the batch can still be aborted.
     fn contract(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         let plan = stored_plan(snapshot)?;
         self.take(snapshot, State::Completing, None)?;
-        let result = self.contract_steps(plan, snapshot);
-        if let Err(error) = &result
-            && !matches!(error.kind(), ErrorKind::Fenced | ErrorKind::Connect)
-        {
-            // The error itself matters more than that it could not be written down.
-            let _ = self.fenced("record the error", |_| false, &journal::error_sql(error));
+        let Err(error) = self.contract_steps(plan, snapshot) else { return Ok(()) };
+        if matches!(error.kind(), ErrorKind::Fenced | ErrorKind::Connect) {
+            return Err(still(error, STAYS_COMPLETING));
         }
-        result.map_err(|error| {
-            still(error, "the batch stays `completing`; completing it again goes on from this step")
-        })
+        // The error itself matters more than that it could not be written down.
+        if self.read().is_ok_and(|now| !contract_has_begun(&now))
+            && self.set_state(State::InProgress, Some(&error)).is_ok()
+        {
+            return Err(still(error, "nothing was removed: the batch is in progress, as before"));
+        }
+        let _ = self.fenced("record the error", |_| false, &journal::error_sql(&error));
+        Err(still(error, STAYS_COMPLETING))
     }
 
     fn contract_steps(&mut self, plan: &Plan, snapshot: &Snapshot) -> Result<(), Error> {
@@ -209,6 +218,16 @@ impl Run<'_> {
             elapsed: self.began.elapsed(),
         }
     }
+}
+
+const STAYS_COMPLETING: &str =
+    "the batch stays `completing`; completing it again goes on from this step";
+
+/// Whether a step of the contract phase is done or may be half done: then there is no way back.
+fn contract_has_begun(snapshot: &Snapshot) -> bool {
+    let steps = snapshot.plan.as_ref().map_or(&[][..], |plan| &plan.steps);
+    let contracts = |n: usize| steps.get(n).is_some_and(|step| step.phase == Phase::Contract);
+    snapshot.journal.iter().any(|entry| contracts(entry.step))
 }
 
 fn is_done(snapshot: &Snapshot, step: usize) -> bool {

@@ -19,8 +19,9 @@ const KEY: i64 = 4_036_779_288_569_897_133;
 /// Between two looks at a lock that another migrator holds.
 const POLL: Duration = Duration::from_millis(100);
 
-/// How long a command that does not queue gives a migrator that has just ended: its session may still be letting go.
-pub(super) const GRACE: Duration = Duration::from_millis(300);
+/// How long a command that does not queue gives a migrator that has just ended: its session may still be letting go. Of
+/// one that was killed, the server notices after `client_connection_check_interval`, which `session` sets to a quarter of this.
+pub(super) const GRACE: Duration = Duration::from_secs(1);
 
 /// Tries once.
 pub(super) fn try_lock(client: &mut Client) -> Result<bool, postgres::Error> {

@@ -49,6 +49,12 @@ impl From<&Migration> for Applied {
 pub(super) struct Entry {
     pub(super) step: usize,
     pub(super) status: String,
+    /// Of a backfill: the rows written so far.
+    #[serde(default)]
+    pub(super) rows: Option<u64>,
+    /// Of a backfill: where it is, to be shown.
+    #[serde(default)]
+    pub(super) position: Option<serde_json::Value>,
 }
 
 /// Everything a command decides by.
@@ -79,8 +85,8 @@ fn own_query() -> String {
            (SELECT coalesce(jsonb_agg(jsonb_build_object('name', m.name, 'checksum', m.checksum, \
               'actions', CASE WHEN m.checksum IS NULL THEN m.actions END) ORDER BY m.index), '[]') \
               FROM reshape.migrations m), \
-           (SELECT coalesce(jsonb_agg(jsonb_build_object('step', j.step, 'status', j.status) \
-              ORDER BY j.step), '[]') FROM reshape.journal j WHERE j.namespace = b.namespace), \
+           (SELECT coalesce(jsonb_agg(jsonb_build_object('step', j.step, 'status', j.status, \
+              'rows', j.rows, 'position', j.position) ORDER BY j.step), '[]') FROM reshape.journal j WHERE j.namespace = b.namespace), \
            {SCHEMAS} \
          FROM reshape.batch b WHERE b.namespace = '{NAMESPACE}'"
     )

@@ -198,8 +198,8 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::State`] if the batch is still being started or is being rolled back; a step that fails leaves the batch
-    /// `completing`, and the next `complete` goes on from there.
+    /// [`ErrorKind::State`] if the batch is still being started or is being rolled back. A step that fails leaves the batch
+    /// `completing`, and the next `complete` goes on from there; if it is the first step, the batch is in progress as before.
     pub fn complete(&mut self) -> Result<Report, Error> {
         self.run(|run, _, _| run.complete())
     }
@@ -208,8 +208,8 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::State`] if the batch is being completed; a step that fails leaves the batch `aborting`, and the next `abort`
-    /// goes on from there.
+    /// [`ErrorKind::State`] if the completion has removed something; a step that fails leaves the batch `aborting`, and the next
+    /// `abort` goes on from there.
     pub fn abort(&mut self) -> Result<Report, Error> {
         self.run(|run, _, _| run.abort())
     }

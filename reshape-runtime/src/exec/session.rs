@@ -23,7 +23,7 @@ const SETUP: &str = "SET search_path TO pg_catalog, pg_temp; SET row_security TO
       WHERE current_setting('application_name') = ''";
 
 /// A backend whose client is gone should notice and let go of its locks. Not every platform can.
-const CHECK_CLIENT: &str = "SET client_connection_check_interval = '2s'";
+const CHECK_CLIENT: &str = "SET client_connection_check_interval = '250ms'";
 
 /// Facts about the session that decide whether it may change anything.
 const FACTS: &str = "SELECT current_setting('server_version_num') AS version, \

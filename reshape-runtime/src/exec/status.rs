@@ -1,12 +1,14 @@
 //! `status`: what the metadata says, for people and programs.
 
+use super::backfill::Position;
 use super::compare::{edited, live};
 use super::lock;
-use super::metadata::Applied;
+use super::metadata::{Applied, Snapshot};
 use super::run::{Run, Task};
 use crate::error::Error;
 use crate::model::Migrations;
-use crate::report::Status;
+use crate::plan::Phase;
+use crate::report::{State, Status, StepStatus};
 
 impl Run<'_> {
     /// Tells the state; see [`Migrator::status`](super::Migrator::status).
@@ -55,6 +57,7 @@ impl Run<'_> {
             current: plan.map_or_else(|| applied.last().cloned(), |plan| plan.base.clone()),
             target: plan.map(|plan| plan.target.clone()),
             live_schemas,
+            step: step(&snapshot),
             progress: plan.map(|plan| (done, plan.steps.len())),
             last_error: snapshot.last_error,
             applied,
@@ -64,4 +67,33 @@ impl Run<'_> {
             edited,
         })
     }
+}
+
+/// The step that is at work, or at which the run died. A step in one transaction has no row before it is done, so this is
+/// the first that is left to do.
+fn step(snapshot: &Snapshot) -> Option<StepStatus> {
+    let plan = snapshot.plan.as_ref()?;
+    let entry = |n: usize| snapshot.journal.iter().find(|entry| entry.step == n);
+    let left = |contract: bool| {
+        plan.steps.iter().enumerate().position(|(n, step)| {
+            (step.phase == Phase::Contract) == contract
+                && entry(n).is_none_or(|entry| entry.status != "done")
+        })
+    };
+    let n = match snapshot.state {
+        State::Idle | State::InProgress => None,
+        State::Applying => left(false),
+        State::Completing => left(true),
+        State::Aborting => snapshot.journal.last().map(|entry| entry.step),
+    }?;
+    let (step, entry) = (plan.steps.get(n)?, entry(n));
+    let position = entry.and_then(|entry| entry.position.clone());
+    let position: Option<Position> = position.and_then(|json| serde_json::from_value(json).ok());
+    Some(StepStatus {
+        phase: step.phase,
+        title: step.title.clone(),
+        undo: snapshot.state == State::Aborting,
+        rows: entry.and_then(|entry| entry.rows),
+        blocks: position.map(|position| (position.next.min(position.blocks), position.blocks)),
+    })
 }

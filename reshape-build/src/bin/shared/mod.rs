@@ -21,7 +21,7 @@ struct Arguments {
 const NOTES: &str = "\
 Exit codes:
   0  done, or there was nothing to do
-  1  refused, or rolled back: nothing is left half done
+  1  refused or failed: the message says what became of the batch
   2  the arguments or the environment make no sense
   3  another migrator or a lock was in the way: try again
   4  the migrations have problems

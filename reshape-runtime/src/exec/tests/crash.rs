@@ -3,6 +3,7 @@
 use super::{Fixture, crash};
 use crate::error::ErrorKind;
 use crate::exec::Migrator;
+use crate::plan::Phase;
 use crate::report::{Outcome, State};
 
 #[test]
@@ -77,7 +78,7 @@ fn a_completion_goes_on() {
                 break;
             }
             fixture.wait_until_unlocked();
-            if fixture.state() == "completing" {
+            if fixture.state() == "completing" && contract_has_begun(&mut fixture) {
                 assert_eq!(fixture.detached().abort().unwrap_err().kind(), ErrorKind::State);
             }
             if next_is_start && fixture.state() == "completing" {
@@ -92,6 +93,33 @@ fn a_completion_goes_on() {
         assert!(at >= 5, "the crashes have covered {at} events only");
         fixture.assert_new();
     }
+}
+
+#[test]
+fn a_completion_that_has_removed_nothing_can_be_aborted() {
+    let mut fixture = Fixture::new();
+    let (mut at, mut aborted) = (0, 0);
+    loop {
+        fixture.reset();
+        fixture.migrator().start().unwrap();
+        if !crash(fixture.detached(), at, Migrator::complete) {
+            break;
+        }
+        fixture.wait_until_unlocked();
+        if fixture.state() == "completing" && !contract_has_begun(&mut fixture) {
+            assert_eq!(fixture.detached().abort().unwrap().outcome, Outcome::Aborted);
+            fixture.assert_old();
+            aborted += 1;
+        }
+        at += 1;
+    }
+    assert!(aborted > 0, "no crash came between the state and the first step");
+}
+
+fn contract_has_begun(fixture: &mut Fixture) -> bool {
+    let first = super::batch().steps.iter().position(|step| step.phase == Phase::Contract).unwrap();
+    let rows = format!("SELECT count(*) FROM reshape.journal WHERE step >= {first}");
+    fixture.text(&rows) != "0"
 }
 
 #[test]

@@ -96,6 +96,22 @@ fn a_failing_contract_stays_completing_and_goes_on() {
 }
 
 #[test]
+fn a_contract_that_fails_before_it_removed_anything_leaves_the_batch_in_progress() {
+    let mut fixture = Fixture::new();
+    let mut early = super::batch();
+    let first = early.steps.iter().position(|step| step.phase == Phase::Contract).unwrap();
+    early.steps.insert(first, sql(Phase::Contract, "drop it", &["DROP TABLE public.missing"], &[]));
+    fixture.migrator_for(early).start().unwrap();
+    let error = fixture.detached().complete().unwrap_err();
+    assert!(error.to_string().ends_with("the batch is in progress, as before"), "{error}");
+    assert_eq!(fixture.state(), "in_progress");
+    let status = fixture.detached().status().unwrap();
+    assert!(status.last_error.unwrap().contains("\"missing\" does not exist"));
+    fixture.detached().abort().unwrap();
+    fixture.assert_old();
+}
+
+#[test]
 fn an_empty_plan_is_in_progress_until_it_is_completed() {
     let mut fixture = Fixture::new();
     let report = fixture.migrator_for(plan(Vec::new())).start().unwrap();
