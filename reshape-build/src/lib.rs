@@ -10,6 +10,20 @@
 //! and `reshape_runtime::migrations!();` in the crate. Every `.toml` and `.json` file in the folder is a migration, in
 //! the natural order of the names. What is wrong with them is an error of `cargo build`, all at once, each with its place.
 //!
+//! ```toml
+//! [dependencies]
+//! reshape-runtime = "0.1"
+//!
+//! [build-dependencies]
+//! reshape-build = "0.1"
+//! ```
+//!
+//! [`Builder`] takes several folders; [`load`] reads them at run time. What can stand in a file is described in
+//! [`reshape_runtime::action`], or by the command `reshape docs`.
+//!
+//! The feature `cli` adds the binaries `reshape` and `cargo-reshape`, and with them a database client. The library is the same
+//! with and without it, and a build script needs none of it.
+//!
 //! **Invariant:** a bad migration never fails the build script, whose output cargo shows as one block that no editor understands; the
 //! macro `migrations!` turns each problem into a compiler error of its own.
 //!

@@ -3,7 +3,9 @@
 //! **Invariant:** the work runs on blocking threads of the runtime; no thread that polls futures waits for the database.
 
 use std::panic::resume_unwind;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
 
 use super::Migrator;
 use crate::error::{Error, ErrorKind};
@@ -22,8 +24,9 @@ use crate::report::{Report, Status};
 /// # }
 /// ```
 ///
-/// Clones are the same migrator; its commands run one after the other. A command whose future is dropped is not
-/// cancelled: it runs to its end, and the next command waits for it. So does the shutdown of the runtime.
+/// Clones are the same migrator; its commands run one after the other, in the order in which they were first polled. A command that
+/// has begun is not cancelled when its future is dropped: it runs to its end, and the next command waits for it. So does the
+/// shutdown of the runtime.
 ///
 /// # Panics
 ///
@@ -89,12 +92,11 @@ impl AsyncMigrator {
         &self,
         command: impl FnOnce(&mut Migrator) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let migrator = Arc::clone(&self.0);
+        // Held by the work, not by this future, which may be dropped.
+        let mut migrator = Arc::clone(&self.0).lock_owned().await;
         #[cfg(feature = "tracing")]
         let context = super::trace::Context::current();
         let work = move || {
-            // A command that panicked left the database as a crash would; the next one copes with that.
-            let mut migrator = migrator.lock().unwrap_or_else(PoisonError::into_inner);
             #[cfg(feature = "tracing")]
             return context.enter(|| command(&mut migrator));
             #[cfg(not(feature = "tracing"))]

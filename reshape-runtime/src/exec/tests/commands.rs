@@ -19,6 +19,12 @@ fn runtimes() -> [tokio::runtime::Runtime; 2] {
 }
 
 #[test]
+fn a_migrator_can_move_to_another_thread() {
+    fn check<T: Send + 'static>() {}
+    check::<Migrator>();
+}
+
+#[test]
 fn commands_work_inside_an_async_runtime() {
     for runtime in runtimes() {
         let mut fixture = Fixture::new();
