@@ -77,7 +77,8 @@ impl<'a> Sync<'a> {
     /// Creates or replaces functions and triggers for `mode`.
     pub(crate) fn install(&self, mode: Mode, live: &LiveTable) -> Vec<String> {
         let on = self.table.sql();
-        let mut sql = vec![self.function("last", &self.last_body(mode))];
+        let watch = mode == Mode::Both && !live.before_triggers.is_empty();
+        let mut sql = vec![self.function("last", &self.last_body(mode, watch))];
         let mut trigger = |name: &str, event: &str, when: &str, function: &str| {
             sql.push(format!(
                 "CREATE OR REPLACE TRIGGER {} BEFORE {event} ON {on} FOR EACH ROW{}\n  EXECUTE FUNCTION {}()",
@@ -114,7 +115,7 @@ impl<'a> Sync<'a> {
                 );
                 trigger(FIRST_SHARED, &event, &when, "first");
             }
-            sql.insert(1, self.function("first", &self.first_body()));
+            sql.insert(1, self.function("first", &self.first_body(watch)));
         }
         if restore {
             sql.insert(1, self.function("restore", &restore_body(live)));
@@ -263,37 +264,75 @@ impl<'a> Sync<'a> {
         )
     }
 
-    fn last_body(&self, mode: Mode) -> String {
+    /// The old columns that `first` computes.
+    fn translated(&self) -> Vec<&str> {
+        let stages = self.down.stages.iter();
+        stages.filter_map(|computation| computation.column).collect()
+    }
+
+    /// With `watch`, a new client's row of which the user's triggers have changed an old column is translated back: that is a write of the old
+    /// version. `first` has noted in the marker what it computed.
+    fn last_body(&self, mode: Mode, watch: bool) -> String {
         let marker = ident(ORIGIN);
-        let mut body = self.header(&self.up);
-        body.push_str(&format!(
-            "  IF NEW.{marker} IS NOT NULL THEN\n    NEW.{marker} := NULL;\n    RETURN NEW;\n  END IF;\n"
-        ));
+        let translated = if watch { self.translated() } else { Vec::new() };
+        let mut body = self.header(&self.up, !translated.is_empty());
+        body.push_str(&format!("  IF NEW.{marker} IS NOT NULL THEN\n"));
+        if !translated.is_empty() {
+            body.push_str(&format!("  {SEEN} := NEW.{marker}::pg_catalog.text[];\n"));
+            for computation in &self.up.stages {
+                let differs: Vec<String> = translated
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, column)| computation.feeds.contains(*column))
+                    .map(|(place, column)| {
+                        let (place, column) = (place + 1, ident(column));
+                        format!("{SEEN}[{place}] IS DISTINCT FROM NEW.{column}::pg_catalog.text")
+                    })
+                    .collect();
+                if !differs.is_empty() {
+                    self.compute(&mut body, &self.up, computation, Some(&differs.join(" OR ")));
+                }
+            }
+        }
+        body.push_str(&format!("    NEW.{marker} := NULL;\n    RETURN NEW;\n  END IF;\n"));
         for computation in &self.up.stages {
             // Old clients cannot change a column that only the new version has.
             let guard: Vec<&str> =
                 computation.feeds.iter().copied().filter(|name| self.is_base(name)).collect();
-            self.compute(&mut body, computation, (mode == Mode::Both).then_some(&guard));
+            let guard = (mode == Mode::Both).then(|| insert_or_changed(&guard));
+            self.compute(&mut body, &self.up, computation, guard.as_deref());
         }
         body.push_str("  RETURN NEW;\nEND\n");
         body
     }
 
-    fn first_body(&self) -> String {
-        let mut body = self.header(&self.down);
+    fn first_body(&self, watch: bool) -> String {
+        let mut body = self.header(&self.down, false);
         body.push_str(&format!("  NEW.{} := {};\n", ident(ORIGIN), literal(self.target)));
         for computation in &self.down.stages {
             let guard: Vec<&str> = computation.feeds.iter().copied().collect();
-            self.compute(&mut body, computation, Some(&guard));
+            self.compute(&mut body, &self.down, computation, Some(&insert_or_changed(&guard)));
+        }
+        let translated = self.translated();
+        if watch && !translated.is_empty() {
+            let columns: Vec<String> = translated
+                .iter()
+                .map(|column| format!("NEW.{}::pg_catalog.text", ident(column)))
+                .collect();
+            body.push_str(&format!(
+                "  NEW.{} := ARRAY[{}]::pg_catalog.text;\n",
+                ident(ORIGIN),
+                columns.join(", ")
+            ));
         }
         body.push_str("  RETURN NEW;\nEND\n");
         body
     }
 
     /// Names of the user's tables inside an expression win over the function's variables, as they do in plain SQL.
-    fn header(&self, flow: &Flow<'_>) -> String {
+    fn header(&self, flow: &Flow<'_>, seen: bool) -> String {
         let mut header = String::from("\n#variable_conflict use_column\n");
-        let between: Vec<String> = flow
+        let mut between: Vec<String> = flow
             .stages
             .iter()
             .filter(|computation| computation.column.is_none())
@@ -302,6 +341,9 @@ impl<'a> Sync<'a> {
                 format!("  {} {};\n", variable(id), self.table.values[id].data_type)
             })
             .collect();
+        if seen {
+            between.push(format!("  {SEEN} pg_catalog.text[];\n"));
+        }
         if !between.is_empty() {
             header.push_str("DECLARE\n");
             header.push_str(&between.concat());
@@ -310,24 +352,25 @@ impl<'a> Sync<'a> {
         header
     }
 
-    /// One computation; with a guard, only on INSERT or when one of the guard's columns has changed.
-    fn compute(&self, body: &mut String, computation: &Computation<'_>, guard: Option<&Vec<&str>>) {
+    /// One computation; with a guard, only where that is true.
+    fn compute(
+        &self,
+        body: &mut String,
+        flow: &Flow<'_>,
+        computation: &Computation<'_>,
+        guard: Option<&str>,
+    ) {
         let stage = computation.stage;
         let target = match computation.column {
             Some(column) => format!("NEW.{}", ident(column)),
             None => variable(stage.result),
         };
-        if let Some(columns) = guard {
-            let condition = if columns.is_empty() {
-                String::from("TG_OP = 'INSERT'")
-            } else {
-                format!("TG_OP = 'INSERT' OR {}", changed(columns))
-            };
+        if let Some(condition) = guard {
             body.push_str(&format!("  IF {condition} THEN\n"));
         }
         match &stage.formula {
             Formula::Copy(id) => {
-                body.push_str(&format!("  {target} := {};\n", self.holder(*id)));
+                body.push_str(&format!("  {target} := {};\n", self.holder(flow, *id)));
             }
             Formula::Default(sql) => body.push_str(&format!(
                 "  IF {target} IS NULL THEN\n    {target} := (\n{sql}\n);\n  END IF;\n"
@@ -342,7 +385,7 @@ impl<'a> Sync<'a> {
                     .scope
                     .names
                     .iter()
-                    .map(|(name, id)| format!("{} AS {}", self.holder(*id), ident(name)))
+                    .map(|(name, id)| format!("{} AS {}", self.holder(flow, *id), ident(name)))
                     .collect();
                 body.push_str(&format!(
                     "  {target} := (SELECT (\n{sql}\n) FROM (SELECT {}) AS {});\n",
@@ -356,7 +399,8 @@ impl<'a> Sync<'a> {
                 let mut declarations = String::new();
                 for (name, id) in &computation.used {
                     let (name, of) = (ident(name), self.type_of(*id));
-                    declarations.push_str(&format!("    {name} {of} := {};\n", self.holder(*id)));
+                    declarations
+                        .push_str(&format!("    {name} {of} := {};\n", self.holder(flow, *id)));
                 }
                 body.push_str(&format!(
                     "  <<{}>>\n  DECLARE\n{declarations}  BEGIN\n    {target} := (\n{sql}\n);\n  END;\n",
@@ -377,13 +421,12 @@ impl<'a> Sync<'a> {
         }
     }
 
-    /// Where a value is found inside a function.
-    fn holder(&self, id: ValueId) -> String {
+    /// Where a value is found inside the function that computes `flow`.
+    fn holder(&self, flow: &Flow<'_>, id: ValueId) -> String {
         let value = &self.table.values[id];
-        let computed = |flow: &Flow<'_>| flow.stages.iter().any(|c| c.stage.result == id);
         match &value.physical {
             Some(column) => format!("NEW.{}", ident(column)),
-            None if computed(&self.up) || computed(&self.down) => variable(id),
+            None if flow.stages.iter().any(|c| c.stage.result == id) => variable(id),
             None => format!("CAST(NULL AS {})", value.data_type),
         }
     }
@@ -399,6 +442,18 @@ const RESTORE: &str = "~__reshape_restore";
 /// Whether a user's trigger of that name fires after our first and before our last ones. Names sort by their bytes.
 pub(crate) fn fires_between(name: &str) -> bool {
     name > FIRST_UPDATE && name < LAST_INSERT
+}
+
+/// The variable that holds what `first` noted.
+const SEEN: &str = "\"__reshape_seen\"";
+
+/// When a value has to be computed that depends on these columns.
+fn insert_or_changed(columns: &[&str]) -> String {
+    if columns.is_empty() {
+        String::from("TG_OP = 'INSERT'")
+    } else {
+        format!("TG_OP = 'INSERT' OR {}", changed(columns))
+    }
 }
 
 /// Whether any of the columns has changed, by its binary image.
