@@ -1,5 +1,8 @@
 //! Actions that build on, or take back, what an earlier action of the same batch does; and columns of every kind of type.
 
+// Test input: how it is built does not matter.
+#![allow(clippy::format_collect)]
+
 use reshape_tests::{Rollout, rows};
 
 const USERS: &str = r#"

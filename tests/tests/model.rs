@@ -5,6 +5,9 @@
 //! new client's backwards. It knows nothing of columns, triggers or views. A failure prints its seed; `RESHAPE_MODEL_SEED` runs that one,
 //! `RESHAPE_MODEL_SEEDS` as many as it says.
 
+// Test input: how it is built does not matter.
+#![allow(clippy::format_collect)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +19,7 @@ use reshape_tests::{catalog, database, leftovers, migrations, rows};
 type Cell = Option<String>;
 type Row = BTreeMap<String, Cell>;
 
-/// SplitMix64.
+/// `SplitMix64`.
 #[derive(Debug)]
 struct Random(u64);
 
@@ -255,7 +258,7 @@ impl Table {
                 let free: Vec<&&str> =
                     TABLES.iter().filter(|n| !tables.iter().any(|t| t == **n)).collect();
                 let name = **random.pick(&free)?;
-                self.name = name.to_owned();
+                name.clone_into(&mut self.name);
                 (Op::RenameTable, format!("{}new_name = {}\n", head("rename_table"), s(name)))
             }
             1 => {
@@ -353,13 +356,13 @@ impl Table {
                     // After the action: the new name.
                     toml.push_str(&format!("down = {}\n", s(&fun.back_sql(&quote(random, &to)))));
                 }
-                let changed = &mut columns[place];
-                changed.untouched = false;
-                changed.sql_type = sql_type(fun, column.sql_type);
-                changed.kind = fun.result();
-                changed.not_null |= fun == Fun::Fill;
-                changed.name.clone_from(&to);
-                let mut changes = format!("type = '{}'", changed.sql_type);
+                let after = &mut columns[place];
+                after.untouched = false;
+                after.sql_type = sql_type(fun, column.sql_type);
+                after.kind = fun.result();
+                after.not_null |= fun == Fun::Fill;
+                after.name.clone_from(&to);
+                let mut changes = format!("type = '{}'", after.sql_type);
                 if to != from {
                     changes.push_str(&format!(", name = {}", s(&to)));
                 }
@@ -367,8 +370,8 @@ impl Table {
                     changes.push_str(", nullable = false");
                 }
                 if column.default.is_some() {
-                    changed.default = fun.apply(&column.default);
-                    changes.push_str(&format!(", default = {}", s(&literal(&changed.default))));
+                    after.default = fun.apply(&column.default);
+                    changes.push_str(&format!(", default = {}", s(&literal(&after.default))));
                 }
                 toml.push_str(&format!("changes = {{ {changes} }}\n"));
                 (Op::Alter { from, to, fun }, toml)
@@ -548,14 +551,8 @@ impl Table {
         };
         let columns = self.levels[self.index(side)].clone();
         let ids: Vec<i64> = self.rows.keys().copied().collect();
-        let some: Row = columns
-            .iter()
-            .filter(|_| random.chance(45))
-            .map(|c| c.clone())
-            .collect::<Vec<_>>()
-            .into_iter()
-            .map(|c| (c.name.clone(), cell(random, &c)))
-            .collect();
+        let chosen: Vec<&Column> = columns.iter().filter(|_| random.chance(45)).collect();
+        let some: Row = chosen.into_iter().map(|c| (c.name.clone(), cell(random, c))).collect();
         let choice = random.next(10);
         if choice == 0 && ids.len() > 3 {
             let id = *random.pick(&ids).expect("a row");

@@ -1,5 +1,8 @@
 //! Names that are words of SQL, of PL/pgSQL or of ours, that need quotes, or that are as long as a name can be.
 
+// Test input: how it is built does not matter.
+#![allow(clippy::format_collect)]
+
 use reshape_runtime::Migrator;
 use reshape_tests::{catalog, client, database, leftovers, migrations, rows};
 
