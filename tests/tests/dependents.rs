@@ -208,10 +208,8 @@ const OBJECTS: &[(&str, &str)] = &[
 ];
 
 fn find(list: &'static [(&str, &str)], name: &str) -> &'static str {
-    list.iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, sql)| *sql)
-        .unwrap_or_else(|| panic!("{name}"))
+    let found = list.iter().find(|(known, _)| *known == name);
+    found.map_or_else(|| panic!("{name}"), |(_, sql)| *sql)
 }
 
 /// The refusal, or `None` if the batch has been started and completed.
@@ -221,17 +219,13 @@ fn outcome(object: &str, change: &str) -> Option<String> {
         find(OBJECTS, object)
     );
     let mut r = Rollout::prepare(BASE, &rows, find(CHANGES, change));
-    match r.start() {
-        Err(error) => {
-            assert_eq!(catalog(&mut r.old), r.before, "{object}, {change}: {}", error.report());
-            Some(error.report())
-        }
-        Ok(_) => {
-            let done = r.migrator().complete();
-            done.unwrap_or_else(|error| panic!("{object}, {change}: {}", error.report()));
-            None
-        }
+    if let Err(error) = r.start() {
+        assert_eq!(catalog(&mut r.old), r.before, "{object}, {change}: {}", error.report());
+        return Some(error.report());
     }
+    let done = r.migrator().complete();
+    done.unwrap_or_else(|error| panic!("{object}, {change}: {}", error.report()));
+    None
 }
 
 /// `(object, change, what the refusal says)`

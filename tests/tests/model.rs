@@ -2,9 +2,14 @@
 //! both versions must show what the model says.
 //!
 //! The model keeps a row once per action, from the base's columns to the target's. An old client's write runs through the actions forwards, a
-//! new client's backwards. It knows nothing of columns, triggers or views. A failure prints its seed; `RESHAPE_MODEL_SEED` runs that one.
+//! new client's backwards. It knows nothing of columns, triggers or views. A failure prints its seed; `RESHAPE_MODEL_SEED` runs that one,
+//! `RESHAPE_MODEL_SEEDS` as many as it says.
+
+// Test input: how it is built does not matter.
+#![allow(clippy::format_collect)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use postgres::Client;
@@ -14,7 +19,7 @@ use reshape_tests::{catalog, database, leftovers, migrations, rows};
 type Cell = Option<String>;
 type Row = BTreeMap<String, Cell>;
 
-/// SplitMix64.
+/// `SplitMix64`.
 #[derive(Debug)]
 struct Random(u64);
 
@@ -253,7 +258,7 @@ impl Table {
                 let free: Vec<&&str> =
                     TABLES.iter().filter(|n| !tables.iter().any(|t| t == **n)).collect();
                 let name = **random.pick(&free)?;
-                self.name = name.to_owned();
+                name.clone_into(&mut self.name);
                 (Op::RenameTable, format!("{}new_name = {}\n", head("rename_table"), s(name)))
             }
             1 => {
@@ -351,13 +356,13 @@ impl Table {
                     // After the action: the new name.
                     toml.push_str(&format!("down = {}\n", s(&fun.back_sql(&quote(random, &to)))));
                 }
-                let changed = &mut columns[place];
-                changed.untouched = false;
-                changed.sql_type = sql_type(fun, column.sql_type);
-                changed.kind = fun.result();
-                changed.not_null |= fun == Fun::Fill;
-                changed.name.clone_from(&to);
-                let mut changes = format!("type = '{}'", changed.sql_type);
+                let after = &mut columns[place];
+                after.untouched = false;
+                after.sql_type = sql_type(fun, column.sql_type);
+                after.kind = fun.result();
+                after.not_null |= fun == Fun::Fill;
+                after.name.clone_from(&to);
+                let mut changes = format!("type = '{}'", after.sql_type);
                 if to != from {
                     changes.push_str(&format!(", name = {}", s(&to)));
                 }
@@ -365,8 +370,8 @@ impl Table {
                     changes.push_str(", nullable = false");
                 }
                 if column.default.is_some() {
-                    changed.default = fun.apply(&column.default);
-                    changes.push_str(&format!(", default = {}", s(&literal(&changed.default))));
+                    after.default = fun.apply(&column.default);
+                    changes.push_str(&format!(", default = {}", s(&literal(&after.default))));
                 }
                 toml.push_str(&format!("changes = {{ {changes} }}\n"));
                 (Op::Alter { from, to, fun }, toml)
@@ -546,14 +551,8 @@ impl Table {
         };
         let columns = self.levels[self.index(side)].clone();
         let ids: Vec<i64> = self.rows.keys().copied().collect();
-        let some: Row = columns
-            .iter()
-            .filter(|_| random.chance(45))
-            .map(|c| c.clone())
-            .collect::<Vec<_>>()
-            .into_iter()
-            .map(|c| (c.name.clone(), cell(random, &c)))
-            .collect();
+        let chosen: Vec<&Column> = columns.iter().filter(|_| random.chance(45)).collect();
+        let some: Row = chosen.into_iter().map(|c| (c.name.clone(), cell(random, c))).collect();
         let choice = random.next(10);
         if choice == 0 && ids.len() > 3 {
             let id = *random.pick(&ids).expect("a row");
@@ -839,28 +838,27 @@ fn play(seed: u64, done: &mut Vec<String>) {
     }
 }
 
-fn seeds(range: std::ops::Range<u64>) {
-    let one = std::env::var("RESHAPE_MODEL_SEED").ok().and_then(|seed| seed.parse().ok());
-    let many = std::env::var("RESHAPE_MODEL_SEEDS").ok().and_then(|n| n.parse::<u64>().ok());
-    let range = match (one, many) {
-        (Some(seed), _) => seed..seed + 1,
-        (None, Some(n)) => range.start..range.start + n,
-        (None, None) => range,
+fn run(seeds: &[u64]) {
+    let set = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seeds = match (set("RESHAPE_MODEL_SEED"), set("RESHAPE_MODEL_SEEDS")) {
+        (Some(seed), _) => vec![seed],
+        (None, Some(count)) => (seeds[0]..seeds[0] + count).collect(),
+        (None, None) => seeds.to_vec(),
     };
-    for seed in range {
+    for seed in seeds {
         let mut done = Vec::new();
-        let result =
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| play(seed, &mut done)));
-        assert!(result.is_ok(), "seed {seed}:\n{}", done.join("\n"));
+        let play = AssertUnwindSafe(|| play(seed, &mut done));
+        assert!(catch_unwind(play).is_ok(), "seed {seed}:\n{}", done.join("\n"));
     }
 }
 
+/// Those that have found something.
 #[test]
-fn both_versions_agree_with_the_model_1() {
-    seeds(0..8);
+fn both_versions_agree_with_the_model_again() {
+    run(&[14, 39, 1006, 1011]);
 }
 
 #[test]
-fn both_versions_agree_with_the_model_2() {
-    seeds(1000..1008);
+fn both_versions_agree_with_the_model() {
+    run(&[2000, 2001, 2002, 2003, 2004]);
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use crate::model::{Index, IndexColumn};
 use crate::plan::batch::{Batch, Draft};
 use crate::plan::lineage::{Column, Formula, Table};
-use crate::plan::sync::{self, Mode, Sync};
+use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
-use crate::plan::{Phase, Plan, Refusal, Step, Work, backfill, index, not_null};
+use crate::plan::{Phase, Plan, Refusal, Step, Work, backfill, index, not_null, refuse};
 use crate::sql::ident::{ident, literal, qualified};
 use crate::sql::names::{self, ORIGIN};
 
@@ -15,8 +15,8 @@ use crate::sql::names::{self, ORIGIN};
 pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
     let target = batch.request.pending.last().map(|m| m.name.to_string()).unwrap_or_default();
     let facts = batch.facts();
-    refuse_row_security(&batch)?;
-    refuse_base_dependents(&batch)?;
+    refuse::row_security(&batch)?;
+    refuse::base_dependents(&batch)?;
     let search_path = search_path(&facts.schema, &facts.search_path);
 
     let mut tables = std::mem::take(&mut batch.tables);
@@ -43,7 +43,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         let Some(order) = table.touched else { continue };
         let sync = Sync::new(table, batch.request.base, &target, &search_path);
         if sync.is_needed() {
-            refuse_unsyncable(&batch, table, live, &sync)?;
+            refuse::unsyncable(&batch, table, live, &sync)?;
         }
         steps.extend(expand_table(table, live, &sync));
         let backfill = backfill::backfill(table, sync.up());
@@ -104,7 +104,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
     steps.extend(drop_base(&batch));
     contract.sort_by_key(|draft| draft.order);
     steps.extend(contract.into_iter().map(|draft| draft.step));
-    refuse_used_enums(&batch)?;
+    refuse::used_enums(&batch)?;
     Ok(Plan {
         base: batch.request.base.map(str::to_owned),
         migrations: batch.request.pending.to_vec(),
@@ -380,113 +380,6 @@ fn rename_index_columns(table: &Table, index: &Index) -> Vec<String> {
             format!("ALTER TABLE {on} RENAME COLUMN {} TO {}", ident(from), ident(to))
         })
         .collect()
-}
-
-/// Before PostgreSQL 15 a view reads its tables with its owner's rights, which row-level security does not stop.
-fn refuse_row_security(batch: &Batch<'_>) -> Result<(), Refusal> {
-    let facts = batch.facts();
-    if facts.server_version >= 150_000 {
-        return Ok(());
-    }
-    let Some(live) = facts.tables.iter().find(|live| live.row_security) else { return Ok(()) };
-    let mut refusal = batch.refuse(format!(
-        "table `{}` has row-level security, which the views of a version would bypass on PostgreSQL 14",
-        live.name
-    ));
-    refusal.action = None;
-    Err(refusal.with_help("upgrade the server to PostgreSQL 15 or newer"))
-}
-
-/// The base version's views are dropped in contract, which must not fail then for a reason that is known now.
-fn refuse_base_dependents(batch: &Batch<'_>) -> Result<(), Refusal> {
-    let facts = batch.facts();
-    let Some(base) = batch.request.base else { return Ok(()) };
-    let (message, help) = match facts.base_dependents.first() {
-        Some(dependent) => (
-            format!(
-                "{dependent} depends on the views of `{base}`, which go when the batch is complete"
-            ),
-            format!("drop it, or let it use the tables in schema `{}`", facts.schema),
-        ),
-        None if !facts.base_owned => (
-            format!("the views of `{base}` belong to another role"),
-            String::from("migrate as that role or as a member of it"),
-        ),
-        None => return Ok(()),
-    };
-    let refusal = Refusal { action: None, ..batch.refuse(message) };
-    Err(refusal.with_help(help))
-}
-
-/// What would keep the sync triggers or the backfill from seeing, or from writing, what they have to.
-fn refuse_unsyncable(
-    batch: &Batch<'_>,
-    table: &Table,
-    live: &crate::plan::facts::LiveTable,
-    sync: &Sync<'_>,
-) -> Result<(), Refusal> {
-    let name = &table.name;
-    let refuse = |message: String, help: &str| {
-        let refusal = Refusal { action: None, ..batch.refuse(message) };
-        Err(refusal.with_help(help))
-    };
-    if live.column(ORIGIN).is_some() {
-        return refuse(
-            format!("table `{name}` has a column `{ORIGIN}`, a name that the batch needs"),
-            "rename that column",
-        );
-    }
-    if let Some(rule) = live.rules.first() {
-        return refuse(
-            format!("the rule `{rule}` rewrites what is written to table `{name}`"),
-            "make a trigger of the rule: what rules do to a backfill and to views cannot be told",
-        );
-    }
-    if let Some(trigger) = live.before_triggers.iter().find(|name| !sync::fires_between(name)) {
-        return refuse(
-            format!(
-                "the trigger `{trigger}` of table `{name}` fires before the first or after the last of ours"
-            ),
-            "triggers fire in name order: rename it, with `ALTER TRIGGER … RENAME TO`, so that it begins with a letter",
-        );
-    }
-    // Postgres computes a generated column after the BEFORE triggers: they see NULL.
-    let generated =
-        sync.reads().find(|column| live.column(column).is_some_and(|column| column.generated));
-    if let Some(column) = generated {
-        return refuse(
-            format!(
-                "`up` or `down` that reads the generated column `{name}`.`{column}` is not supported yet"
-            ),
-            "write the generated column's expression in its place",
-        );
-    }
-    Ok(())
-}
-
-/// A type can be dropped in contract only if everything that uses it goes with the batch: proven now, not then.
-fn refuse_used_enums(batch: &Batch<'_>) -> Result<(), Refusal> {
-    for (name, at) in &batch.removed_enums {
-        let Some(live) = batch.facts().types.iter().find(|live| live.name == *name) else {
-            continue;
-        };
-        let goes = |table: Option<&str>, columns: &[String]| {
-            batch.tables.iter().any(|t| {
-                Some(t.physical.as_str()) == table
-                    && (t.removed || columns.iter().all(|column| t.dropped.contains(column)))
-            })
-        };
-        let in_the_way = live
-            .dependents
-            .iter()
-            .find(|d| !goes(d.table.as_deref(), &d.columns) || d.columns.is_empty());
-        if let Some(dependent) = in_the_way {
-            let message =
-                format!("enum `{name}` cannot be removed: {} depends on it", dependent.description);
-            return Err(batch.refuse_at(*at, message).with_help("remove or alter that first"));
-        }
-    }
-    Ok(())
 }
 
 fn shown(table: &Table) -> String {

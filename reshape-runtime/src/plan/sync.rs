@@ -20,10 +20,13 @@ use std::collections::BTreeSet;
 
 use crate::plan::facts::LiveTable;
 use crate::plan::flow::{Computation, Flow};
-use crate::plan::lineage::{Formula, Table, ValueId};
-use crate::plan::mention::whole_row;
+use crate::plan::lineage::{Formula, Table};
 use crate::sql::ident::{dollar, ident, idents, literal, qualified};
 use crate::sql::names::{self, ORIGIN};
+
+mod body;
+
+use body::restore_body;
 
 /// What the triggers have to cope with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +80,8 @@ impl<'a> Sync<'a> {
     /// Creates or replaces functions and triggers for `mode`.
     pub(crate) fn install(&self, mode: Mode, live: &LiveTable) -> Vec<String> {
         let on = self.table.sql();
-        let mut sql = vec![self.function("last", &self.last_body(mode))];
+        let watch = mode == Mode::Both && !live.before_triggers.is_empty();
+        let mut sql = vec![self.function("last", &self.last_body(mode, watch))];
         let mut trigger = |name: &str, event: &str, when: &str, function: &str| {
             sql.push(format!(
                 "CREATE OR REPLACE TRIGGER {} BEFORE {event} ON {on} FOR EACH ROW{}\n  EXECUTE FUNCTION {}()",
@@ -114,7 +118,7 @@ impl<'a> Sync<'a> {
                 );
                 trigger(FIRST_SHARED, &event, &when, "first");
             }
-            sql.insert(1, self.function("first", &self.first_body()));
+            sql.insert(1, self.function("first", &self.first_body(watch)));
         }
         if restore {
             sql.insert(1, self.function("restore", &restore_body(live)));
@@ -262,131 +266,6 @@ impl<'a> Sync<'a> {
             position(self.target),
         )
     }
-
-    fn last_body(&self, mode: Mode) -> String {
-        let marker = ident(ORIGIN);
-        let mut body = self.header(&self.up);
-        body.push_str(&format!(
-            "  IF NEW.{marker} IS NOT NULL THEN\n    NEW.{marker} := NULL;\n    RETURN NEW;\n  END IF;\n"
-        ));
-        for computation in &self.up.stages {
-            // Old clients cannot change a column that only the new version has.
-            let guard: Vec<&str> =
-                computation.feeds.iter().copied().filter(|name| self.is_base(name)).collect();
-            self.compute(&mut body, computation, (mode == Mode::Both).then_some(&guard));
-        }
-        body.push_str("  RETURN NEW;\nEND\n");
-        body
-    }
-
-    fn first_body(&self) -> String {
-        let mut body = self.header(&self.down);
-        body.push_str(&format!("  NEW.{} := {};\n", ident(ORIGIN), literal(self.target)));
-        for computation in &self.down.stages {
-            let guard: Vec<&str> = computation.feeds.iter().copied().collect();
-            self.compute(&mut body, computation, Some(&guard));
-        }
-        body.push_str("  RETURN NEW;\nEND\n");
-        body
-    }
-
-    /// Names of the user's tables inside an expression win over the function's variables, as they do in plain SQL.
-    fn header(&self, flow: &Flow<'_>) -> String {
-        let mut header = String::from("\n#variable_conflict use_column\n");
-        let between: Vec<String> = flow
-            .stages
-            .iter()
-            .filter(|computation| computation.column.is_none())
-            .map(|computation| {
-                let id = computation.stage.result;
-                format!("  {} {};\n", variable(id), self.table.values[id].data_type)
-            })
-            .collect();
-        if !between.is_empty() {
-            header.push_str("DECLARE\n");
-            header.push_str(&between.concat());
-        }
-        header.push_str("BEGIN\n");
-        header
-    }
-
-    /// One computation; with a guard, only on INSERT or when one of the guard's columns has changed.
-    fn compute(&self, body: &mut String, computation: &Computation<'_>, guard: Option<&Vec<&str>>) {
-        let stage = computation.stage;
-        let target = match computation.column {
-            Some(column) => format!("NEW.{}", ident(column)),
-            None => variable(stage.result),
-        };
-        if let Some(columns) = guard {
-            let condition = if columns.is_empty() {
-                String::from("TG_OP = 'INSERT'")
-            } else {
-                format!("TG_OP = 'INSERT' OR {}", changed(columns))
-            };
-            body.push_str(&format!("  IF {condition} THEN\n"));
-        }
-        match &stage.formula {
-            Formula::Copy(id) => {
-                body.push_str(&format!("  {target} := {};\n", self.holder(*id)));
-            }
-            Formula::Default(sql) => body.push_str(&format!(
-                "  IF {target} IS NULL THEN\n    {target} := (\n{sql}\n);\n  END IF;\n"
-            )),
-            // A variable or a block named `new` or `old` would hide the rows; a whole row is no variable at all.
-            Formula::Expression(sql)
-                if whole_row(sql, &stage.scope.table)
-                    || is_row(&stage.scope.table)
-                    || computation.used.iter().any(|(name, _)| is_row(name)) =>
-            {
-                let names: Vec<String> = stage
-                    .scope
-                    .names
-                    .iter()
-                    .map(|(name, id)| format!("{} AS {}", self.holder(*id), ident(name)))
-                    .collect();
-                body.push_str(&format!(
-                    "  {target} := (SELECT (\n{sql}\n) FROM (SELECT {}) AS {});\n",
-                    names.join(", "),
-                    ident(&stage.scope.table)
-                ));
-            }
-            // A block labelled with the table's name makes both `name` and `users.name` mean the variable, and the
-            // expression stays one that PL/pgSQL evaluates without the executor.
-            Formula::Expression(sql) => {
-                let mut declarations = String::new();
-                for (name, id) in &computation.used {
-                    let (name, of) = (ident(name), self.type_of(*id));
-                    declarations.push_str(&format!("    {name} {of} := {};\n", self.holder(*id)));
-                }
-                body.push_str(&format!(
-                    "  <<{}>>\n  DECLARE\n{declarations}  BEGIN\n    {target} := (\n{sql}\n);\n  END;\n",
-                    ident(&stage.scope.table)
-                ));
-            }
-        }
-        if guard.is_some() {
-            body.push_str("  END IF;\n");
-        }
-    }
-
-    fn type_of(&self, id: ValueId) -> String {
-        let value = &self.table.values[id];
-        match &value.physical {
-            Some(column) => format!("{}.{}%TYPE", self.table.sql(), ident(column)),
-            None => value.data_type.clone(),
-        }
-    }
-
-    /// Where a value is found inside a function.
-    fn holder(&self, id: ValueId) -> String {
-        let value = &self.table.values[id];
-        let computed = |flow: &Flow<'_>| flow.stages.iter().any(|c| c.stage.result == id);
-        match &value.physical {
-            Some(column) => format!("NEW.{}", ident(column)),
-            None if computed(&self.up) || computed(&self.down) => variable(id),
-            None => format!("CAST(NULL AS {})", value.data_type),
-        }
-    }
 }
 
 const FIRST_INSERT: &str = "!__reshape_insert";
@@ -409,24 +288,4 @@ fn changed(columns: &[&str]) -> String {
         format!("ROW({})::record", fields.join(", "))
     };
     format!("{} OPERATOR(pg_catalog.*<>) {}", row("NEW"), row("OLD"))
-}
-
-/// Whether a trigger function calls a row so.
-fn is_row(name: &str) -> bool {
-    matches!(name, "new" | "old")
-}
-
-fn variable(id: ValueId) -> String {
-    ident(&format!("__reshape_{id}"))
-}
-
-/// Puts back what the user's own BEFORE triggers (`updated_at`) changed in a row that only the backfill writes.
-fn restore_body(live: &LiveTable) -> String {
-    let mut body = String::from("\nBEGIN\n");
-    for column in live.columns.iter().filter(|column| !column.generated) {
-        let name = ident(&column.name);
-        body.push_str(&format!("  NEW.{name} := OLD.{name};\n"));
-    }
-    body.push_str("  RETURN NEW;\nEND\n");
-    body
 }

@@ -1,0 +1,117 @@
+//! What stands in the way of a batch as a whole: found before anything is changed.
+//!
+//! **Invariant:** a completion never fails for a reason that was there at start.
+
+use crate::plan::Refusal;
+use crate::plan::batch::Batch;
+use crate::plan::facts::LiveTable;
+use crate::plan::lineage::Table;
+use crate::plan::sync::{Sync, fires_between};
+use crate::sql::names::ORIGIN;
+
+/// Before PostgreSQL 15 a view reads its tables with its owner's rights, which row-level security does not stop.
+pub(crate) fn row_security(batch: &Batch<'_>) -> Result<(), Refusal> {
+    let facts = batch.facts();
+    if facts.server_version >= 150_000 {
+        return Ok(());
+    }
+    let Some(live) = facts.tables.iter().find(|live| live.row_security) else { return Ok(()) };
+    let mut refusal = batch.refuse(format!(
+        "table `{}` has row-level security, which the views of a version would bypass on PostgreSQL 14",
+        live.name
+    ));
+    refusal.action = None;
+    Err(refusal.with_help("upgrade the server to PostgreSQL 15 or newer"))
+}
+
+/// The base version's views are dropped in contract, which must not fail then for a reason that is known now.
+pub(crate) fn base_dependents(batch: &Batch<'_>) -> Result<(), Refusal> {
+    let facts = batch.facts();
+    let Some(base) = batch.request.base else { return Ok(()) };
+    let (message, help) = match facts.base_dependents.first() {
+        Some(dependent) => (
+            format!(
+                "{dependent} depends on the views of `{base}`, which go when the batch is complete"
+            ),
+            format!("drop it, or let it use the tables in schema `{}`", facts.schema),
+        ),
+        None if !facts.base_owned => (
+            format!("the views of `{base}` belong to another role"),
+            String::from("migrate as that role or as a member of it"),
+        ),
+        None => return Ok(()),
+    };
+    let refusal = Refusal { action: None, ..batch.refuse(message) };
+    Err(refusal.with_help(help))
+}
+
+/// What would keep the sync triggers or the backfill from seeing, or from writing, what they have to.
+pub(crate) fn unsyncable(
+    batch: &Batch<'_>,
+    table: &Table,
+    live: &LiveTable,
+    sync: &Sync<'_>,
+) -> Result<(), Refusal> {
+    let name = &table.name;
+    let refuse = |message: String, help: &str| {
+        let refusal = Refusal { action: None, ..batch.refuse(message) };
+        Err(refusal.with_help(help))
+    };
+    if live.column(ORIGIN).is_some() {
+        return refuse(
+            format!("table `{name}` has a column `{ORIGIN}`, a name that the batch needs"),
+            "rename that column",
+        );
+    }
+    if let Some(rule) = live.rules.first() {
+        return refuse(
+            format!("the rule `{rule}` rewrites what is written to table `{name}`"),
+            "make a trigger of the rule: what rules do to a backfill and to views cannot be told",
+        );
+    }
+    if let Some(trigger) = live.before_triggers.iter().find(|name| !fires_between(name)) {
+        return refuse(
+            format!(
+                "the trigger `{trigger}` of table `{name}` fires before the first or after the last of ours"
+            ),
+            "triggers fire in name order: rename it, with `ALTER TRIGGER … RENAME TO`, so that it begins with a letter",
+        );
+    }
+    // Postgres computes a generated column after the BEFORE triggers: they see NULL.
+    let generated =
+        sync.reads().find(|column| live.column(column).is_some_and(|column| column.generated));
+    if let Some(column) = generated {
+        return refuse(
+            format!(
+                "`up` or `down` that reads the generated column `{name}`.`{column}` is not supported yet"
+            ),
+            "write the generated column's expression in its place",
+        );
+    }
+    Ok(())
+}
+
+/// A type can be dropped in contract only if everything that uses it goes with the batch: proven now, not then.
+pub(crate) fn used_enums(batch: &Batch<'_>) -> Result<(), Refusal> {
+    for (name, at) in &batch.removed_enums {
+        let Some(live) = batch.facts().types.iter().find(|live| live.name == *name) else {
+            continue;
+        };
+        let goes = |table: Option<&str>, columns: &[String]| {
+            batch.tables.iter().any(|t| {
+                Some(t.physical.as_str()) == table
+                    && (t.removed || columns.iter().all(|column| t.dropped.contains(column)))
+            })
+        };
+        let in_the_way = live
+            .dependents
+            .iter()
+            .find(|d| !goes(d.table.as_deref(), &d.columns) || d.columns.is_empty());
+        if let Some(dependent) = in_the_way {
+            let message =
+                format!("enum `{name}` cannot be removed: {} depends on it", dependent.description);
+            return Err(batch.refuse_at(*at, message).with_help("remove or alter that first"));
+        }
+    }
+    Ok(())
+}
