@@ -51,6 +51,13 @@ complete = "SELECT pg_advisory_xact_lock_shared(2)"
 abort = "SELECT pg_advisory_xact_lock_shared(3)"
 "#;
 
+const RENAME: &str = r#"
+[[actions]]
+type = "rename_table"
+table = "users"
+new_name = "people"
+"#;
+
 const ROWS: u32 = 30_000;
 
 /// Where a batch is held: the number of the lock.
@@ -324,6 +331,40 @@ fn beside_a_migrator_at_work_a_start_waits_and_the_others_refuse() {
     let (code, out, _) = ended(second.wait_with_output().unwrap());
     assert_eq!((code, &*out), (0, "nothing to do: `2_shout` is live\n"));
     desk.assert_started();
+}
+
+#[test]
+fn a_completion_or_rollback_at_work_is_left_alone() {
+    let mut desk = Desk::new();
+    for (hold, command, state) in [
+        (Hold::Rollback, "migration abort", "aborting"),
+        (Hold::Completion, "migration complete", "completing"),
+    ] {
+        assert_eq!(desk.code("migration start"), 0);
+        let first = desk.held(hold, command);
+        assert_eq!((desk.state(), desk.is_at_work()), (state.to_owned(), true));
+        for command in ["complete", "abort", "start --wait 1ms"] {
+            let (code, out, err) = desk.run(&format!("migration {command}"));
+            assert_eq!((code, &*out), (3, ""), "{state}, {command}: {err}");
+        }
+        desk.let_go();
+        let (code, _, err) = ended(first.wait_with_output().unwrap());
+        assert_eq!(code, 0, "{err}");
+    }
+    desk.assert_completed();
+}
+
+/// The batch that lies dead is not the one that is wanted now.
+#[test]
+fn a_dead_batch_of_other_migrations_is_rolled_back_first() {
+    let mut desk = Desk::killed(Hold::Backfill);
+    std::fs::remove_file(desk.folder.path().join("migrations/2_shout.toml")).unwrap();
+    desk.write("2_rename", RENAME);
+    let (code, out, err) = desk.run("migration start");
+    assert_eq!(code, 0, "{err}");
+    assert!(err.contains("undo backfill: ") && out.starts_with("started `2_rename` "), "{err}");
+    assert_eq!(desk.code("migration abort"), 0);
+    desk.assert_aborted();
 }
 
 #[test]

@@ -160,17 +160,18 @@ impl Run<'_> {
         let plan = stored_plan(snapshot)?;
         self.take(snapshot, State::Completing, None)?;
         let Err(error) = self.contract_steps(plan, snapshot) else { return Ok(()) };
-        if matches!(error.kind(), ErrorKind::Fenced | ErrorKind::Connect) {
-            return Err(still(error, STAYS_COMPLETING));
-        }
-        // The error itself matters more than that it could not be written down.
-        if self.read().is_ok_and(|now| !contract_has_begun(&now))
+        let is_cut_off = matches!(error.kind(), ErrorKind::Fenced | ErrorKind::Connect);
+        if !is_cut_off
+            && self.read().is_ok_and(|now| !contract_has_begun(&now))
             && self.set_state(State::InProgress, Some(&error)).is_ok()
         {
             return Err(still(error, "nothing was removed: the batch is in progress, as before"));
         }
-        let _ = self.fenced("record the error", |_| false, &journal::error_sql(&error));
-        Err(still(error, STAYS_COMPLETING))
+        self.remember(&error);
+        Err(still(
+            error,
+            "the batch stays `completing`; completing it again goes on from this step",
+        ))
     }
 
     fn contract_steps(&mut self, plan: &Plan, snapshot: &Snapshot) -> Result<(), Error> {
@@ -186,9 +187,16 @@ impl Run<'_> {
     fn take_and_roll_back(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         let plan = stored_plan(snapshot)?;
         self.take(snapshot, State::Aborting, None)?;
-        self.undo_all(plan).map_err(|error| {
-            still(error, "the batch stays `aborting`; aborting it again goes on from this step")
-        })
+        let Err(error) = self.undo_all(plan) else { return Ok(()) };
+        self.remember(&error);
+        Err(still(error, "the batch stays `aborting`; aborting it again goes on from this step"))
+    }
+
+    /// Writes an error down for `status`, unless the batch is out of reach. The error itself matters more than that.
+    pub(super) fn remember(&mut self, error: &Error) {
+        if !matches!(error.kind(), ErrorKind::Fenced | ErrorKind::Connect) {
+            let _ = self.fenced("record the error", |_| false, &journal::error_sql(error));
+        }
     }
 
     fn unchanged(&mut self, outcome: Outcome, snapshot: &Snapshot, wanted: &Migrations) -> Report {
@@ -219,9 +227,6 @@ impl Run<'_> {
         }
     }
 }
-
-const STAYS_COMPLETING: &str =
-    "the batch stays `completing`; completing it again goes on from this step";
 
 /// Whether a step of the contract phase is done or may be half done: then there is no way back.
 fn contract_has_begun(snapshot: &Snapshot) -> bool {

@@ -23,7 +23,14 @@ impl Run<'_> {
                 } else {
                     "once the cause is gone, abort (or start again): that finishes the rollback"
                 };
-                error.and(&format!("rolling the batch back failed too: {second}")).with_help(help)
+                let kind = second.kind();
+                let both = error
+                    .and(&format!("rolling the batch back failed too: {second}"))
+                    .with_help(help);
+                if !matches!(kind, ErrorKind::Fenced | ErrorKind::Connect) {
+                    self.remember(&both);
+                }
+                both
             }
         }
     }

@@ -70,6 +70,13 @@ fn a_rollback_that_fails_is_said_and_can_be_finished() {
     );
     assert_eq!(fixture.state(), "aborting");
     assert_eq!(fixture.detached().complete().unwrap_err().kind(), ErrorKind::State);
+    // What keeps the rollback from ending is what status has to tell, after each try.
+    let last_error = |fixture: &Fixture| fixture.detached().status().unwrap().last_error.unwrap();
+    assert!(last_error(&fixture).contains("\"in_the_way\" does not exist"));
+    fixture.client.batch_execute("CREATE VIEW public.in_the_way AS SELECT 1").unwrap();
+    fixture.detached().abort().unwrap_err();
+    assert!(last_error(&fixture).contains("\"in_the_way\" is not a table"));
+    fixture.client.batch_execute("DROP VIEW public.in_the_way").unwrap();
 
     fixture.client.batch_execute("CREATE TABLE public.in_the_way ()").unwrap();
     assert_eq!(fixture.detached().abort().unwrap().outcome, Outcome::Aborted);
