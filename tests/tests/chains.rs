@@ -226,6 +226,44 @@ fn types_in_quotes_differ_by_their_case() {
     );
 }
 
+/// The new column would take the old one's default along, and with it the type.
+#[test]
+fn a_default_holds_on_to_an_enum() {
+    let base = format!(
+        "[[actions]]\ntype = 'create_enum'\nname = 'mood'\nvalues = ['calm']\n{}",
+        USERS.replace(
+            "{ name = \"email\", type = \"text\" }",
+            "{ name = \"email\", type = \"mood\", default = \"'calm'\" }"
+        )
+    );
+    let change = |default: &str| {
+        format!(
+            r#"
+            [[actions]]
+            type = "alter_column"
+            table = "users"
+            column = "email"
+            up = "email::text"
+            down = "email::mood"
+            changes = {{ type = "text"{default} }}
+
+            [[actions]]
+            type = "remove_enum"
+            enum = "mood"
+            "#
+        )
+    };
+    let sql = "INSERT INTO users (name) VALUES ('ada')";
+    let mut r = Rollout::prepare(&base, sql, &change(""));
+    let error = r.start().expect_err("a refusal");
+    assert!(error.report().contains("default of column `users`.`email`"), "{}", error.report());
+    assert_eq!(reshape_tests::catalog(&mut r.old), r.before);
+    let mut r = Rollout::begin(&base, sql, &change(", default = \"'calm'\""));
+    rows(&mut r.new, "INSERT INTO users (name) VALUES ('new')");
+    r.complete();
+    assert_eq!(rows(&mut r.new, "SELECT email FROM users"), ["calm", "calm"]);
+}
+
 /// Types without equality, with modifiers, with constraints, with fields: what one version writes the other reads.
 #[test]
 fn columns_of_every_kind_of_type_follow() {

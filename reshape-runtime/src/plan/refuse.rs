@@ -6,6 +6,7 @@ use crate::plan::Refusal;
 use crate::plan::batch::Batch;
 use crate::plan::facts::LiveTable;
 use crate::plan::lineage::Table;
+use crate::plan::mention::mentions;
 use crate::plan::sync::{Sync, fires_between};
 use crate::sql::names::ORIGIN;
 
@@ -111,6 +112,21 @@ pub(crate) fn used_enums(batch: &Batch<'_>) -> Result<(), Refusal> {
             let message =
                 format!("enum `{name}` cannot be removed: {} depends on it", dependent.description);
             return Err(batch.refuse_at(*at, message).with_help("remove or alter that first"));
+        }
+        // A shadow takes the default of the column that it replaces along, whatever its own type.
+        let stays = batch.tables.iter().filter(|table| !table.removed).find_map(|table| {
+            let column = table.columns.iter().find(|column| {
+                column.default.as_ref().is_some_and(|default| mentions(default, "", name))
+            })?;
+            Some((table, column))
+        });
+        if let Some((table, column)) = stays {
+            let message = format!(
+                "enum `{name}` cannot be removed: the default of column `{}`.`{}` depends on it",
+                table.name, column.name
+            );
+            let help = "give the column another default, with `changes.default`";
+            return Err(batch.refuse_at(*at, message).with_help(help));
         }
     }
     Ok(())
