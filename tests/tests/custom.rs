@@ -38,3 +38,23 @@ fn a_later_failure_runs_the_abort_of_what_was_done() {
     assert_eq!(catalog(&mut r.old), r.before);
     assert_eq!(rows(&mut r.old, "SELECT count(*) FROM users"), ["0"]);
 }
+
+/// A client's search_path names the version's schema alone, so what it is to use has to be there.
+#[test]
+fn a_table_that_custom_sql_creates_is_in_the_version() {
+    let start = "CREATE TABLE \"Log\" (id int PRIMARY KEY DEFAULT 7, what text); GRANT SELECT ON \"Log\" TO PUBLIC";
+    let change = "[[actions]]\ntype = \"rename_table\"\ntable = \"users\"\nnew_name = \"people\"\n"
+        .to_owned()
+        + &custom(start, "DROP TABLE \"Log\"");
+    let mut r = Rollout::begin(USERS, "", &change);
+    rows(&mut r.new, "INSERT INTO \"Log\" (what) VALUES ('x')");
+    assert_eq!(rows(&mut r.new, "SELECT * FROM \"Log\""), ["7|x"]);
+    let public = "SELECT has_table_privilege('public', '\"Log\"', 'SELECT'), has_schema_privilege('public', 'migration_2_change', 'USAGE')";
+    assert_eq!(rows(&mut r.new, public), ["t|t"]);
+    let views = "SELECT viewname FROM pg_views WHERE schemaname = 'migration_2_change' ORDER BY 1";
+    assert_eq!(rows(&mut r.new, views), ["Log", "people"]);
+    r.abort();
+    r.start().unwrap_or_else(|error| panic!("{}", error.report()));
+    r.complete();
+    assert_eq!(rows(&mut r.new, "SELECT count(*) FROM \"Log\""), ["0"]);
+}

@@ -7,7 +7,7 @@ use crate::plan::batch::{Batch, Draft};
 use crate::plan::lineage::{Column, Formula, Table};
 use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
-use crate::plan::{Phase, Plan, Refusal, Step, Work, backfill, index, not_null, refuse};
+use crate::plan::{Phase, Plan, Refusal, Step, Work, backfill, found, index, not_null, refuse};
 use crate::sql::ident::{ident, literal, qualified};
 use crate::sql::names::{self, ORIGIN};
 
@@ -255,13 +255,22 @@ fn publish_views(batch: &Batch<'_>, views: &Views<'_>, search_path: &str) -> Ste
     for (table, synced) in &tables {
         statements.extend(views.create(table, *synced));
     }
+    let mut undo = Vec::new();
+    // What the SQL has created is known to the server alone.
+    if batch.runs_custom_sql() {
+        let facts = batch.facts();
+        let known = &batch.tables;
+        statements.push(found::create(views.target, &facts.schema, known, facts.server_version));
+        undo.push(found::drop(views.target));
+    }
+    undo.extend(views.drop(&tables));
     Step::sql(
         Phase::Publish,
         format!("publish `{}`", names::version_schema(views.target)),
         statements,
     )
     .locking("ACCESS SHARE on the tables: what a SELECT takes")
-    .undone_by(views.drop(&tables))
+    .undone_by(undo)
 }
 
 /// The old version's views go first: they hold on to its columns. Nothing is dropped with CASCADE.

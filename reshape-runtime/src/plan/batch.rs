@@ -4,6 +4,7 @@
 //! table becomes one sync function, one backfill and one contract. Tables that the batch creates are changed directly: no
 //! client knows them yet.
 
+use crate::action::Action;
 use crate::model::IndexColumn;
 use crate::plan::facts::{Dependent, DependentKind, Facts, LiveTable};
 use crate::plan::lineage::{Column, Table};
@@ -97,6 +98,13 @@ impl<'a> Batch<'a> {
     pub(crate) fn push_fresh(&mut self, title: String, statements: Vec<String>, undo: Vec<String>) {
         let step = Step::sql(Phase::Expand, title, statements).undone_by(undo);
         self.drafts.push(Draft { order: self.order, step, fresh: true });
+    }
+
+    /// Whether SQL of the user's own runs before the version is published.
+    pub(crate) fn runs_custom_sql(&self) -> bool {
+        let mut actions =
+            self.request.pending.iter().flat_map(|migration| migration.actions.iter());
+        actions.any(|action| matches!(action, Action::Custom(custom) if custom.start.is_some()))
     }
 
     /// The table that goes by that name now.

@@ -15,6 +15,7 @@ pub(crate) mod batch;
 pub(crate) mod define;
 pub mod facts;
 pub(crate) mod flow;
+pub(crate) mod found;
 pub(crate) mod index;
 pub(crate) mod lineage;
 pub(crate) mod mention;

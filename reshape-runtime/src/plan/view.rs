@@ -14,8 +14,11 @@ use crate::plan::lineage::Table;
 use crate::sql::ident::{ident, literal, qualified};
 use crate::sql::names::{self, ORIGIN};
 
+/// From PostgreSQL 15 on: rights are checked as the client's, and row-level security applies.
+pub(crate) const OPTIONS: &str = " WITH (security_invoker = true)";
+
 /// Rights that make sense on a view.
-const RIGHTS: [&str; 7] =
+pub(crate) const RIGHTS: [&str; 7] =
     ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"];
 
 /// Builds the views of one version.
@@ -156,11 +159,7 @@ impl Views<'_> {
         let by_column = self.live(table).is_some_and(|live| {
             !live.row_security && live.columns.iter().any(|column| !column.grants.is_empty())
         });
-        if self.facts.server_version >= 150_000 && !by_column {
-            " WITH (security_invoker = true)"
-        } else {
-            ""
-        }
+        if self.facts.server_version >= 150_000 && !by_column { OPTIONS } else { "" }
     }
 
     /// Everyone who has some right on the table or on a column of it.
