@@ -39,7 +39,7 @@ fn a_later_failure_runs_the_abort_of_what_was_done() {
     assert_eq!(rows(&mut r.old, "SELECT count(*) FROM users"), ["0"]);
 }
 
-/// A client's search_path names the version's schema alone, so what it is to use has to be there.
+/// A client's `search_path` names the version's schema alone, so what it is to use has to be there.
 #[test]
 fn a_table_that_custom_sql_creates_is_in_the_version() {
     let start = "CREATE TABLE \"Log\" (id int PRIMARY KEY DEFAULT 7, what text); GRANT SELECT ON \"Log\" TO PUBLIC";

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Column, Str, Transform};
-use crate::plan::assemble::row_by_row;
 use crate::plan::define;
+use crate::plan::define::row_by_row;
 use crate::plan::lineage::{Formula, Stage};
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};

@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Index, Str};
 use crate::plan::batch::{PendingIndex, rename_title};
-use crate::plan::{Batch, Refusal};
-use crate::plan::{Phase, Step, index};
+use crate::plan::{Batch, Phase, Refusal, Step, index};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::{ident, qualified};
 use crate::sql::names;

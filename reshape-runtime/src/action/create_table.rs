@@ -7,8 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::model::{Check, Column, ForeignKey, List, Str};
 use crate::plan::define;
 use crate::plan::lineage::Table;
-use crate::plan::{Batch, Refusal};
-use crate::plan::{Phase, Step};
+use crate::plan::{Batch, Phase, Refusal, Step};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::{ident, idents, literal};
 

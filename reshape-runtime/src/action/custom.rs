@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Str;
-use crate::plan::{Batch, Refusal};
-use crate::plan::{Phase, Step};
+use crate::plan::{Batch, Phase, Refusal, Step};
 use crate::schema::{At, Problem, Schema};
 
 /// Runs SQL of the user's own.
@@ -13,7 +12,8 @@ use crate::schema::{At, Problem, Schema};
 ///
 /// Each of `start`, `complete` and `abort` is SQL, of one or more statements, that runs at that point; all are optional. It
 /// promises nothing about downtime: how long it locks what is the author's business. What it creates is not known to the
-/// checks, so later actions cannot refer to a table or an enum type that it made.
+/// checks, so later actions cannot refer to a table or an enum type that it made. A table that `start` creates has a view in
+/// the new version, which is in the way of a `complete` that drops the table: do that in a migration of its own.
 ///
 /// # Expand
 ///

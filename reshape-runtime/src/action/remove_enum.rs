@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Str;
 use crate::plan::batch::Draft;
-use crate::plan::{Batch, Refusal};
-use crate::plan::{Phase, Step};
+use crate::plan::{Batch, Phase, Refusal, Step};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::qualified;
 

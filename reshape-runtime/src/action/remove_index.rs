@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Str;
-use crate::plan::{Batch, Refusal};
-use crate::plan::{Phase, Step, Work};
+use crate::plan::{Batch, Phase, Refusal, Step, Work};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::qualified;
 

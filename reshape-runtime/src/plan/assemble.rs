@@ -1,14 +1,14 @@
 //! From what the actions have asked for to the ordered list of steps.
 
-use std::collections::BTreeSet;
-
-use crate::model::{Index, IndexColumn};
+use crate::model::Index;
 use crate::plan::batch::{Batch, Draft};
-use crate::plan::lineage::{Column, Formula, Table};
+use crate::plan::lineage::{Column, Table};
 use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
-use crate::plan::{Phase, Plan, Refusal, Step, Work, backfill, found, index, not_null, refuse};
-use crate::sql::ident::{ident, literal, qualified};
+use crate::plan::{
+    Phase, Plan, Refusal, Step, Work, backfill, contract, found, index, not_null, refuse,
+};
+use crate::sql::ident::ident;
 use crate::sql::names::{self, ORIGIN};
 
 /// Puts the steps of the whole batch in order: by phase, not action by action.
@@ -24,11 +24,11 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         table.name_shadows();
     }
     batch.tables = tables;
-    let mut contract: Vec<Draft> = Vec::new();
+    let mut last: Vec<Draft> = Vec::new();
     let mut expand = Vec::new();
     for draft in std::mem::take(&mut batch.drafts) {
         match draft.step.phase {
-            Phase::Contract => contract.push(draft),
+            Phase::Contract => last.push(draft),
             Phase::Expand | Phase::Backfill | Phase::Publish => expand.push(draft),
         }
     }
@@ -86,7 +86,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         }
         let pending = batch.indexes.iter().filter(|pending| pending.table == number);
         let indexes: Vec<&Index> = pending.map(|pending| &pending.index).collect();
-        contract.extend(contract_table(table, order, &sync, &views, &indexes));
+        last.extend(contract::table(table, order, &sync, &views, &indexes));
     }
     for table in batch.tables.iter().filter(|table| table.removed && !table.created) {
         let Some(order) = table.touched else { continue };
@@ -96,14 +96,14 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
             vec![format!("DROP TABLE {}", table.sql())],
         )
         .locking("ACCESS EXCLUSIVE on the table: nobody uses it any more");
-        contract.push(Draft { order, step, fresh: false });
+        last.push(Draft { order, step, fresh: false });
     }
     steps.extend(fill);
     steps.extend(publish);
     steps.push(publish_views(&batch, &views, &search_path));
-    steps.extend(drop_base(&batch));
-    contract.sort_by_key(|draft| draft.order);
-    steps.extend(contract.into_iter().map(|draft| draft.step));
+    steps.extend(contract::drop_base(&batch));
+    last.sort_by_key(|draft| draft.order);
+    steps.extend(last.into_iter().map(|draft| draft.step));
     refuse::used_enums(&batch)?;
     Ok(Plan {
         base: batch.request.base.map(str::to_owned),
@@ -209,7 +209,7 @@ fn is_computed(table: &Table, column: &Column) -> bool {
 }
 
 /// The columns, by their names in the table, that a NOT VALID check keeps from NULL until contract.
-fn checked_columns(table: &Table) -> Vec<String> {
+pub(crate) fn checked_columns(table: &Table) -> Vec<String> {
     table
         .shadows()
         .filter(|column| column.not_null && is_computed(table, column))
@@ -273,157 +273,10 @@ fn publish_views(batch: &Batch<'_>, views: &Views<'_>, search_path: &str) -> Ste
     .undone_by(undo)
 }
 
-/// The old version's views go first: they hold on to its columns. Nothing is dropped with CASCADE.
-fn drop_base(batch: &Batch<'_>) -> Option<Step> {
-    let facts = batch.facts();
-    let base = batch.request.base?;
-    let views: Vec<String> =
-        facts.base_views.iter().map(|(schema, view)| qualified(schema, view)).collect();
-    let mut statements = Vec::new();
-    if !views.is_empty() {
-        statements.push(format!("DROP VIEW IF EXISTS {}", views.join(", ")));
-    }
-    statements.extend(
-        facts.base_schemas.iter().map(|schema| format!("DROP SCHEMA IF EXISTS {}", ident(schema))),
-    );
-    Some(
-        Step::sql(Phase::Contract, format!("drop `{}`", names::version_schema(base)), statements)
-            .locking("ACCESS EXCLUSIVE on the old version's views: nobody uses them any more"),
-    )
-}
-
-/// One short transaction: nothing in it depends on the number of rows.
-fn contract_table(
-    table: &Table,
-    order: usize,
-    sync: &Sync<'_>,
-    views: &Views<'_>,
-    indexes: &[&Index],
-) -> Option<Draft> {
-    let on = table.sql();
-    let alter = |column: &str, change: &str| {
-        format!("ALTER TABLE {on} ALTER COLUMN {} {change}", ident(column))
-    };
-    let mut sql = Vec::new();
-    if sync.is_needed() {
-        sql.push(views.lock(table));
-        sql.extend(sync.remove());
-        sql.extend(views.release(table));
-    }
-    sql.extend(table.drop_not_null.iter().map(|column| alter(column, "DROP NOT NULL")));
-    sql.extend(
-        table
-            .new_defaults
-            .iter()
-            .map(|(column, default)| alter(column, &format!("SET DEFAULT {default}"))),
-    );
-    let mut dropped: Vec<String> = Vec::new();
-    if sync.is_needed() {
-        dropped.push(ident(ORIGIN));
-    }
-    dropped.extend(table.dropped.iter().map(|column| ident(column)));
-    if !dropped.is_empty() {
-        let clauses: Vec<String> = dropped.iter().map(|c| format!("DROP COLUMN {c}")).collect();
-        sql.push(format!("ALTER TABLE {on}\n  {}", clauses.join(",\n  ")));
-    }
-    sql.extend(rename_columns(table));
-    let mut name = on.clone();
-    if table.name != table.physical {
-        sql.push(format!("ALTER TABLE {on} RENAME TO {}", ident(&table.name)));
-        name = qualified(&table.schema, &table.name);
-    }
-    for physical in checked_columns(table) {
-        if let Some(column) =
-            table.columns.iter().find(|column| table.physical(column) == Some(physical.as_str()))
-        {
-            sql.extend(not_null::finish(&name, &physical, &column.name));
-        }
-    }
-    sql.extend(indexes.iter().flat_map(|index| rename_index_columns(table, index)));
-    for column in table.shadows() {
-        if let Some(comment) = &column.comment {
-            let column = ident(&column.name);
-            sql.push(format!("COMMENT ON COLUMN {name}.{column} IS {}", literal(comment)));
-        }
-    }
-    if sql.is_empty() {
-        return None;
-    }
-    let step = Step::sql(Phase::Contract, format!("finish {}", shown(table)), sql)
-        .locking("ACCESS EXCLUSIVE on the table: no row is read or written, catalog only");
-    Some(Draft { order, step, fresh: false })
-}
-
-/// Renames, by way of generated names where two columns swap theirs.
-fn rename_columns(table: &Table) -> Vec<String> {
-    let rename = |from: &str, to: &str| {
-        format!("ALTER TABLE {} RENAME COLUMN {} TO {}", table.sql(), ident(from), ident(to))
-    };
-    let renames: Vec<(&str, &str)> = table
-        .columns
-        .iter()
-        .filter_map(|column| Some((table.physical(column)?, column.name.as_str())))
-        .filter(|(from, to)| from != to)
-        .collect();
-    let crossed = renames.iter().any(|(_, to)| renames.iter().any(|(from, _)| from == to));
-    if !crossed {
-        return renames.iter().map(|(from, to)| rename(from, to)).collect();
-    }
-    let between: Vec<String> =
-        renames.iter().map(|(_, to)| names::generated(&["rename", to])).collect();
-    let away = renames.iter().zip(&between).map(|((from, _), between)| rename(from, between));
-    let home = renames.iter().zip(&between).map(|((_, to), between)| rename(between, to));
-    away.chain(home).collect()
-}
-
-/// An index names its columns after the table's, but does not follow when those are renamed.
-fn rename_index_columns(table: &Table, index: &Index) -> Vec<String> {
-    let on = qualified(&table.schema, &index.name);
-    let names: BTreeSet<&str> = index.columns.iter().filter_map(IndexColumn::name).collect();
-    let columns = names.into_iter().filter_map(|name| table.column(name));
-    let renamed =
-        columns.filter_map(|column| Some((table.physical(column)?, column.name.as_str())));
-    renamed
-        .filter(|(from, to)| from != to)
-        .map(|(from, to)| {
-            format!("ALTER TABLE {on} RENAME COLUMN {} TO {}", ident(from), ident(to))
-        })
-        .collect()
-}
-
-fn shown(table: &Table) -> String {
+pub(crate) fn shown(table: &Table) -> String {
     format!("`{}`", table.name)
 }
 
 fn shown_column(physical: &str) -> String {
     format!("`{}`", physical.strip_prefix("__reshape_").unwrap_or(physical))
-}
-
-/// Whether rows that exist can take the default from the catalog: Postgres does that for every expression that is not volatile;
-/// known here are literals and the clock.
-pub(crate) fn is_stable_default(sql: &str) -> bool {
-    let sql = sql.trim();
-    let value = sql.split_once("::").map_or(sql, |(value, _)| value.trim());
-    let lower = value.to_ascii_lowercase();
-    let quoted = value.len() >= 2
-        && value.starts_with('\'')
-        && value.ends_with('\'')
-        && !value[1..value.len() - 1].replace("''", "").contains('\'');
-    let known = [
-        "true",
-        "false",
-        "null",
-        "now()",
-        "current_timestamp",
-        "current_date",
-        "localtimestamp",
-        "statement_timestamp()",
-        "transaction_timestamp()",
-    ];
-    quoted || value.parse::<f64>().is_ok() || known.contains(&lower.as_str())
-}
-
-/// Formula for a default that has to be computed row by row; `None` if the catalog does it.
-pub(crate) fn row_by_row(default: &str) -> Option<Formula> {
-    (!is_stable_default(default)).then(|| Formula::Default(default.to_owned()))
 }

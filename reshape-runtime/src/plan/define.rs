@@ -1,7 +1,7 @@
-//! Column definitions.
+//! Column definitions and their defaults.
 
 use crate::model;
-use crate::plan::lineage::{Column, ValueId};
+use crate::plan::lineage::{Column, Formula, ValueId};
 use crate::sql::ident::ident;
 
 /// A column as `CREATE TABLE` and `ADD COLUMN` want it.
@@ -31,4 +31,33 @@ pub(crate) fn lineage_column(column: &model::Column, value: ValueId, key: bool) 
         generated: column.generated.is_some() || serial,
         ancestor: None,
     }
+}
+
+/// Whether rows that exist can take the default from the catalog: Postgres does that for every expression that is not volatile;
+/// known here are literals and the clock.
+pub(crate) fn is_stable_default(sql: &str) -> bool {
+    let sql = sql.trim();
+    let value = sql.split_once("::").map_or(sql, |(value, _)| value.trim());
+    let lower = value.to_ascii_lowercase();
+    let quoted = value.len() >= 2
+        && value.starts_with('\'')
+        && value.ends_with('\'')
+        && !value[1..value.len() - 1].replace("''", "").contains('\'');
+    let known = [
+        "true",
+        "false",
+        "null",
+        "now()",
+        "current_timestamp",
+        "current_date",
+        "localtimestamp",
+        "statement_timestamp()",
+        "transaction_timestamp()",
+    ];
+    quoted || value.parse::<f64>().is_ok() || known.contains(&lower.as_str())
+}
+
+/// Formula for a default that has to be computed row by row; `None` if the catalog does it.
+pub(crate) fn row_by_row(default: &str) -> Option<Formula> {
+    (!is_stable_default(default)).then(|| Formula::Default(default.to_owned()))
 }
