@@ -173,7 +173,11 @@ fn a_role_that_does_not_own_the_tables_is_told_before_anything_changes() {
     let mut fixture = Fixture::new();
     // Roles belong to the whole server: this one has the database's name.
     let role = fixture.database.name().to_owned();
-    let grant = format!("CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE {role} TO {role}");
+    // Before PostgreSQL 15 everybody may create something in `public`.
+    let grant = format!(
+        "CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE {role} TO {role}; \
+         REVOKE CREATE ON SCHEMA public FROM PUBLIC"
+    );
     fixture.client.batch_execute(&grant).unwrap();
     let mut config = fixture.database.config();
     config.user(&role);
