@@ -138,7 +138,8 @@ SELECT pg_catalog.jsonb_build_object(
             FROM pg_catalog.pg_type t, LATERAL (VALUES
               (a.attcollation <> t.typcollation, 'collation ' || a.attcollation::regcollation),
               (coalesce(a.attstattarget, -1) <> -1, 'statistics target'),
-              (a.attoptions IS NOT NULL, 'planner options'),
+              -- Some minor releases keep a note of the server's own there, on every column.
+              (EXISTS (SELECT FROM pg_catalog.unnest(a.attoptions) o WHERE o NOT LIKE 'pg\_%'), 'planner options'),
               (a.attstorage <> t.typstorage, 'storage'),
               (a.attcompression <> '', 'compression'),
               (EXISTS (SELECT FROM pg_catalog.pg_seclabel l WHERE l.classoid = 'pg_catalog.pg_class'::regclass
