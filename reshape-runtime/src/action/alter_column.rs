@@ -244,7 +244,13 @@ impl AlterColumn {
             table.new_defaults.retain(|(name, _)| *name != physical);
             table.new_defaults.push((physical, default.to_string()));
         }
+        let keeps =
+            !replaced && self.changes.default.is_some() && table.has_catalog_default(&column);
         if let Some(changed) = table.column_mut(&self.column) {
+            if keeps && changed.added_default.is_none() {
+                let default = changed.default.clone().unwrap_or_else(|| String::from("NULL"));
+                changed.added_default = Some(default);
+            }
             self.apply(changed, not_null);
         }
         Ok(())
@@ -298,6 +304,7 @@ impl AlterColumn {
         table.downs.push(Stage { result: column.value, formula, scope: after });
         if let Some(changed) = table.column_mut(&column.name) {
             changed.value = value;
+            changed.added_default = None;
         }
     }
 

@@ -159,7 +159,7 @@ fn expand_table(
         let Some(physical) = table.physical(column) else { continue };
         let mut clause =
             format!("ADD COLUMN {} {}", ident(physical), table.values[column.value].data_type);
-        if let Some(default) = &column.default {
+        if let Some(default) = column.added_default.as_ref().or(column.default.as_ref()) {
             if is_computed(table, column) {
                 defaults.push(format!(
                     "ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {default}",

@@ -58,6 +58,11 @@ pub(crate) fn table(
             .iter()
             .map(|(column, default)| alter(column, &format!("SET DEFAULT {default}"))),
     );
+    for column in table.shadows().filter(|column| column.added_default.is_some()) {
+        if let (Some(physical), Some(default)) = (table.physical(column), &column.default) {
+            sql.push(alter(physical, &format!("SET DEFAULT {default}")));
+        }
+    }
     let mut dropped: Vec<String> = Vec::new();
     if sync.is_needed() {
         dropped.push(ident(ORIGIN));

@@ -27,6 +27,7 @@ pub(crate) fn lineage_column(column: &model::Column, value: ValueId, key: bool) 
         value,
         not_null: !column.nullable || key,
         default: column.default.as_deref().map(str::to_owned),
+        added_default: None,
         comment: column.comment.as_deref().map(str::to_owned),
         generated: column.generated.is_some() || serial,
         ancestor: None,

@@ -30,6 +30,8 @@ pub(crate) struct Column {
     pub(crate) value: ValueId,
     pub(crate) not_null: bool,
     pub(crate) default: Option<String>,
+    /// The default that the batch adds the column with, where a later action changes it: what rows of the old version have.
+    pub(crate) added_default: Option<String>,
     pub(crate) comment: Option<String>,
     /// Identity or generated: Postgres computes it, so no view default and no assignment.
     pub(crate) generated: bool,
@@ -191,11 +193,17 @@ impl Table {
         let value = column.value;
         let has_place = self.values[value].in_base || self.values[value].physical.is_some();
         if !has_place && !self.ups.iter().any(|stage| stage.result == value) {
-            let default = column.default.clone().unwrap_or_else(|| String::from("NULL"));
+            let default = column.added_default.clone().or_else(|| column.default.clone());
+            let default = default.unwrap_or_else(|| String::from("NULL"));
             let scope = self.scope();
             // First: it needs nothing, and an earlier `up` may read it.
             self.ups.insert(0, Stage { result: value, formula: Formula::Default(default), scope });
         }
+    }
+
+    /// Whether the batch adds the column, and rows of the old version have its default from the catalog.
+    pub(crate) fn has_catalog_default(&self, column: &Column) -> bool {
+        self.is_new(column) && !self.ups.iter().any(|stage| stage.result == column.value)
     }
 
     /// Gives every value that the target keeps a column of its own. Called once, when all actions are known.
@@ -231,6 +239,7 @@ impl Column {
             value,
             not_null: live.not_null,
             default: live.default.clone(),
+            added_default: None,
             comment: live.comment.clone(),
             generated: live.identity || live.generated,
             ancestor: Some(live.name.clone()),
