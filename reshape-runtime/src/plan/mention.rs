@@ -99,8 +99,9 @@ fn has_unicode_escape(expression: &str) -> bool {
     expression.as_bytes().windows(3).any(|w| w.eq_ignore_ascii_case(b"u&\""))
 }
 
+/// A name before a dot is a table's or a schema's: a field of a composite column needs parentheses, `(address).city`.
 fn has_name(expression: &str, name: &str) -> bool {
-    occurrences(expression, name).next().is_some()
+    occurrences(expression, name).any(|end| field(&expression[end..]).is_none())
 }
 
 /// Where `name` stands as a word of its own, quoted or not: the offsets of its ends.
@@ -176,6 +177,14 @@ mod tests {
         assert!(mentions("users.name", "users", "name"));
         assert!(mentions("\"first name\" || 'x'", "users", "first name"));
         assert!(mentions("\"a\"\"b\"", "users", "a\"b"));
+    }
+
+    #[test]
+    fn a_name_before_a_dot_is_no_column() {
+        assert!(!mentions_beside_namesake("1 - \"t\".\"qu\"\"ote\"", "t", "t"));
+        assert!(!mentions_beside_namesake("t.a || t . b", "t", "t"));
+        assert!(mentions_beside_namesake("t.t", "t", "t"));
+        assert!(mentions("(address).city", "users", "address"));
     }
 
     #[test]
