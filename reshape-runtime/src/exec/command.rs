@@ -107,21 +107,16 @@ impl Run<'_> {
         let snapshot = self.read()?;
         match snapshot.state {
             State::Idle => Ok(self.idle(&snapshot)),
-            State::Applying | State::InProgress | State::Aborting => {
-                self.take_and_roll_back(&snapshot)?;
-                let plan = stored_plan(&snapshot)?;
-                Ok(self.report(Outcome::Aborted, plan))
-            }
-            // The completion ended before its first step: the old version is still whole.
-            State::Completing if !contract_has_begun(&snapshot) => {
-                self.take_and_roll_back(&snapshot)?;
-                let plan = stored_plan(&snapshot)?;
-                Ok(self.report(Outcome::Aborted, plan))
-            }
-            State::Completing => Err(state_error(
+            State::Completing if contract_has_begun(&snapshot) => Err(state_error(
                 "the batch is being completed: the old version is partly gone, so there is no way back",
                 "complete it again: that goes on where it was",
             )),
+            // A completion that ended before its first step has left the old version whole.
+            State::Applying | State::InProgress | State::Aborting | State::Completing => {
+                self.take_and_roll_back(&snapshot)?;
+                let plan = stored_plan(&snapshot)?;
+                Ok(self.report(Outcome::Aborted, plan))
+            }
         }
     }
 

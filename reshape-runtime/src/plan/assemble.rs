@@ -2,7 +2,7 @@
 
 use crate::model::Index;
 use crate::plan::batch::{Batch, Draft};
-use crate::plan::lineage::{Column, Table};
+use crate::plan::lineage::Table;
 use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
 use crate::plan::{
@@ -160,7 +160,7 @@ fn expand_table(
         let mut clause =
             format!("ADD COLUMN {} {}", ident(physical), table.values[column.value].data_type);
         if let Some(default) = column.added_default.as_ref().or(column.default.as_ref()) {
-            if is_computed(table, column) {
+            if table.is_computed(column) {
                 defaults.push(format!(
                     "ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {default}",
                     table.sql(),
@@ -203,16 +203,11 @@ fn expand_table(
     )
 }
 
-/// Whether rows that exist get the column's value from a computation, not from its default.
-fn is_computed(table: &Table, column: &Column) -> bool {
-    table.ups.iter().any(|stage| stage.result == column.value)
-}
-
 /// The columns, by their names in the table, that a NOT VALID check keeps from NULL until contract.
 pub(crate) fn checked_columns(table: &Table) -> Vec<String> {
     table
         .shadows()
-        .filter(|column| column.not_null && is_computed(table, column))
+        .filter(|column| column.not_null && table.is_computed(column))
         .filter_map(|column| table.physical(column))
         .chain(table.set_not_null.iter().map(String::as_str))
         .map(str::to_owned)

@@ -192,7 +192,7 @@ impl Table {
     pub(crate) fn compute_default(&mut self, column: &Column) {
         let value = column.value;
         let has_place = self.values[value].in_base || self.values[value].physical.is_some();
-        if !has_place && !self.ups.iter().any(|stage| stage.result == value) {
+        if !has_place && !self.is_computed(column) {
             let default = column.added_default.clone().or_else(|| column.default.clone());
             let default = default.unwrap_or_else(|| String::from("NULL"));
             let scope = self.scope();
@@ -203,7 +203,12 @@ impl Table {
 
     /// Whether the batch adds the column, and rows of the old version have its default from the catalog.
     pub(crate) fn has_catalog_default(&self, column: &Column) -> bool {
-        self.is_new(column) && !self.ups.iter().any(|stage| stage.result == column.value)
+        self.is_new(column) && !self.is_computed(column)
+    }
+
+    /// Whether rows that exist get the column's value from a computation, not from its default.
+    pub(crate) fn is_computed(&self, column: &Column) -> bool {
+        self.ups.iter().any(|stage| stage.result == column.value)
     }
 
     /// Gives every value that the target keeps a column of its own. Called once, when all actions are known.
