@@ -2,10 +2,17 @@
 //!
 //! **Invariant:** one query, so the snapshot is consistent. It runs under a bare `search_path`, so every name in the answer
 //! that is not Postgres's own is qualified.
+//!
+//! **Invariant:** it leaves nothing behind. The relation that lends its columns' names to expressions is rolled back.
 
 use postgres::Client;
 
-use crate::plan::facts::Facts;
+use crate::plan::facts::{Facts, Snippet};
+
+/// How many columns the widest table has, dropped ones too, and whether a temporary relation can be made.
+const WIDTH: &str = "SELECT coalesce(max(relnatts), 0::int2), \
+   pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY') FROM pg_catalog.pg_class c \
+   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'f')";
 
 const QUERY: &str = include_str!("catalog.sql");
 
@@ -20,8 +27,17 @@ pub(crate) fn read(client: &mut Client, base: Option<&str>) -> Result<Facts, pos
     let row = transaction.query_one("SELECT pg_catalog.current_schemas(false)::text[]", &[])?;
     let search_path: Vec<String> = row.get(0);
     transaction.batch_execute("SET LOCAL search_path TO pg_catalog, pg_temp")?;
-    let row = transaction.query_one(QUERY, &[&SCHEMA, &base, &search_path])?;
-    transaction.commit()?;
+    let row = transaction.query_one(WIDTH, &[&SCHEMA])?;
+    let (width, may_create): (i16, bool) = (row.get(0), row.get(1));
+    // Without the right, expressions are unknown, and what needs them is refused.
+    let relation = may_create.then_some("pg_temp.\"__reshape_columns\"");
+    if let Some(relation) = relation {
+        let holes: Vec<String> =
+            (1..=width).map(|number| format!("{} int", Snippet::hole(number))).collect();
+        transaction.batch_execute(&format!("CREATE TYPE {relation} AS ({})", holes.join(", ")))?;
+    }
+    let row = transaction.query_one(QUERY, &[&SCHEMA, &base, &search_path, &relation])?;
+    transaction.rollback()?;
     let document: String = row.get(0);
     // The query and the type are two halves of one definition; the tests read every field of both.
     Ok(serde_json::from_str(&document).expect("the catalog query returns what `Facts` describes"))

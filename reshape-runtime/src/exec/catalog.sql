@@ -1,6 +1,7 @@
 -- The facts that a plan depends on, as one JSON document; see plan/facts.rs for its shape.
 -- $1: the schema that tables live in; $2: the name of the base version's migration, or NULL;
--- $3: the schemas in the migrator's own search_path.
+-- $3: the schemas in the migrator's own search_path; $4: a relation whose columns are called as `Snippet` wants it: expressions are
+-- printed as if they were over its columns.
 WITH
 space AS (SELECT oid, nspname FROM pg_catalog.pg_namespace WHERE nspname = $1::text),
 -- Views of versions are ours: they are no obstacle, the batch drops them itself.
@@ -157,7 +158,26 @@ SELECT pg_catalog.jsonb_build_object(
             WHERE j.refclassid = 'pg_catalog.pg_class'::regclass
               AND j.refobjid = rel.oid AND j.attnum = a.attnum
               -- Its own default is known; a generated column's expression is a dependency of its own.
-              AND NOT (j.adnum IS NOT NULL AND j.owner = rel.oid AND j.adnum = a.attnum))
+              AND NOT (j.adnum IS NOT NULL AND j.owner = rel.oid AND j.adnum = a.attnum)),
+          'number', a.attnum,
+          'sequence', (
+            SELECT pg_catalog.jsonb_build_object(
+              'schema', n.nspname, 'name', c.relname, 'data_type', pg_catalog.format_type(s.seqtypid, NULL),
+              'start', s.seqstart, 'increment', s.seqincrement, 'min', s.seqmin, 'max', s.seqmax,
+              'cache', s.seqcache, 'cycle', s.seqcycle, 'comment', pg_catalog.obj_description(c.oid, 'pg_class'),
+              'grants', (
+                SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+                  'grantee', CASE WHEN g.grantee = 0 THEN NULL ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
+                  'privilege', g.privilege_type, 'grantable', g.is_grantable)
+                  ORDER BY pg_catalog.pg_get_userbyid(g.grantee), g.privilege_type), '[]')
+                FROM pg_catalog.aclexplode(c.relacl) g WHERE g.grantee <> c.relowner))
+            FROM pg_catalog.pg_depend o
+            JOIN pg_catalog.pg_class c ON c.oid = o.objid AND c.relkind = 'S'
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid
+            WHERE o.classid = 'pg_catalog.pg_class'::regclass AND o.refclassid = 'pg_catalog.pg_class'::regclass
+              AND o.refobjid = rel.oid AND o.refobjsubid = a.attnum AND o.deptype IN ('a', 'i')
+            ORDER BY o.deptype DESC LIMIT 1)
           ) ORDER BY a.attnum), '[]')
         FROM pg_catalog.pg_attribute a
         LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -203,10 +223,84 @@ SELECT pg_catalog.jsonb_build_object(
         SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)), '[]')
         FROM pg_catalog.pg_depend d
         WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = c.oid
-          AND d.deptype IN ('n', 'a', 'i', 'P', 'S'))) ORDER BY c.relname), '[]')
+          AND d.deptype IN ('n', 'a', 'i', 'P', 'S')),
+      'method', am.amname, 'unique', i.indisunique,
+      'nulls_not_distinct', coalesce(pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct', 'false') = 'true',
+      'valid', i.indisvalid, 'clustered', i.indisclustered,
+      'keys', (
+        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+          'column', (SELECT attname FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[k]),
+          'expression', CASE WHEN i.indkey[k] = 0 THEN pg_catalog.pg_get_indexdef(c.oid, k + 1, false) END,
+          'collation', (
+            SELECT pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname)
+            FROM pg_catalog.pg_collation co JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace
+            WHERE co.oid = i.indcollation[k] AND (i.indkey[k] = 0 AND co.collname <> 'default' OR co.oid <> (
+              SELECT attcollation FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[k]))),
+          'opclass', (
+            SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(o.opcname)
+            FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_namespace n ON n.oid = o.opcnamespace
+            WHERE o.oid = i.indclass[k] AND (NOT o.opcdefault OR ia.attoptions IS NOT NULL)),
+          'opclass_options', coalesce(pg_catalog.to_jsonb(ia.attoptions), '[]'),
+          'descending', i.indoption[k] & 1 = 1,
+          'nulls_first', i.indoption[k] & 2 = 2,
+          'statistics', nullif(coalesce(ia.attstattarget, -1), -1)) ORDER BY k), '[]')
+        FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) k
+        JOIN pg_catalog.pg_attribute ia ON ia.attrelid = c.oid AND ia.attnum = k + 1),
+      'include', (
+        SELECT coalesce(pg_catalog.jsonb_agg(a.attname ORDER BY k), '[]')
+        FROM pg_catalog.generate_series(i.indnkeyatts::int, i.indnatts - 1) k
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k]),
+      'expressions', pg_catalog.pg_get_expr(i.indexprs, $4::text::regclass),
+      'predicate', pg_catalog.pg_get_expr(i.indpred, $4::text::regclass),
+      'options', coalesce(pg_catalog.to_jsonb(c.reloptions), '[]'),
+      'tablespace', (SELECT spcname FROM pg_catalog.pg_tablespace WHERE oid = c.reltablespace),
+      'comment', pg_catalog.obj_description(c.oid, 'pg_class')) ORDER BY c.relname), '[]')
     FROM pg_catalog.pg_index i
     JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+    JOIN pg_catalog.pg_am am ON am.oid = c.relam
     JOIN rel ON rel.oid = i.indrelid),
+  'constraints', (
+    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+      'name', con.conname,
+      'kind', CASE con.contype WHEN 'p' THEN 'primary_key' WHEN 'u' THEN 'unique' WHEN 'x' THEN 'exclusion'
+                               WHEN 'c' THEN 'check' WHEN 'f' THEN 'foreign_key' ELSE 'other' END,
+      'schema', n.nspname, 'table', c.relname, 'owned', pg_catalog.pg_has_role(c.relowner, 'USAGE'),
+      'columns', (
+        SELECT coalesce(pg_catalog.jsonb_agg(a.attname ORDER BY k.n), '[]')
+        FROM pg_catalog.unnest(con.conkey) WITH ORDINALITY k(attnum, n)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.attnum),
+      'definition', pg_catalog.pg_get_constraintdef(con.oid),
+      'expression', pg_catalog.pg_get_expr(con.conbin, $4::text::regclass),
+      'references', (
+        SELECT pg_catalog.jsonb_build_object(
+          'schema', fn.nspname, 'table', f.relname,
+          'columns', (
+            SELECT pg_catalog.jsonb_agg(a.attname ORDER BY k.n)
+            FROM pg_catalog.unnest(con.confkey) WITH ORDINALITY k(attnum, n)
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = k.attnum),
+          'clauses', pg_catalog.concat(
+            CASE con.confmatchtype WHEN 'f' THEN ' MATCH FULL' WHEN 'p' THEN ' MATCH PARTIAL' END,
+            CASE con.confupdtype WHEN 'r' THEN ' ON UPDATE RESTRICT' WHEN 'c' THEN ' ON UPDATE CASCADE'
+                                 WHEN 'n' THEN ' ON UPDATE SET NULL' WHEN 'd' THEN ' ON UPDATE SET DEFAULT' END,
+            CASE con.confdeltype WHEN 'r' THEN ' ON DELETE RESTRICT' WHEN 'c' THEN ' ON DELETE CASCADE'
+                                 WHEN 'n' THEN ' ON DELETE SET NULL' WHEN 'd' THEN ' ON DELETE SET DEFAULT' END),
+          -- From PostgreSQL 15 on.
+          'set_columns', (
+            SELECT coalesce(pg_catalog.jsonb_agg(a.attname ORDER BY a.attnum), '[]')
+            FROM pg_catalog.jsonb_array_elements_text(
+                   coalesce(nullif(pg_catalog.to_jsonb(con) -> 'confdelsetcols', 'null'), '[]')) k(attnum)
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.attnum::int2))
+        FROM pg_catalog.pg_class f JOIN pg_catalog.pg_namespace fn ON fn.oid = f.relnamespace
+        WHERE f.oid = con.confrelid),
+      'index', CASE WHEN con.contype IN ('p', 'u', 'x') THEN (SELECT relname FROM pg_catalog.pg_class i WHERE i.oid = con.conindid) END,
+      'deferrable', con.condeferrable, 'deferred', con.condeferred, 'validated', con.convalidated,
+      'no_inherit', con.connoinherit, 'inherited', con.coninhcount > 0 OR con.conparentid <> 0,
+      'comment', pg_catalog.obj_description(con.oid, 'pg_constraint')) ORDER BY n.nspname, c.relname, con.conname), '[]')
+    FROM pg_catalog.pg_constraint con
+    JOIN pg_catalog.pg_class c ON c.oid = con.conrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE con.contype IN ('p', 'u', 'x', 'c', 'f')
+      AND (con.conrelid IN (SELECT oid FROM rel) OR con.confrelid IN (SELECT oid FROM rel))),
   'types', (
     SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
       'name', t.typname, 'is_enum', t.typtype = 'e',

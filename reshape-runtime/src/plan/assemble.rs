@@ -2,6 +2,7 @@
 
 use crate::model::Index;
 use crate::plan::batch::{Batch, Draft};
+use crate::plan::contract::{Part, Stage};
 use crate::plan::lineage::Table;
 use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
@@ -37,6 +38,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
     let mut publish = Vec::new();
     let views = Views { target: &target, facts };
     let mut notes = std::mem::take(&mut batch.notes);
+    let mut parts: Vec<Part> = Vec::new();
 
     for (number, table) in batch.tables.iter().enumerate() {
         let Some(live) = batch.live(table).filter(|_| !table.removed) else { continue };
@@ -45,7 +47,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         if sync.is_needed() {
             refuse::unsyncable(&batch, table, live, &sync)?;
         }
-        steps.extend(expand_table(table, live, &sync));
+        steps.extend(expand_table(&batch, number, live, &sync));
         let backfill = backfill::backfill(table, sync.up());
         if let Some(work) = &backfill {
             notes.extend(live.after_update_triggers.iter().map(|trigger| {
@@ -69,6 +71,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
             ));
         }
         fill.extend(build_indexes(&batch, number)?);
+        fill.extend(of(&batch.filled, number).cloned());
         if backfill.is_some() {
             let title = format!("analyze {}", shown(table));
             let work = Work::Analyze { table: table.sql() };
@@ -86,8 +89,14 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         }
         let pending = batch.indexes.iter().filter(|pending| pending.table == number);
         let indexes: Vec<&Index> = pending.map(|pending| &pending.index).collect();
-        last.extend(contract::table(table, order, &sync, &views, &indexes));
+        let own = batch.contract.iter().filter(|(table, _, _)| *table == number);
+        let own: Vec<(Stage, String)> = own.map(|(_, stage, sql)| (*stage, sql.clone())).collect();
+        let goes_home = own.iter().any(|(stage, _)| *stage == Stage::Attach);
+        let mut statements = contract::table(table, &sync, &views, &indexes, goes_home);
+        statements.extend(own);
+        parts.push(Part { table: number, order, statements });
     }
+    last.extend(contract::steps(&batch, parts));
     for table in batch.tables.iter().filter(|table| table.removed && !table.created) {
         let Some(order) = table.touched else { continue };
         let step = Step::sql(
@@ -99,6 +108,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         last.push(Draft { order, step, fresh: false });
     }
     steps.extend(fill);
+    steps.append(&mut batch.all_filled);
     steps.extend(publish);
     steps.push(publish_views(&batch, &views, &search_path));
     steps.extend(contract::drop_base(&batch));
@@ -145,10 +155,12 @@ fn coalesce(drafts: Vec<Draft>) -> Vec<Step> {
 
 /// One short transaction: columns, constraints, function and triggers. A write before it is the backfill's, one after it the trigger's.
 fn expand_table(
-    table: &Table,
+    batch: &Batch<'_>,
+    number: usize,
     live: &crate::plan::facts::LiveTable,
     sync: &Sync<'_>,
 ) -> Option<Step> {
+    let table = &batch.tables[number];
     let mut clauses = Vec::new();
     let mut defaults = Vec::new();
     let mut undo = Vec::new();
@@ -180,13 +192,23 @@ fn expand_table(
     }
     let checked = checked_columns(table);
     clauses.extend(checked.iter().map(|column| not_null::add(column)));
-    let mut undo: Vec<String> =
-        checked.iter().map(|column| not_null::remove(column)).chain(undo).collect();
-    if clauses.is_empty() {
+    let more = batch.clauses.iter().filter(|(table, _, _)| *table == number);
+    clauses.extend(more.clone().map(|(_, clause, _)| clause.clone()));
+    let mut undo: Vec<String> = more
+        .map(|(_, _, undo)| undo.clone())
+        .chain(checked.iter().map(|column| not_null::remove(column)))
+        .chain(undo)
+        .collect();
+    let more: Vec<String> = of(&batch.expand, number).cloned().collect();
+    if clauses.is_empty() && more.is_empty() {
         return None;
     }
-    let mut statements = vec![format!("ALTER TABLE {}\n  {}", table.sql(), clauses.join(",\n  "))];
+    let mut statements = Vec::new();
+    if !clauses.is_empty() {
+        statements.push(format!("ALTER TABLE {}\n  {}", table.sql(), clauses.join(",\n  ")));
+    }
     statements.extend(defaults);
+    statements.extend(more);
     statements.extend(column_grants(table, live));
     let mut undo_statements = Vec::new();
     if sync.is_needed() {
@@ -195,7 +217,9 @@ fn expand_table(
         undo_statements.extend(sync.remove());
         undo.push(format!("DROP COLUMN IF EXISTS {}", ident(ORIGIN)));
     }
-    undo_statements.push(format!("ALTER TABLE {}\n  {}", table.sql(), undo.join(",\n  ")));
+    if !undo.is_empty() {
+        undo_statements.push(format!("ALTER TABLE {}\n  {}", table.sql(), undo.join(",\n  ")));
+    }
     Some(
         Step::sql(Phase::Expand, format!("add columns to {}", shown(table)), statements)
             .locking("ACCESS EXCLUSIVE on the table: no row is read or written, catalog only")
@@ -266,6 +290,11 @@ fn publish_views(batch: &Batch<'_>, views: &Views<'_>, search_path: &str) -> Ste
     )
     .locking("ACCESS SHARE on the tables: what a SELECT takes")
     .undone_by(undo)
+}
+
+/// Of what the batch keeps by table, that of one table.
+fn of<T>(list: &[(usize, T)], number: usize) -> impl Iterator<Item = &T> {
+    list.iter().filter(move |(table, _)| *table == number).map(|(_, item)| item)
 }
 
 pub(crate) fn shown(table: &Table) -> String {

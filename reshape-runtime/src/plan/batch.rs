@@ -6,6 +6,7 @@
 
 use crate::action::Action;
 use crate::model::IndexColumn;
+use crate::plan::contract::Stage;
 use crate::plan::facts::{Dependent, DependentKind, Facts, LiveTable};
 use crate::plan::lineage::{Column, Table};
 use crate::plan::{Phase, Refusal, Request, Step, Work};
@@ -38,6 +39,18 @@ pub(crate) struct Batch<'a> {
     pub(crate) created_enums: Vec<String>,
     pub(crate) removed_enums: Vec<(String, (usize, usize))>,
     pub(crate) notes: Vec<String>,
+    /// Clauses of the `ALTER TABLE` that expands a table, and what takes each back, by table.
+    pub(crate) clauses: Vec<(usize, String, String)>,
+    /// Statements of the transaction that expands a table, after that `ALTER TABLE`, by table.
+    pub(crate) expand: Vec<(usize, String)>,
+    /// Steps of the backfill phase that a table needs once its own columns are filled, by table.
+    pub(crate) filled: Vec<(usize, Step)>,
+    /// Steps of the backfill phase that need every table's columns filled and indexes built: foreign keys.
+    pub(crate) all_filled: Vec<Step>,
+    /// Statements of the transaction that finishes a table, by table.
+    pub(crate) contract: Vec<(usize, Stage, String)>,
+    /// Tables that have to be finished in one transaction.
+    pub(crate) links: Vec<(usize, usize)>,
 }
 
 /// An index on a table that exists.
@@ -82,6 +95,12 @@ impl<'a> Batch<'a> {
             created_enums: Vec::new(),
             removed_enums: Vec::new(),
             notes: Vec::new(),
+            clauses: Vec::new(),
+            expand: Vec::new(),
+            filled: Vec::new(),
+            all_filled: Vec::new(),
+            contract: Vec::new(),
+            links: Vec::new(),
         }
     }
 
@@ -339,6 +358,7 @@ impl Step {
             title: title.into(),
             lock: None,
             work: Work::Sql { statements },
+            offenders: None,
             undo: Vec::new(),
         }
     }

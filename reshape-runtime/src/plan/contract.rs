@@ -33,34 +33,109 @@ pub(crate) fn drop_base(batch: &Batch<'_>) -> Option<Step> {
     )
 }
 
-/// One short transaction: nothing in it depends on the number of rows.
+/// Where a statement stands in the transaction that finishes one or more tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// Locks, in the order in which queries take them.
+    Lock,
+    /// What must not see the columns change, or would hold them, is taken off: triggers, foreign keys, the user's views.
+    Detach,
+    /// NOT NULL goes; defaults change.
+    Settle,
+    /// Columns and constraints are dropped.
+    Drop,
+    /// Shadows take the names of the columns that they replace, so that what was taken off can be made again from its own text.
+    Home,
+    /// What was taken off is made again.
+    Attach,
+    /// Columns and tables get their last names.
+    Rename,
+    /// What goes by the last names.
+    Finish,
+}
+
+/// What one table asks of the transaction.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    /// Its place among the batch's tables.
+    pub(crate) table: usize,
+    /// The last action that touched it.
+    pub(crate) order: usize,
+    pub(crate) statements: Vec<(Stage, String)>,
+}
+
+/// The steps: one short transaction for each table, or for tables that cannot be finished apart. Nothing in them depends on the
+/// number of rows.
+pub(crate) fn steps(batch: &Batch<'_>, parts: Vec<Part>) -> Vec<Draft> {
+    let mut groups: Vec<Vec<Part>> = Vec::new();
+    for part in parts {
+        let linked = |other: &Part| {
+            batch.links.iter().any(|(a, b)| {
+                (*a, *b) == (part.table, other.table) || (*b, *a) == (part.table, other.table)
+            })
+        };
+        let (mut together, apart): (Vec<_>, Vec<_>) =
+            groups.into_iter().partition(|group: &Vec<Part>| group.iter().any(linked));
+        let mut group: Vec<Part> = together.drain(..).flatten().collect();
+        group.push(part);
+        groups = apart;
+        groups.push(group);
+    }
+    groups.into_iter().filter_map(|group| finish(batch, group)).collect()
+}
+
+fn finish(batch: &Batch<'_>, group: Vec<Part>) -> Option<Draft> {
+    let order = group.iter().map(|part| part.order).max()?;
+    let names: Vec<String> = group
+        .iter()
+        .filter(|part| !part.statements.is_empty())
+        .map(|part| shown(&batch.tables[part.table]))
+        .collect();
+    let mut statements: Vec<(Stage, String)> =
+        group.into_iter().flat_map(|part| part.statements).collect();
+    if statements.is_empty() {
+        return None;
+    }
+    statements.sort_by_key(|(stage, _)| *stage);
+    let statements = statements.into_iter().map(|(_, sql)| sql).collect();
+    let step = Step::sql(Phase::Contract, format!("finish {}", names.join(", ")), statements)
+        .locking(if names.len() > 1 {
+            "ACCESS EXCLUSIVE on the tables: no row is read or written, catalog only"
+        } else {
+            "ACCESS EXCLUSIVE on the table: no row is read or written, catalog only"
+        });
+    Some(Draft { order, step, fresh: false })
+}
+
+/// What `table` asks for itself, before what hangs on its columns.
 pub(crate) fn table(
     table: &Table,
-    order: usize,
     sync: &Sync<'_>,
     views: &Views<'_>,
     indexes: &[&Index],
-) -> Option<Draft> {
+    goes_home: bool,
+) -> Vec<(Stage, String)> {
     let on = table.sql();
     let alter = |column: &str, change: &str| {
         format!("ALTER TABLE {on} ALTER COLUMN {} {change}", ident(column))
     };
-    let mut sql = Vec::new();
+    let mut sql: Vec<(Stage, String)> = Vec::new();
+    let mut add = |stage: Stage, statement: String| sql.push((stage, statement));
     if sync.is_needed() {
-        sql.push(views.lock(table));
-        sql.extend(sync.remove());
-        sql.extend(views.release(table));
+        add(Stage::Lock, views.lock(table));
+        for statement in sync.remove().into_iter().chain(views.release(table)) {
+            add(Stage::Detach, statement);
+        }
     }
-    sql.extend(table.drop_not_null.iter().map(|column| alter(column, "DROP NOT NULL")));
-    sql.extend(
-        table
-            .new_defaults
-            .iter()
-            .map(|(column, default)| alter(column, &format!("SET DEFAULT {default}"))),
-    );
+    for column in &table.drop_not_null {
+        add(Stage::Settle, alter(column, "DROP NOT NULL"));
+    }
+    for (column, default) in &table.new_defaults {
+        add(Stage::Settle, alter(column, &format!("SET DEFAULT {default}")));
+    }
     for column in table.shadows().filter(|column| column.added_default.is_some()) {
         if let (Some(physical), Some(default)) = (table.physical(column), &column.default) {
-            sql.push(alter(physical, &format!("SET DEFAULT {default}")));
+            add(Stage::Settle, alter(physical, &format!("SET DEFAULT {default}")));
         }
     }
     let mut dropped: Vec<String> = Vec::new();
@@ -70,47 +145,61 @@ pub(crate) fn table(
     dropped.extend(table.dropped.iter().map(|column| ident(column)));
     if !dropped.is_empty() {
         let clauses: Vec<String> = dropped.iter().map(|c| format!("DROP COLUMN {c}")).collect();
-        sql.push(format!("ALTER TABLE {on}\n  {}", clauses.join(",\n  ")));
+        add(Stage::Drop, format!("ALTER TABLE {on}\n  {}", clauses.join(",\n  ")));
     }
-    sql.extend(rename_columns(table));
-    let mut name = on.clone();
+    // The name of each column just before the renames.
+    let mut current: Vec<(&str, &str)> = Vec::new();
+    for column in &table.columns {
+        let Some(physical) = table.physical(column) else { continue };
+        let home = column.ancestor.as_deref().filter(|_| goes_home && table.is_new(column));
+        match home {
+            Some(home) => {
+                add(Stage::Home, rename_column(table, physical, home));
+                current.push((home, &column.name));
+            }
+            None => current.push((physical, &column.name)),
+        }
+    }
+    for statement in rename_columns(table, &current) {
+        add(Stage::Rename, statement);
+    }
     if table.name != table.physical {
-        sql.push(format!("ALTER TABLE {on} RENAME TO {}", ident(&table.name)));
-        name = qualified(&table.schema, &table.name);
+        add(Stage::Rename, format!("ALTER TABLE {on} RENAME TO {}", ident(&table.name)));
     }
+    let name = table.last_sql();
     for physical in checked_columns(table) {
         if let Some(column) =
             table.columns.iter().find(|column| table.physical(column) == Some(physical.as_str()))
         {
-            sql.extend(not_null::finish(&name, &physical, &column.name));
+            for statement in not_null::finish(&name, &physical, &column.name) {
+                add(Stage::Finish, statement);
+            }
         }
     }
-    sql.extend(indexes.iter().flat_map(|index| rename_index_columns(table, index)));
+    for statement in indexes.iter().flat_map(|index| rename_index_columns(table, index)) {
+        add(Stage::Finish, statement);
+    }
     for column in table.shadows() {
         if let Some(comment) = &column.comment {
             let column = ident(&column.name);
-            sql.push(format!("COMMENT ON COLUMN {name}.{column} IS {}", literal(comment)));
+            add(
+                Stage::Finish,
+                format!("COMMENT ON COLUMN {name}.{column} IS {}", literal(comment)),
+            );
         }
     }
-    if sql.is_empty() {
-        return None;
-    }
-    let step = Step::sql(Phase::Contract, format!("finish {}", shown(table)), sql)
-        .locking("ACCESS EXCLUSIVE on the table: no row is read or written, catalog only");
-    Some(Draft { order, step, fresh: false })
+    sql
 }
 
-/// Renames, by way of generated names where two columns swap theirs.
-fn rename_columns(table: &Table) -> Vec<String> {
-    let rename = |from: &str, to: &str| {
-        format!("ALTER TABLE {} RENAME COLUMN {} TO {}", table.sql(), ident(from), ident(to))
-    };
-    let renames: Vec<(&str, &str)> = table
-        .columns
-        .iter()
-        .filter_map(|column| Some((table.physical(column)?, column.name.as_str())))
-        .filter(|(from, to)| from != to)
-        .collect();
+fn rename_column(table: &Table, from: &str, to: &str) -> String {
+    format!("ALTER TABLE {} RENAME COLUMN {} TO {}", table.sql(), ident(from), ident(to))
+}
+
+/// Renames from the names that columns have to their last ones, by way of generated names where two columns swap theirs.
+fn rename_columns(table: &Table, current: &[(&str, &str)]) -> Vec<String> {
+    let rename = |from: &str, to: &str| rename_column(table, from, to);
+    let renames: Vec<(&str, &str)> =
+        current.iter().copied().filter(|(from, to)| from != to).collect();
     let crossed = renames.iter().any(|(_, to)| renames.iter().any(|(from, _)| from == to));
     if !crossed {
         return renames.iter().map(|(from, to)| rename(from, to)).collect();

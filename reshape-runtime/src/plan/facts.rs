@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::model::Column;
 use crate::schema::{Schema, Table};
 
+mod definition;
+
+pub use definition::{LiveConstraint, LiveKey, LiveSequence, Reference, Snippet};
+
 /// A snapshot of the catalog. Read by the executor, or made from a simulated schema in tests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
@@ -37,6 +41,8 @@ pub struct Facts {
     pub base_owned: bool,
     /// What is not ours and depends on the base version's views or is in its schemas, as Postgres describes it.
     pub base_dependents: Vec<String>,
+    /// Constraints of the tables, and foreign keys that refer to them from elsewhere, by table and name; NOT NULL is a property of columns.
+    pub constraints: Vec<LiveConstraint>,
 }
 
 /// A table.
@@ -107,6 +113,10 @@ pub struct LiveColumn {
     pub grants: Vec<Grant>,
     /// What depends on the column, its own default left out.
     pub dependents: Vec<Dependent>,
+    /// Its number in the table (`attnum`).
+    pub number: i16,
+    /// The sequence that it owns.
+    pub sequence: Option<LiveSequence>,
 }
 
 /// A right.
@@ -174,6 +184,30 @@ pub struct LiveIndex {
     pub replica_identity: bool,
     /// What depends on it, as Postgres describes it: foreign keys, say.
     pub dependents: Vec<String>,
+    /// Its access method.
+    pub method: String,
+    /// Whether it is unique.
+    pub unique: bool,
+    /// Whether NULLs count as equal there.
+    pub nulls_not_distinct: bool,
+    /// Whether it is complete: what an interrupted build leaves is not.
+    pub valid: bool,
+    /// Whether `CLUSTER` goes by it.
+    pub clustered: bool,
+    /// Its keys, in order.
+    pub keys: Vec<LiveKey>,
+    /// Columns that it only carries.
+    pub include: Vec<String>,
+    /// The expressions among its keys, in order and separated by commas.
+    pub expressions: Option<Snippet>,
+    /// The condition of a partial index.
+    pub predicate: Option<Snippet>,
+    /// Storage parameters, as `name=value`.
+    pub options: Vec<String>,
+    /// Its tablespace, if it is not the database's.
+    pub tablespace: Option<String>,
+    /// Its comment.
+    pub comment: Option<String>,
 }
 
 /// A type.
@@ -199,13 +233,9 @@ impl Facts {
         facts.tables = schema.tables().map(LiveTable::from_schema).collect();
         facts.tables.sort_by(|a, b| a.name.cmp(&b.name));
         for table in schema.tables() {
-            facts.indexes.extend(table.indexes.iter().map(|index| LiveIndex {
-                name: index.name.to_string(),
-                table: table.name.clone(),
-                constraint: None,
-                replica_identity: false,
-                dependents: Vec::new(),
-            }));
+            facts
+                .indexes
+                .extend(table.indexes.iter().map(|index| LiveIndex::new(&index.name, &table.name)));
         }
         facts.types = schema
             .enums()
@@ -216,6 +246,11 @@ impl Facts {
             })
             .collect();
         facts
+    }
+
+    /// The constraints of the table of that name in the catalog, foreign keys to it left out.
+    pub fn constraints_of(&self, table: &str) -> impl Iterator<Item = &LiveConstraint> {
+        self.constraints.iter().filter(move |c| c.schema == self.schema && c.table == table)
     }
 
     /// An empty database of that version (`server_version_num`).
@@ -234,13 +269,14 @@ impl Facts {
             base_schemas: Vec::new(),
             base_owned: true,
             base_dependents: Vec::new(),
+            constraints: Vec::new(),
         }
     }
 }
 
 impl LiveTable {
     fn from_schema(table: &Table) -> Self {
-        let column = |column: &Column| LiveColumn {
+        let column = |(number, column): (usize, &Column)| LiveColumn {
             name: column.name.to_string(),
             data_type: column.data_type.to_string(),
             not_null: !column.nullable,
@@ -251,6 +287,8 @@ impl LiveTable {
             settings: Vec::new(),
             grants: Vec::new(),
             dependents: Vec::new(),
+            number: i16::try_from(number + 1).unwrap_or(i16::MAX),
+            sequence: None,
         };
         Self {
             name: table.name.clone(),
@@ -260,7 +298,7 @@ impl LiveTable {
             row_security: false,
             comment: table.comment.clone(),
             grants: Vec::new(),
-            columns: table.columns.iter().map(column).collect(),
+            columns: table.columns.iter().enumerate().map(column).collect(),
             rules: Vec::new(),
             before_triggers: Vec::new(),
             before_update_triggers: Vec::new(),
@@ -272,5 +310,30 @@ impl LiveTable {
     /// A column by its name in the catalog.
     pub fn column(&self, name: &str) -> Option<&LiveColumn> {
         self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+impl LiveIndex {
+    /// A b-tree index of that name about which nothing else is known.
+    fn new(name: &str, table: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            table: table.to_owned(),
+            constraint: None,
+            replica_identity: false,
+            dependents: Vec::new(),
+            method: String::from("btree"),
+            unique: false,
+            nulls_not_distinct: false,
+            valid: true,
+            clustered: false,
+            keys: Vec::new(),
+            include: Vec::new(),
+            expressions: None,
+            predicate: None,
+            options: Vec::new(),
+            tablespace: None,
+            comment: None,
+        }
     }
 }

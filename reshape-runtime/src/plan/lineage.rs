@@ -148,6 +148,11 @@ impl Table {
         crate::sql::ident::qualified(&self.schema, &self.physical)
     }
 
+    /// Quoted and qualified name after contract.
+    pub(crate) fn last_sql(&self) -> String {
+        crate::sql::ident::qualified(&self.schema, &self.name)
+    }
+
     pub(crate) fn add_value(
         &mut self,
         data_type: &str,

@@ -83,6 +83,9 @@ pub struct Step {
     pub lock: Option<String>,
     /// The work.
     pub work: Work,
+    /// A query for when the step fails because of data: how many rows are in the way, and one of them as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offenders: Option<String>,
     /// What takes it back. Undo work can be run again after a crash in the middle of it, and also when the step itself never finished.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undo: Vec<Work>,

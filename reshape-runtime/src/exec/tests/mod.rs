@@ -152,6 +152,7 @@ fn sql(phase: Phase, title: &str, statements: &[&str], undo: &[&str]) -> Step {
     Step {
         phase,
         title: title.to_owned(),
+        offenders: None,
         lock: None,
         work: Work::Sql { statements: owned(statements) },
         undo: if undo.is_empty() {
@@ -163,7 +164,7 @@ fn sql(phase: Phase, title: &str, statements: &[&str], undo: &[&str]) -> Step {
 }
 
 fn step(phase: Phase, title: &str, work: Work, undo: Vec<Work>) -> Step {
-    Step { phase, title: title.to_owned(), lock: None, work, undo }
+    Step { phase, title: title.to_owned(), lock: None, work, offenders: None, undo }
 }
 
 fn plan(steps: Vec<Step>) -> Plan {
