@@ -222,7 +222,10 @@ impl AlterColumn {
         }
         if replaced {
             if let Some(physical) = table.physical(&column) {
-                batch.require_independent(table, physical)?;
+                batch.require_replaceable(table, physical, &new_type)?;
+                if !not_null {
+                    batch.require_nullable(table, physical)?;
+                }
             }
             self.replace(&mut batch.tables[index], &column, &new_type, up, down);
         } else if not_null != column.not_null {
@@ -261,6 +264,7 @@ impl AlterColumn {
         column.not_null = not_null;
         if let Some(default) = &self.changes.default {
             column.default = Some(default.to_string());
+            column.draws = false;
         }
         if let Some(name) = &self.changes.name {
             column.name = name.to_string();

@@ -149,6 +149,9 @@ impl<'a> Sync<'a> {
     pub(crate) fn proofs(&self) -> Vec<String> {
         let prove = |computation: &Computation<'_>| {
             let stage = computation.stage;
+            let value = &self.table.values[stage.result];
+            // No statement may write an identity column that is always generated, so there the value is only cast.
+            let assignable = computation.column.filter(|_| !value.is_always_identity);
             let Formula::Expression(sql) = &stage.formula else {
                 let column = computation.column?;
                 let source = match &stage.formula {
@@ -157,11 +160,18 @@ impl<'a> Sync<'a> {
                     }
                     Formula::Default(sql) | Formula::Expression(sql) => format!("(\n{sql}\n)"),
                 };
-                return Some(format!(
-                    "EXPLAIN UPDATE {} AS t SET {} = {source}",
-                    self.table.sql(),
-                    ident(column)
-                ));
+                return Some(match assignable {
+                    Some(_) => format!(
+                        "EXPLAIN UPDATE {} AS t SET {} = {source}",
+                        self.table.sql(),
+                        ident(column)
+                    ),
+                    None => format!(
+                        "EXPLAIN SELECT CAST({source} AS {}) FROM {} AS t",
+                        value.data_type,
+                        self.table.sql()
+                    ),
+                });
             };
             let names: Vec<String> = stage
                 .scope
@@ -176,18 +186,18 @@ impl<'a> Sync<'a> {
                     format!("{source} AS {}", ident(name))
                 })
                 .collect();
-            let value = format!(
+            let sql = format!(
                 "(SELECT (\n{sql}\n) FROM (SELECT {}) AS {})",
                 names.join(", "),
                 ident(&stage.scope.table)
             );
-            Some(match computation.column {
+            Some(match assignable {
                 Some(column) => format!(
-                    "EXPLAIN UPDATE {} AS t SET {} = {value}",
+                    "EXPLAIN UPDATE {} AS t SET {} = {sql}",
                     self.table.sql(),
                     ident(column)
                 ),
-                None => format!("EXPLAIN SELECT {value} FROM {} AS t", self.table.sql()),
+                None => format!("EXPLAIN SELECT {sql} FROM {} AS t", self.table.sql()),
             })
         };
         self.up.stages.iter().chain(&self.down.stages).filter_map(prove).collect()
