@@ -222,7 +222,8 @@ impl AlterColumn {
         }
         if replaced {
             if let Some(physical) = table.physical(&column) {
-                batch.require_replaceable(table, physical, &new_type)?;
+                let counts = self.changes.default.is_none();
+                batch.require_replaceable(table, physical, &new_type, counts)?;
                 if !not_null {
                     batch.require_nullable(table, physical)?;
                 }

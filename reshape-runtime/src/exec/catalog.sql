@@ -52,6 +52,8 @@ dependent AS (
       WHEN con.oid IS NOT NULL THEN CASE con.contype
         WHEN 'p' THEN 'primary_key' WHEN 'u' THEN 'unique' WHEN 'x' THEN 'exclusion'
         WHEN 'c' THEN 'check' WHEN 'f' THEN 'foreign_key' ELSE 'other' END
+      -- An expression of an exclusion constraint: the index goes with the column, the constraint does not.
+      WHEN idx.indisexclusion THEN 'other'
       WHEN cls.relkind IN ('i', 'I') THEN 'index'
       WHEN cls.relkind = 'S' THEN 'sequence'
       WHEN d.classid = 'pg_catalog.pg_class'::regclass AND d.objsubid > 0 THEN 'column'

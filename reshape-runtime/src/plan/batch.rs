@@ -236,8 +236,9 @@ impl<'a> Batch<'a> {
         table: &Table,
         column: &str,
         new_type: &str,
+        counts: bool,
     ) -> Result<(), Refusal> {
-        match carry::refusal(self, table, column, new_type) {
+        match carry::refusal(self, table, column, new_type, counts) {
             None => Ok(()),
             Some((message, help)) => Err(self.refuse(message).with_help(help)),
         }

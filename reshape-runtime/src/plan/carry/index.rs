@@ -107,34 +107,36 @@ fn take_place(
 ) {
     let schema = &replaced.table.schema;
     let number = replaced.number;
-    let columns: Vec<&String> =
-        index.keys.iter().filter_map(|key| key.column.as_ref()).chain(&index.include).collect();
-    for rename in replaced.rename_index_columns(&qualified(schema, generated), &columns) {
-        out.contract.push((number, Stage::Finish, rename));
-    }
     let constraint = index.constraint.as_ref().and_then(|name| {
         batch.facts().constraints_of(&index.table).find(|constraint| constraint.name == *name)
     });
+    // A view that groups by the key needs the key.
+    let stage = if constraint.is_some() && out.homes.contains(&number) {
+        Stage::Home
+    } else {
+        Stage::Finish
+    };
+    let columns: Vec<&String> =
+        index.keys.iter().filter_map(|key| key.column.as_ref()).chain(&index.include).collect();
+    for rename in replaced.rename_index_columns(&qualified(schema, generated), &columns) {
+        out.contract.push((number, stage, rename));
+    }
     let on = replaced.table.last_sql();
     let last = qualified(schema, &index.name);
     match constraint {
         Some(constraint) => {
             let kind =
                 if constraint.kind == DependentKind::PrimaryKey { "PRIMARY KEY" } else { "UNIQUE" };
-            let add = |on: &str| {
+            let table = if stage == Stage::Home { replaced.table.sql() } else { on.clone() };
+            out.contract.push((
+                number,
+                stage,
                 format!(
-                    "ALTER TABLE {on} ADD CONSTRAINT {} {kind} USING INDEX {}",
+                    "ALTER TABLE {table} ADD CONSTRAINT {} {kind} USING INDEX {}",
                     ident(&constraint.name),
                     ident(generated)
-                )
-            };
-            // A view that groups by the key needs the key.
-            let (stage, table) = if out.homes.contains(&number) {
-                (Stage::Home, replaced.table.sql())
-            } else {
-                (Stage::Finish, on.clone())
-            };
-            out.contract.push((number, stage, add(&table)));
+                ),
+            ));
             if let Some(comment) = &constraint.comment {
                 out.contract.push((
                     number,

@@ -8,11 +8,13 @@ use crate::plan::facts::{
 use crate::plan::lineage::Table;
 
 /// Why `column` of `table`, by its name in the catalog, cannot be replaced by one of type `new_type`: what is in the way, and what to do.
+/// A column that `counts` goes on drawing its values from its sequence.
 pub(crate) fn refusal(
     batch: &Batch<'_>,
     table: &Table,
     column: &str,
     new_type: &str,
+    counts: bool,
 ) -> Option<(String, String)> {
     let live = batch.live(table)?.column(column)?;
     let shown = format!("`{}`.`{column}`", table.name);
@@ -22,14 +24,13 @@ pub(crate) fn refusal(
             String::from("remove it, and add it again with what it is to be"),
         ));
     }
-    let counts = live.identity || live.sequence.is_some();
-    if counts && !sequence::can_count(new_type) {
+    if counts && live.sequence.is_some() && !sequence::can_count(new_type) {
         return Some((
             format!(
                 "column {shown} draws its values from a sequence, so it cannot become `{new_type}`"
             ),
             String::from(
-                "it can become smallint, integer or bigint; or drop the identity or the default first",
+                "it can become smallint, integer or bigint; or give it another default, with `changes.default`",
             ),
         ));
     }
