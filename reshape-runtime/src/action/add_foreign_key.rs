@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{ForeignKey, Str};
-use crate::plan::{Batch, Refusal};
+use crate::plan::constraint::foreign_key::{self, Made};
+use crate::plan::{Batch, Phase, Refusal, Step};
 use crate::schema::{At, Problem, Schema};
 
 /// Adds a foreign key to a table.
@@ -12,8 +13,6 @@ use crate::schema::{At, Problem, Schema};
 ///
 /// The foreign key holds for old and new clients at once. It refers to the columns of a primary key or of a unique index, whose
 /// types can be compared with those of its own. It gets the name that Postgres chooses: `<table>_<columns>_fkey`.
-///
-/// The planner does not support it yet and says so.
 ///
 /// # Expand
 ///
@@ -66,6 +65,22 @@ impl AddForeignKey {
 
 impl AddForeignKey {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported(&format!("adding a foreign key to `{}`", self.table)))
+        let index = batch.table(&self.table)?;
+        batch.require_plain(&batch.tables[index])?;
+        let title = format!("add a foreign key to `{}`", self.table);
+        let on = batch.tables[index].sql();
+        match foreign_key::add(batch, index, None, &self.foreign_key)? {
+            Made::Clause(clause) => {
+                batch.push_fresh(title, vec![format!("ALTER TABLE {on} ADD {clause}")], Vec::new());
+            }
+            Made::Statement(statement, locked) => {
+                let lock = format!(
+                    "SHARE ROW EXCLUSIVE on {locked}: the new table is empty, nothing is read"
+                );
+                batch.push(Step::sql(Phase::Expand, title, vec![statement]).locking(lock));
+            }
+            Made::Later => {}
+        }
+        Ok(())
     }
 }
