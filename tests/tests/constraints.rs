@@ -867,6 +867,56 @@ fn a_foreign_key_to_columns_that_are_not_unique_is_refused() {
 }
 
 #[test]
+fn a_check_cannot_name_a_column_by_a_name_that_it_does_not_have_any_more() {
+    // On the old column the check would go when the batch is complete.
+    let change = r#"
+        [[actions]]
+        type = "alter_column"
+        table = "users"
+        column = "email"
+        up = "lower(email)"
+        changes = { name = "mail" }
+
+        [[actions]]
+        type = "add_check"
+        table = "users"
+        check = { name = "at", expression = "email LIKE '%@%'" }
+    "#;
+    let mut r = Rollout::prepare(BASE, ROWS, change);
+    let error = r.start().expect_err("no such column");
+    assert_eq!(
+        error.report(),
+        "the step `add columns to `users`` failed: column \"email\" does not exist; the batch was rolled back"
+    );
+    assert_eq!(catalog(&mut r.old), r.before);
+}
+
+#[test]
+fn a_foreign_key_must_not_need_an_index_that_the_batch_removes() {
+    let change = r#"
+        [[actions]]
+        type = "remove_index"
+        index = "users_region_code"
+
+        [[actions]]
+        type = "add_index"
+        table = "users"
+        index = { name = "users_code_region", columns = ["code", "region"], unique = true }
+
+        [[actions]]
+        type = "add_foreign_key"
+        table = "orders"
+        foreign_key = { columns = ["code", "region"], referenced_table = "users", referenced_columns = ["code", "region"] }
+    "#;
+    assert_eq!(
+        refused(change),
+        "the migration `2_change`, action 3 is refused: the foreign key `orders_code_region_fkey` would refer to the index \
+         `users_region_code`, which the same batch removes\n  help: complete the batch that removes the index first, then add the \
+         foreign key"
+    );
+}
+
+#[test]
 fn what_cannot_be_checked_is_refused() {
     let whole_row = r#"
         [[actions]]
@@ -915,6 +965,28 @@ macro_rules! golden {
 golden! {
     the_plan_of_a_check_that_is_replaced: REPLACE;
     the_plan_of_a_foreign_key_that_is_replaced: CASCADE;
+    the_plan_of_a_new_table_that_refers_to_a_column_which_is_replaced_later: r#"
+        [[actions]]
+        type = "create_table"
+        name = "lines"
+        primary_key = "id"
+        columns = [{ name = "id", type = "integer" }, { name = "order_id", type = "bigint" }, { name = "user_id", type = "integer" }]
+        foreign_keys = [
+          { columns = ["order_id"], referenced_table = "orders", referenced_columns = ["id"] },
+          { columns = ["user_id"], referenced_table = "users", referenced_columns = ["id"] },
+        ]
+
+        [[actions]]
+        type = "alter_column"
+        table = "orders"
+        column = "id"
+        changes = { type = "bigint" }
+
+        [[actions]]
+        type = "rename_table"
+        table = "lines"
+        new_name = "items"
+    "#;
     the_plan_of_a_check_under_the_names_of_its_point: r#"
         [[actions]]
         type = "alter_column"

@@ -12,14 +12,16 @@ use crate::sql::ident::{ident, qualified};
 use crate::sql::names;
 
 /// `statements`, given the table's quoted and qualified name, for the time that each column of `columns` (its name in the table, its name
-/// there) is called as its second name says, and the table `name`.
+/// there) is called as its second name says, and the table `name`. Columns that are `hidden` have none of their names then: they are not
+/// visible at that point, and a statement that names one fails.
 pub(crate) fn under(
     table: &Table,
     name: &str,
     columns: &[(&str, &str)],
+    hidden: &[&str],
     statements: impl FnOnce(&str) -> Vec<String>,
 ) -> Vec<String> {
-    let renames = renames(table, columns);
+    let renames = renames(table, columns, hidden);
     let on = table.sql();
     let rename = |from: &str, to: &str| {
         format!("ALTER TABLE {on} RENAME COLUMN {} TO {}", ident(from), ident(to))
@@ -39,14 +41,14 @@ pub(crate) fn under(
 
 /// What leads to those names, one after the other: columns that have one of them and are not meant go aside first, and where names
 /// cross, they are reached by way of generated ones.
-fn renames(table: &Table, columns: &[(&str, &str)]) -> Vec<(String, String)> {
+fn renames(table: &Table, columns: &[(&str, &str)], hidden: &[&str]) -> Vec<(String, String)> {
     let wanted: Vec<(&str, &str)> =
         columns.iter().copied().filter(|(from, to)| from != to).collect();
     let takes = |name: &str| wanted.iter().any(|(_, to)| *to == name);
     let leaves = |name: &str| wanted.iter().any(|(from, _)| *from == name);
     let there = table.values.iter().filter_map(|value| value.physical.as_deref());
     let mut renames: Vec<(String, String)> = there
-        .filter(|physical| takes(physical) && !leaves(physical))
+        .filter(|physical| (takes(physical) || hidden.contains(physical)) && !leaves(physical))
         .map(|physical| (physical.to_owned(), names::generated(&["aside", physical])))
         .collect();
     if wanted.iter().any(|(from, _)| takes(from)) {
@@ -72,7 +74,7 @@ mod tests {
     }
 
     fn renamed(columns: &[(&str, &str)]) -> String {
-        let names = renames(&table(), columns);
+        let names = renames(&table(), columns, &[]);
         names.iter().map(|(from, to)| format!("{from}>{to}")).collect::<Vec<_>>().join(" ")
     }
 
@@ -81,6 +83,14 @@ mod tests {
         assert_eq!(renamed(&[("a", "a")]), "");
         assert_eq!(renamed(&[("a", "c"), ("b", "b")]), "a>c");
         assert_eq!(renamed(&[("__reshape_a", "a")]), "a>__reshape_aside_a __reshape_a>a");
+    }
+
+    #[test]
+    fn a_hidden_column_goes_aside() {
+        let hidden = |columns| renames(&table(), columns, &["a"]).len();
+        assert_eq!(hidden(&[]), 1);
+        assert_eq!(hidden(&[("a", "c")]), 1);
+        assert_eq!(hidden(&[("__reshape_a", "a")]), 2);
     }
 
     #[test]
@@ -93,7 +103,7 @@ mod tests {
 
     #[test]
     fn everything_gets_its_own_name_back() {
-        let sql = under(&table(), "people", &[("__reshape_a", "a")], |on| vec![on.to_owned()]);
+        let sql = under(&table(), "people", &[("__reshape_a", "a")], &[], |on| vec![on.to_owned()]);
         assert_eq!(
             sql,
             [

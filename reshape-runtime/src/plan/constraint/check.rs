@@ -79,7 +79,8 @@ fn make(batch: &mut Batch<'_>, check: &PendingCheck) -> Result<(), Refusal> {
         vec![format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", table.sql(), ident(&working))],
     )
     .violated_by([offenders(batch, check, &working, false)]);
-    if columns.iter().all(|(physical, name)| physical == name) && !renamed {
+    let hidden = invisible(table, check, &columns);
+    if columns.iter().all(|(physical, name)| physical == name) && hidden.is_empty() && !renamed {
         batch.clauses.push((number, add, undo));
     } else {
         let there = if renamed { &check.scope } else { &table.physical };
@@ -87,13 +88,23 @@ fn make(batch: &mut Batch<'_>, check: &PendingCheck) -> Result<(), Refusal> {
             require_name(batch, check)?;
         }
         let statements =
-            under(table, there, &columns, |on| vec![format!("ALTER TABLE {on} {add}")]);
+            under(table, there, &columns, &hidden, |on| vec![format!("ALTER TABLE {on} {add}")]);
         batch.expand.extend(statements.into_iter().map(|statement| (number, statement)));
         batch.expand_undo.push((number, undo));
     }
     batch.filled.push((number, step));
     batch.contract.extend(rename.map(|rename| (number, Stage::Finish, rename)));
     Ok(())
+}
+
+/// Columns of the table that the expression may mean although they have another name, or none, at its point of the batch: on one that
+/// goes in contract the check would go with it, without a word.
+fn invisible<'t>(table: &'t Table, check: &PendingCheck, columns: &[(&str, &str)]) -> Vec<&'t str> {
+    let there = table.values.iter().filter_map(|value| value.physical.as_deref());
+    there
+        .filter(|physical| !columns.iter().any(|(_, name)| name == physical))
+        .filter(|physical| mentions_beside_namesake(&check.expression, &check.scope, physical))
+        .collect()
 }
 
 /// How to find rows that the check is false for: by what is stored, or (`computed`) by what the backfill is about to store.

@@ -139,6 +139,7 @@ fn name(batch: &Batch<'_>, table: &str, columns: &[String]) -> String {
 pub(super) fn resolve(batch: &mut Batch<'_>) -> Result<(), Refusal> {
     for key in std::mem::take(&mut batch.constraints.keys) {
         require_unique(batch, &key)?;
+        require_lasting(batch, &key)?;
         let target = &batch.tables[key.referenced];
         let stays = key.referenced_columns.iter().all(|name| {
             target.column(name).is_some_and(|column| target.created || !target.is_new(column))
@@ -263,6 +264,30 @@ fn require_unique(batch: &Batch<'_>, key: &PendingKey) -> Result<(), Refusal> {
     Err(batch.refuse_at(key.at, message).with_help(
         "a foreign key refers to a unique key: add one first, with `add_index` and `unique = true`",
     ))
+}
+
+/// Postgres takes any unique index over the columns for the one that the foreign key needs from then on: it must not be one that goes in
+/// contract.
+fn require_lasting(batch: &Batch<'_>, key: &PendingKey) -> Result<(), Refusal> {
+    let target = &batch.tables[key.referenced];
+    let columns = physical(batch, target, &key.referenced_columns)?;
+    let columns: Vec<String> = columns.into_iter().map(str::to_owned).collect();
+    let gone = batch.facts().indexes.iter().find(|index| {
+        let names: Option<Vec<&str>> = index.keys.iter().map(|key| key.column.as_deref()).collect();
+        !target.created
+            && index.table == target.physical
+            && index.unique
+            && batch.removed_indexes.contains(&index.name)
+            && names.is_some_and(|names| same_set(&names, &columns))
+    });
+    let Some(index) = gone else { return Ok(()) };
+    let message = format!(
+        "the foreign key `{}` would refer to the index `{}`, which the same batch removes",
+        key.name, index.name
+    );
+    Err(batch
+        .refuse_at(key.at, message)
+        .with_help("complete the batch that removes the index first, then add the foreign key"))
 }
 
 fn same_set(a: &[&str], b: &[String]) -> bool {
