@@ -11,8 +11,11 @@ use crate::schema::{At, Problem, Schema};
 ///
 /// # What it does
 ///
-/// The check holds for old and new clients at once: start fails, and rolls itself back, if a row that exists violates it. To
-/// replace a check, remove it and add it under the same name in one migration.
+/// The check holds for old and new clients at once: start fails, and rolls itself back, if a row that exists violates it; the error says
+/// how many there are and shows one. To replace a check, remove it and add it under the same name in one migration.
+///
+/// The expression calls columns as they are called at that point of the batch. A check follows its columns: where a later action of
+/// the batch renames or replaces one, the check is on what the column is at the end.
 ///
 /// # Expand
 ///
@@ -21,7 +24,7 @@ use crate::schema::{At, Problem, Schema};
 ///
 /// # Contract
 ///
-/// Nothing.
+/// Nothing; but where the check replaces one of the same name, it gets its name then.
 ///
 /// # Rollback
 ///

@@ -11,7 +11,8 @@ use crate::schema::{At, Problem, Schema};
 ///
 /// # What it does
 ///
-/// The check holds until the batch is complete, for new clients, too. `check` is its name.
+/// The check holds until the batch is complete, for new clients, too. `check` is its name; one that was created without a name has
+/// the one that Postgres chose.
 ///
 /// # Expand
 ///

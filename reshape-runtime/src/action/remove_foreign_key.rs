@@ -20,7 +20,7 @@ use crate::schema::{At, Problem, Schema};
 ///
 /// # Contract
 ///
-/// `DROP CONSTRAINT`: an ACCESS EXCLUSIVE lock on both tables for a change of the catalog.
+/// `DROP CONSTRAINT`, before anything else goes that it may need: an ACCESS EXCLUSIVE lock on both tables for a change of the catalog.
 ///
 /// # Rollback
 ///

@@ -8,7 +8,7 @@ use crate::action::Action;
 use crate::model::IndexColumn;
 use crate::plan::constraint::Pending;
 use crate::plan::contract::Stage;
-use crate::plan::facts::{Dependent, DependentKind, Facts, LiveConstraint, LiveTable};
+use crate::plan::facts::{Dependent, DependentKind, Facts, LiveTable};
 use crate::plan::lineage::{Column, Table};
 use crate::plan::{Offenders, Phase, Refusal, Request, Step, Work};
 
@@ -218,26 +218,6 @@ impl<'a> Batch<'a> {
             self.drafts.retain(|draft| draft.step.title != title);
         }
         self.indexes.len() < before
-    }
-
-    /// Whether the batch removes the constraint: nothing has to be done for it any more.
-    pub(crate) fn is_removed(&self, constraint: &LiveConstraint) -> bool {
-        constraint.schema == self.facts().schema
-            && self.removes(&constraint.table, &constraint.name)
-    }
-
-    /// Whether the batch has removed the check or foreign key `name` of the table that is `table` in the catalog.
-    pub(crate) fn removes(&self, table: &str, name: &str) -> bool {
-        self.removed_constraints.iter().any(|(of, known)| of == table && known == name)
-    }
-
-    /// Whether what depends on something is a check or a foreign key that the batch removes.
-    pub(crate) fn goes(&self, dependent: &Dependent) -> bool {
-        let constraint = matches!(dependent.kind, DependentKind::Check | DependentKind::ForeignKey);
-        match (&dependent.table, &dependent.name) {
-            (Some(table), Some(name)) if constraint => self.removes(table, name),
-            _ => false,
-        }
     }
 
     /// Only ordinary tables that stand alone can have shadow columns and triggers so far.

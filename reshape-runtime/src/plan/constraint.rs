@@ -8,7 +8,7 @@
 
 use crate::plan::batch::Draft;
 use crate::plan::contract::Stage;
-use crate::plan::facts::DependentKind;
+use crate::plan::facts::{Dependent, DependentKind, LiveConstraint};
 use crate::plan::{Batch, Phase, Refusal, Step, Work};
 use crate::schema::{list, nearest};
 use crate::sql::ident::ident;
@@ -36,6 +36,26 @@ pub(crate) fn resolve(batch: &mut Batch<'_>) -> Result<(), Refusal> {
 }
 
 impl Batch<'_> {
+    /// Whether the batch removes the constraint: nothing has to be done for it any more.
+    pub(crate) fn is_removed(&self, constraint: &LiveConstraint) -> bool {
+        constraint.schema == self.facts().schema
+            && self.removes(&constraint.table, &constraint.name)
+    }
+
+    /// Whether the batch has removed the check or foreign key `name` of the table that is `table` in the catalog.
+    pub(crate) fn removes(&self, table: &str, name: &str) -> bool {
+        self.removed_constraints.iter().any(|(of, known)| of == table && known == name)
+    }
+
+    /// Whether what depends on something is a check or a foreign key that the batch removes.
+    pub(crate) fn goes(&self, dependent: &Dependent) -> bool {
+        let constraint = matches!(dependent.kind, DependentKind::Check | DependentKind::ForeignKey);
+        match (&dependent.table, &dependent.name) {
+            (Some(table), Some(name)) if constraint => self.removes(table, name),
+            _ => false,
+        }
+    }
+
     /// Takes the name for a constraint of the table.
     pub(crate) fn name_constraint(&mut self, table: usize, name: &str) -> Result<(), Refusal> {
         let known = &self.tables[table];
@@ -93,10 +113,7 @@ impl Batch<'_> {
             return Ok(());
         }
         self.require_plain(known)?;
-        let of_kind = |live: &&_| {
-            let live: &crate::plan::facts::LiveConstraint = live;
-            live.kind == kind && !self.is_removed(live)
-        };
+        let of_kind = |live: &&LiveConstraint| live.kind == kind && !self.is_removed(live);
         let live: Vec<_> = self.facts().constraints_of(&known.physical).filter(of_kind).collect();
         let Some(found) = live.iter().find(|live| live.name == name) else {
             let names = || live.iter().map(|live| live.name.as_str());
