@@ -23,6 +23,7 @@ mod types;
 pub use problem::{At, Problem, Segment};
 pub use table::{Enum, ForeignKey, Table};
 
+pub(crate) use names::object_name;
 pub(crate) use problem::place;
 pub(crate) use review::Review;
 pub(crate) use rules::{Relation, fills_itself};

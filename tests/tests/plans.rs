@@ -220,18 +220,6 @@ golden! {
 }
 
 refused! {
-    add_check_is_not_planned_yet: r#"
-        [[actions]]
-        type = "add_check"
-        table = "users"
-        check = { name = "named", expression = "name <> ''" }
-    "# => "adding a check to `users` is not supported yet";
-    add_foreign_key_is_not_planned_yet: r#"
-        [[actions]]
-        type = "add_foreign_key"
-        table = "users"
-        foreign_key = { columns = ["id"], referenced_table = "users", referenced_columns = ["id"] }
-    "# => "adding a foreign key to `users` is not supported yet";
     up_from_another_table_is_not_planned_yet: r#"
         [[actions]]
         type = "add_column"

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Check, Str};
+use crate::plan::constraint::check;
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 
@@ -10,10 +11,11 @@ use crate::schema::{At, Problem, Schema};
 ///
 /// # What it does
 ///
-/// The check holds for old and new clients at once: start fails, and rolls itself back, if a row that exists violates it. To
-/// replace a check, remove it and add it under the same name in one migration.
+/// The check holds for old and new clients at once: start fails, and rolls itself back, if a row that exists violates it; the error says
+/// how many there are and shows one. To replace a check, remove it and add it under the same name in one migration.
 ///
-/// The planner does not support it yet and says so.
+/// The expression calls columns as they are called at that point of the batch. A check follows its columns: where a later action of
+/// the batch renames or replaces one, the check is on what the column is at the end.
 ///
 /// # Expand
 ///
@@ -22,7 +24,7 @@ use crate::schema::{At, Problem, Schema};
 ///
 /// # Contract
 ///
-/// Nothing.
+/// Nothing; but where the check replaces one of the same name, it gets its name then.
 ///
 /// # Rollback
 ///
@@ -69,6 +71,20 @@ impl AddCheck {
 
 impl AddCheck {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported(&format!("adding a check to `{}`", self.table)))
+        let index = batch.table(&self.table)?;
+        let Some(name) = self.check.name.as_deref() else {
+            return Err(batch.refuse("the check has no name"));
+        };
+        batch.name_constraint(index, name)?;
+        let table = &batch.tables[index];
+        if table.created {
+            let clause = check::clause(name, &self.check.expression);
+            let add = vec![format!("ALTER TABLE {} ADD {clause}", table.sql())];
+            batch.push_fresh(format!("add check `{name}` to `{}`", self.table), add, Vec::new());
+            return Ok(());
+        }
+        batch.require_plain(table)?;
+        check::add(batch, index, name, &self.check);
+        Ok(())
     }
 }

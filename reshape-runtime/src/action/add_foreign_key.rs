@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{ForeignKey, Str};
-use crate::plan::{Batch, Refusal};
+use crate::plan::constraint::foreign_key::{self, Made};
+use crate::plan::{Batch, Phase, Refusal, Step};
 use crate::schema::{At, Problem, Schema};
 
 /// Adds a foreign key to a table.
@@ -11,18 +12,21 @@ use crate::schema::{At, Problem, Schema};
 /// # What it does
 ///
 /// The foreign key holds for old and new clients at once. It refers to the columns of a primary key or of a unique index, whose
-/// types can be compared with those of its own. It gets the name that Postgres chooses: `<table>_<columns>_fkey`.
+/// types can be compared with those of its own. It gets the name that Postgres chooses: `<table>_<columns>_fkey`. Start fails, and rolls
+/// itself back, if a row that exists refers to none; the error says how many there are and shows one.
 ///
-/// The planner does not support it yet and says so.
+/// A foreign key follows its columns: where a later action of the batch renames or replaces one, it is on what the column is at the
+/// end. To replace a foreign key, say with another `on_delete`, remove it and add it in one migration.
 ///
 /// # Expand
 ///
-/// `ADD FOREIGN KEY … NOT VALID`: a SHARE ROW EXCLUSIVE lock on both tables for a change of the catalog; new rows are checked from
-/// then on. After the backfill `VALIDATE CONSTRAINT` checks the rows that exist without blocking writes.
+/// After the backfill and the building of indexes `ADD FOREIGN KEY … NOT VALID`: a SHARE ROW EXCLUSIVE lock on both tables for a change
+/// of the catalog; what is written from then on is checked. Then `VALIDATE CONSTRAINT` checks the rows that exist without blocking
+/// writes. A table that the batch has created gets its foreign keys at once.
 ///
 /// # Contract
 ///
-/// Nothing.
+/// Nothing; but where the foreign key replaces one of the same name, it gets its name then.
 ///
 /// # Rollback
 ///
@@ -66,6 +70,22 @@ impl AddForeignKey {
 
 impl AddForeignKey {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported(&format!("adding a foreign key to `{}`", self.table)))
+        let index = batch.table(&self.table)?;
+        batch.require_plain(&batch.tables[index])?;
+        let title = format!("add a foreign key to `{}`", self.table);
+        let on = batch.tables[index].sql();
+        match foreign_key::add(batch, index, None, &self.foreign_key)? {
+            Made::Clause(clause) => {
+                batch.push_fresh(title, vec![format!("ALTER TABLE {on} ADD {clause}")], Vec::new());
+            }
+            Made::Statement(statement, locked) => {
+                let lock = format!(
+                    "SHARE ROW EXCLUSIVE on {locked}: the new table is empty, nothing is read"
+                );
+                batch.push(Step::sql(Phase::Expand, title, vec![statement]).locking(lock));
+            }
+            Made::Later => {}
+        }
+        Ok(())
     }
 }

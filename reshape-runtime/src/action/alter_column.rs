@@ -204,6 +204,9 @@ impl AlterColumn {
         }
         if table.created {
             self.plan_directly(batch, index, &column, up.as_deref());
+            if let Some(new_name) = &self.changes.name {
+                batch.rename_in_constraints(index, &self.column, new_name);
+            }
             return Ok(());
         }
         batch.require_plain(table)?;
@@ -236,6 +239,7 @@ impl AlterColumn {
             self.constrain(batch, index, &column, not_null);
         }
         if let Some(new_name) = &self.changes.name {
+            batch.rename_in_constraints(index, &self.column, new_name);
             for pending in batch.indexes.iter_mut().filter(|pending| pending.table == index) {
                 pending.rename_column(&self.column, new_name);
             }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::{Check, Column, ForeignKey, List, Str};
+use crate::plan::constraint::foreign_key::{self, Made};
 use crate::plan::define;
 use crate::plan::lineage::Table;
 use crate::plan::{Batch, Phase, Refusal, Step};
@@ -256,11 +257,21 @@ impl CreateTable {
                 .unwrap_or_default();
             clauses.push(format!("{name}CHECK (\n{}\n)", check.expression));
         }
+        let number = batch.tables.len();
+        let names = self.checks.iter().filter_map(|check| check.name.as_deref());
+        batch.constraints.names.extend(names.map(|name| (number, name.to_owned())));
         let mut lock = Vec::new();
+        // After everything else, so that what they refer to is locked only for the end of the transaction.
+        let mut keys = Vec::new();
         for key in self.foreign_keys.iter() {
-            let (clause, locked) = foreign_key(batch, &table, key)?;
-            clauses.push(clause);
-            lock.extend(locked);
+            match foreign_key::add(batch, number, Some(&table), key)? {
+                Made::Clause(clause) => clauses.push(clause),
+                Made::Statement(statement, locked) => {
+                    keys.push(statement);
+                    lock.push(locked);
+                }
+                Made::Later => {}
+            }
         }
         let name = table.sql();
         let mut statements = vec![format!("CREATE TABLE {name} (\n  {}\n)", clauses.join(",\n  "))];
@@ -274,6 +285,7 @@ impl CreateTable {
                     .push(format!("COMMENT ON COLUMN {name}.{column} IS {}", literal(comment)));
             }
         }
+        statements.append(&mut keys);
         let title = format!("create `{}`", self.name);
         let undo = vec![format!("DROP TABLE IF EXISTS {name}")];
         if lock.is_empty() {
@@ -288,45 +300,4 @@ impl CreateTable {
         batch.tables.push(table);
         Ok(())
     }
-}
-
-/// The clause, and the table that exists already and is locked for it.
-fn foreign_key(
-    batch: &Batch<'_>,
-    table: &Table,
-    key: &ForeignKey,
-) -> Result<(String, Option<String>), Refusal> {
-    let referenced = if key.referenced_table == table.name {
-        table
-    } else {
-        let index = batch.find(&key.referenced_table).ok_or_else(|| {
-            batch.refuse(format!("table `{}` does not exist in the database", key.referenced_table))
-        })?;
-        &batch.tables[index]
-    };
-    let mut columns = Vec::new();
-    for name in key.referenced_columns.iter() {
-        let column = batch.column(referenced, name)?;
-        let physical = referenced.physical(column).ok_or_else(|| {
-            batch.not_supported(&format!(
-                "a foreign key to `{}`.`{name}`, which the same batch adds or changes,",
-                referenced.name
-            ))
-        })?;
-        columns.push(ident(physical));
-    }
-    let mut clause = format!(
-        "FOREIGN KEY ({}) REFERENCES {} ({})",
-        idents(key.columns.iter().map(AsRef::as_ref)),
-        referenced.sql(),
-        columns.join(", ")
-    );
-    if let Some(action) = key.on_delete {
-        clause.push_str(&format!(" ON DELETE {}", action.sql()));
-    }
-    if let Some(action) = key.on_update {
-        clause.push_str(&format!(" ON UPDATE {}", action.sql()));
-    }
-    let locked = (!referenced.created).then(|| format!("`{}`", referenced.name));
-    Ok((clause, locked))
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Str;
+use crate::plan::facts::DependentKind;
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 
@@ -10,9 +11,8 @@ use crate::schema::{At, Problem, Schema};
 ///
 /// # What it does
 ///
-/// The check holds until the batch is complete, for new clients, too. `check` is its name.
-///
-/// The planner does not support it yet and says so.
+/// The check holds until the batch is complete, for new clients, too. `check` is its name; one that was created without a name has
+/// the one that Postgres chose.
 ///
 /// # Expand
 ///
@@ -79,6 +79,7 @@ impl RemoveCheck {
 
 impl RemoveCheck {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported(&format!("removing a check of `{}`", self.table)))
+        let index = batch.table(&self.table)?;
+        batch.remove_constraint(index, DependentKind::Check, &self.check)
     }
 }

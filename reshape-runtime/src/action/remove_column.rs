@@ -109,6 +109,8 @@ impl RemoveColumn {
         let index = batch.table(&self.table)?;
         let table = &batch.tables[index];
         let column = batch.column(table, &self.column)?.clone();
+        batch.leave_constraints(index, &self.column)?;
+        let table = &batch.tables[index];
         if table.created {
             let name = ident(&self.column);
             let drop = vec![format!("ALTER TABLE {} DROP COLUMN {name}", table.sql())];

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Str;
+use crate::plan::facts::DependentKind;
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 
@@ -13,15 +14,13 @@ use crate::schema::{At, Problem, Schema};
 /// The foreign key holds until the batch is complete, for new clients, too. `foreign_key` is its name; one that was created without a
 /// name has the one that Postgres chose: `<table>_<columns>_fkey`.
 ///
-/// The planner does not support it yet and says so.
-///
 /// # Expand
 ///
 /// Nothing.
 ///
 /// # Contract
 ///
-/// `DROP CONSTRAINT`: an ACCESS EXCLUSIVE lock on both tables for a change of the catalog.
+/// `DROP CONSTRAINT`, before anything else goes that it may need: an ACCESS EXCLUSIVE lock on both tables for a change of the catalog.
 ///
 /// # Rollback
 ///
@@ -66,6 +65,7 @@ impl RemoveForeignKey {
 
 impl RemoveForeignKey {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        Err(batch.not_supported(&format!("removing a foreign key of `{}`", self.table)))
+        let index = batch.table(&self.table)?;
+        batch.remove_constraint(index, DependentKind::ForeignKey, &self.foreign_key)
     }
 }

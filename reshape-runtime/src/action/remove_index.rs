@@ -86,7 +86,7 @@ impl RemoveIndex {
             batch.require_owned(table)?;
             batch.require_plain(table)?;
         }
-        if let Some(dependent) = live.dependents.first() {
+        if let Some(dependent) = live.dependents.iter().find(|d| !removed_key(batch, d)) {
             return Err(batch
                 .refuse(format!("index `{name}` cannot be removed: {dependent} depends on it"))
                 .with_help("remove that first, in an earlier migration"));
@@ -105,4 +105,16 @@ impl RemoveIndex {
         });
         Ok(())
     }
+}
+
+/// Whether what depends on the index, as Postgres describes it, is a foreign key that the batch removes.
+fn removed_key(batch: &Batch<'_>, description: &str) -> bool {
+    let plain = |text: &str| text.replace('"', "");
+    batch.removed_constraints.iter().any(|(table, name)| {
+        let rest = description.strip_prefix(&format!("constraint {name} on table "));
+        rest.is_some_and(|rest| {
+            let (rest, table) = (plain(rest), plain(table));
+            rest == table || rest.ends_with(&format!(".{table}"))
+        })
+    })
 }

@@ -78,6 +78,7 @@ impl RemoveTable {
                 ))
                 .with_help("remove that first, in this migration or an earlier one"));
         }
+        batch.drop_constraints(index)?;
         batch.forget_indexes(|pending| pending.table == index);
         batch.tables[index].removed = true;
         Ok(())
@@ -86,7 +87,11 @@ impl RemoveTable {
 
 /// Whether what depends on the table is part of a table that the batch has removed already.
 fn goes_too(batch: &Batch<'_>, dependent: &Dependent) -> bool {
-    dependent.table.as_ref().is_some_and(|name| {
-        batch.tables.iter().any(|table| table.physical == *name && table.removed && !table.created)
-    })
+    batch.goes(dependent)
+        || dependent.table.as_ref().is_some_and(|name| {
+            batch
+                .tables
+                .iter()
+                .any(|table| table.physical == *name && table.removed && !table.created)
+        })
 }

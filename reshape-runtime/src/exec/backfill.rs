@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::journal::{done_sql, mark_sql};
+use super::journal::{Row, done_sql, mark_sql};
 use super::metadata::NAMESPACE;
 use super::retry::Failure;
-use super::run::{Run, Task};
+use super::run::{Rules, Run, Task};
 use super::session::rows;
 use crate::error::{Error, ErrorKind};
 use crate::observer::Event;
@@ -53,12 +53,13 @@ impl Run<'_> {
         statement: &str,
         ctid: &str,
     ) -> Result<(u64, u32), Error> {
-        let task = Task::Step { title: &plan.steps[n].title, sql: statement };
+        let rules = Rules::of(plan, n);
+        let task = Task::Step { title: &plan.steps[n].title, sql: statement, rules };
         let (mut range, mut retries) = (FIRST_RANGE, 0);
         loop {
-            let (progress, tries) = self.retrying(task, |run| {
-                run.backfill_range(plan, n, (table, statement, ctid), range)
-            })?;
+            let result = self
+                .retrying(task, |run| run.backfill_range(plan, n, (table, statement, ctid), range));
+            let (progress, tries) = result.map_err(|error| self.with_row(plan, n, range, error))?;
             retries += tries;
             let Progress { position, rows, elapsed, is_done } = progress;
             let (blocks, total) = (position.next.min(position.blocks), position.blocks);
@@ -145,6 +146,11 @@ impl Run<'_> {
         self.commit(&closing)?;
         Ok(progress(position, written, is_done))
     }
+}
+
+/// Where the journal says that a backfill is.
+pub(super) fn stored_position(entry: Option<&Row>) -> Option<Position> {
+    parse(entry?.position.as_deref()?).ok()
 }
 
 fn parse(text: &str) -> Result<Position, Error> {

@@ -31,6 +31,7 @@ mod index;
 mod journal;
 mod lock;
 mod metadata;
+mod offenders;
 mod retry;
 mod rights;
 mod rollback;

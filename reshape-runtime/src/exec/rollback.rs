@@ -3,7 +3,7 @@
 //! **Invariant:** a step without a journal row never began, and is not undone.
 
 use super::journal::{Begun, end_sql, forget_sql, mark_sql, state_sql};
-use super::run::{Run, Task};
+use super::run::{Rules, Run, Task};
 use crate::error::{Error, ErrorKind};
 use crate::plan::{Plan, Work};
 use crate::report::State;
@@ -69,23 +69,24 @@ impl Run<'_> {
         closing: &str,
     ) -> Result<u32, Error> {
         let title = format!("undo: {}", plan.steps[n].title);
+        let rules = Rules::default();
         let is_undone = |begun: &Begun| begun.entry.is_none();
         let ((), retries) = match work {
             Work::Sql { statements } => {
                 let sql = statements.join(";\n");
-                self.retrying(Task::Step { title: &title, sql: &sql }, |run| {
+                self.retrying(Task::Step { title: &title, sql: &sql, rules }, |run| {
                     run.transaction(plan, n, statements, is_undone, closing)
                 })?
             }
             Work::DropIndex { schema, name } => {
-                self.retrying(Task::Step { title: &title, sql: name }, |run| {
+                self.retrying(Task::Step { title: &title, sql: name, rules }, |run| {
                     run.outside(plan, n, "undoing", is_undone, closing, |run| {
                         run.drop_index(schema, name)
                     })
                 })?
             }
             Work::CreateIndex { schema, name, statement } => {
-                self.retrying(Task::Step { title: &title, sql: statement }, |run| {
+                self.retrying(Task::Step { title: &title, sql: statement, rules }, |run| {
                     run.outside(plan, n, "undoing", is_undone, closing, |run| {
                         run.create_index(schema, name, statement)
                     })

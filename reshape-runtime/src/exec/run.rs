@@ -14,6 +14,7 @@ use super::session::{self, database_error, rows};
 use super::{Settings, blockers, lock};
 use crate::error::{Error, ErrorKind};
 use crate::observer::{Event, Observer};
+use crate::plan::{Offenders, Plan};
 use crate::report::StepReport;
 
 /// A command while it runs.
@@ -35,9 +36,24 @@ pub(super) struct Run<'a> {
 #[derive(Clone, Copy)]
 pub(super) enum Task<'t> {
     /// A step of the plan or its undo: its title, and the SQL, in which the tables are looked for that it has to lock.
-    Step { title: &'t str, sql: &'t str },
+    Step { title: &'t str, sql: &'t str, rules: Rules<'t> },
     /// Anything else, as in "cannot …".
     Own(&'t str),
+}
+
+/// The rules for rows that a step may break.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Rules<'t> {
+    pub(super) offenders: &'t [Offenders],
+    /// Where the queries for offenders look names up.
+    pub(super) search_path: &'t str,
+}
+
+impl<'t> Rules<'t> {
+    /// Those of the step `n`.
+    pub(super) fn of(plan: &'t Plan, n: usize) -> Self {
+        Self { offenders: &plan.steps[n].offenders, search_path: &plan.search_path }
+    }
 }
 
 impl<'a> Run<'a> {
@@ -126,7 +142,11 @@ impl<'a> Run<'a> {
             match class {
                 Class::Fatal => {
                     self.roll_back_transaction();
-                    return Err(failed(task, &error));
+                    let violation = match task {
+                        Task::Step { title, rules, .. } => self.violation(title, rules, &error),
+                        Task::Own(_) => None,
+                    };
+                    return Err(violation.unwrap_or_else(|| failed(task, &error)));
                 }
                 Class::Lost => {
                     self.reconnect(&mut retry, &reason)?;
@@ -213,7 +233,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn roll_back_transaction(&mut self) {
+    pub(super) fn roll_back_transaction(&mut self) {
         // Outside a transaction this is a warning; on a dead connection there is nothing to roll back.
         let _ = self.client.batch_execute("ROLLBACK");
     }

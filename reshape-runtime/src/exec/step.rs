@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::journal::{Begun, done_sql, mark_sql};
 use super::retry::{Class, Failure, classify, describe};
-use super::run::{Run, Task};
+use super::run::{Rules, Run, Task};
 use super::session::{SEARCH_PATH, rows};
 use crate::error::{Error, ErrorKind};
 use crate::observer::Event;
@@ -17,11 +17,12 @@ impl Run<'_> {
     /// Runs the step `n`; `closing` is SQL that goes into its last transaction (only for [`Work::Sql`]).
     pub(super) fn run_step(&mut self, plan: &Plan, n: usize, closing: &str) -> Result<(), Error> {
         let step = &plan.steps[n];
+        let rules = Rules::of(plan, n);
         self.reported(plan, n, false, |run| match &step.work {
             Work::Sql { statements } => {
                 let done = join(&done_sql(n, None), closing);
                 let sql = statements.join(";\n");
-                let task = Task::Step { title: &step.title, sql: &sql };
+                let task = Task::Step { title: &step.title, sql: &sql, rules };
                 let ((), retries) =
                     run.retrying(task, |run| run.transaction(plan, n, statements, is_done, &done))?;
                 Ok((None, retries))
@@ -31,7 +32,7 @@ impl Run<'_> {
                 Ok((Some(rows), retries))
             }
             Work::CreateIndex { schema, name, statement } => {
-                let task = Task::Step { title: &step.title, sql: statement };
+                let task = Task::Step { title: &step.title, sql: statement, rules };
                 let ((), retries) = run.retrying(task, |run| {
                     run.outside(plan, n, "started", is_done, &done_sql(n, None), |run| {
                         run.create_index(schema, name, statement)
@@ -40,7 +41,7 @@ impl Run<'_> {
                 Ok((None, retries))
             }
             Work::DropIndex { schema, name } => {
-                let task = Task::Step { title: &step.title, sql: name };
+                let task = Task::Step { title: &step.title, sql: name, rules };
                 let ((), retries) = run.retrying(task, |run| {
                     run.outside(plan, n, "started", is_done, &done_sql(n, None), |run| {
                         run.drop_index(schema, name)
@@ -144,7 +145,7 @@ impl Run<'_> {
     /// `ANALYZE`: helps the planner of Postgres, decides nothing, so no failure of it is worth a rollback.
     fn analyze(&mut self, plan: &Plan, n: usize, title: &str, table: &str) -> Result<u32, Error> {
         let mut skipped = None;
-        let task = Task::Step { title, sql: table };
+        let task = Task::Step { title, sql: table, rules: Rules::default() };
         let ((), retries) = self.retrying(task, |run| {
             run.outside(plan, n, "started", is_done, &done_sql(n, None), |run| {
                 match run.client.batch_execute(&format!("ANALYZE {table}")) {

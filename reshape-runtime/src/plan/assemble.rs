@@ -7,7 +7,8 @@ use crate::plan::lineage::Table;
 use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
 use crate::plan::{
-    Phase, Plan, Refusal, Step, Work, backfill, carry, contract, found, index, not_null, refuse,
+    Phase, Plan, Refusal, Step, Work, backfill, carry, constraint, contract, found, index, not_null,
+    offenders, refuse,
 };
 use crate::sql::ident::ident;
 use crate::sql::names::{self, ORIGIN};
@@ -26,6 +27,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
     }
     batch.tables = tables;
     carry::carry(&mut batch);
+    constraint::resolve(&mut batch)?;
     let mut last: Vec<Draft> = Vec::new();
     let mut expand = Vec::new();
     for draft in std::mem::take(&mut batch.drafts) {
@@ -55,7 +57,12 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
                 format!("the backfill of `{}` fires its trigger `{trigger}`", table.name)
             }));
             let title = format!("fill new columns of {}", shown(table));
-            fill.push(Step { work: work.clone(), ..Step::sql(Phase::Backfill, title, Vec::new()) });
+            let step = Step {
+                work: work.clone(),
+                row: Some(offenders::Source::new(&batch, table, false).row()),
+                ..Step::sql(Phase::Backfill, title, Vec::new())
+            };
+            fill.push(step.violated_by(offenders::backfill(&batch, number)));
             if !live.before_update_triggers.is_empty() {
                 fill.push(Step::sql(
                     Phase::Backfill,
@@ -65,11 +72,12 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
             }
         }
         for column in checked_columns(table) {
-            fill.push(Step::sql(
+            let step = Step::sql(
                 Phase::Backfill,
                 format!("check that {}.{} has no NULL", shown(table), shown_column(&column)),
                 vec![not_null::validate(table, &column)],
-            ));
+            );
+            fill.push(step.violated_by([offenders::not_null(&batch, table, &column, false)]));
         }
         fill.extend(build_indexes(&batch, number)?);
         fill.extend(of(&batch.filled, number).cloned());
@@ -203,6 +211,7 @@ fn expand_table(
     clauses.extend(more.clone().map(|(_, clause, _)| clause.clone()));
     let mut undo: Vec<String> = more
         .map(|(_, _, undo)| undo.clone())
+        .chain(of(&batch.expand_undo, number).cloned())
         .chain(checked.iter().map(|column| not_null::remove(column)))
         .chain(undo)
         .collect();
@@ -217,6 +226,11 @@ fn expand_table(
     statements.extend(defaults);
     statements.extend(more);
     statements.extend(column_grants(table, live));
+    let what = if table.shadows().next().is_none() && !sync.is_needed() && checked.is_empty() {
+        "constraints"
+    } else {
+        "columns"
+    };
     let mut undo_statements = Vec::new();
     if sync.is_needed() {
         statements.extend(sync.proofs());
@@ -228,7 +242,7 @@ fn expand_table(
         undo_statements.push(format!("ALTER TABLE {}\n  {}", table.sql(), undo.join(",\n  ")));
     }
     Some(
-        Step::sql(Phase::Expand, format!("add columns to {}", shown(table)), statements)
+        Step::sql(Phase::Expand, format!("add {what} to {}", shown(table)), statements)
             .locking("ACCESS EXCLUSIVE on the table: no row is read or written, catalog only")
             .undone_by(undo_statements),
     )
@@ -260,9 +274,11 @@ fn build_indexes(batch: &Batch<'_>, table: usize) -> Result<Vec<Step>, Refusal> 
             })?;
         let work =
             Work::CreateIndex { schema: table.schema.clone(), name: name.clone(), statement };
+        let duplicates = offenders::unique(batch, table, &pending.index, &name);
         let undo = vec![Work::DropIndex { schema: table.schema.clone(), name }];
         let title = format!("build index `{wanted}` on {}", shown(table));
-        steps.push(Step { work, undo, ..Step::sql(Phase::Backfill, title, Vec::new()) });
+        let step = Step { work, undo, ..Step::sql(Phase::Backfill, title, Vec::new()) };
+        steps.push(step.violated_by(duplicates));
     }
     Ok(steps)
 }

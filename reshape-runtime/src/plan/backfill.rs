@@ -82,8 +82,8 @@ fn general(table: &Table, up: &Flow<'_>) -> String {
 }
 
 /// The chain: one lateral sub-select per computation, each seeing the names and values of its own point of the batch. Returns the
-/// columns, their values, and what to select those from.
-fn chain(table: &Table, up: &Flow<'_>) -> (Vec<String>, Vec<String>, String) {
+/// columns, their values, and what to select those from, where the row is `__reshape_t`.
+pub(crate) fn chain(table: &Table, up: &Flow<'_>) -> (Vec<String>, Vec<String>, String) {
     let row = ident(ROW);
     let value = |id: usize| ident(&format!("__reshape_{id}"));
     let sources: Vec<String> = (0..table.values.len())

@@ -7,10 +7,11 @@
 use crate::action::Action;
 use crate::model::IndexColumn;
 use crate::plan::carry;
+use crate::plan::constraint::Pending;
 use crate::plan::contract::Stage;
 use crate::plan::facts::{Dependent, DependentKind, Facts, LiveTable};
 use crate::plan::lineage::{Column, Table};
-use crate::plan::{Phase, Refusal, Request, Step, Work};
+use crate::plan::{Offenders, Phase, Refusal, Request, Step, Work};
 
 /// A step with its place in the batch.
 #[derive(Clone, Debug)]
@@ -36,6 +37,10 @@ pub(crate) struct Batch<'a> {
     pub(crate) indexes: Vec<PendingIndex>,
     /// Indexes that go in contract, by name.
     pub(crate) removed_indexes: Vec<String>,
+    /// Checks and foreign keys that go in contract: the table's name in the catalog, and their own.
+    pub(crate) removed_constraints: Vec<(String, String)>,
+    /// Checks and foreign keys that the batch adds.
+    pub(crate) constraints: Pending,
     /// Enum types as the batch leaves them: created ones, and removed ones with the place of the removal.
     pub(crate) created_enums: Vec<String>,
     pub(crate) removed_enums: Vec<(String, (usize, usize))>,
@@ -44,6 +49,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) clauses: Vec<(usize, String, String)>,
     /// Statements of the transaction that expands a table, after that `ALTER TABLE`, by table.
     pub(crate) expand: Vec<(usize, String)>,
+    /// Clauses of the `ALTER TABLE` that takes back what those statements have made, by table.
+    pub(crate) expand_undo: Vec<(usize, String)>,
     /// Steps of the backfill phase that a table needs once its own columns are filled, by table.
     pub(crate) filled: Vec<(usize, Step)>,
     /// Steps of the backfill phase that need every table's columns filled and indexes built: foreign keys.
@@ -97,11 +104,14 @@ impl<'a> Batch<'a> {
             drafts: Vec::new(),
             indexes: Vec::new(),
             removed_indexes: Vec::new(),
+            removed_constraints: Vec::new(),
+            constraints: Pending::default(),
             created_enums: Vec::new(),
             removed_enums: Vec::new(),
             notes: Vec::new(),
             clauses: Vec::new(),
             expand: Vec::new(),
+            expand_undo: Vec::new(),
             filled: Vec::new(),
             all_filled: Vec::new(),
             contract: Vec::new(),
@@ -297,6 +307,7 @@ impl<'a> Batch<'a> {
             | DependentKind::Statistics
             | DependentKind::Other => true,
         };
+        let in_the_way = |dependent: &&Dependent| !self.goes(dependent) && in_the_way(dependent);
         match live.dependents.iter().find(in_the_way) {
             None => Ok(()),
             Some(dependent) => Err(self
@@ -352,13 +363,19 @@ impl Step {
             title: title.into(),
             lock: None,
             work: Work::Sql { statements },
-            offenders: None,
+            offenders: Vec::new(),
+            row: None,
             undo: Vec::new(),
         }
     }
 
     pub(crate) fn locking(mut self, lock: impl Into<String>) -> Self {
         self.lock = Some(lock.into());
+        self
+    }
+
+    pub(crate) fn violated_by(mut self, offenders: impl IntoIterator<Item = Offenders>) -> Self {
+        self.offenders.extend(offenders);
         self
     }
 

@@ -9,6 +9,7 @@ use crate::model::Column;
 use crate::schema::{Schema, Table};
 
 mod definition;
+mod simulated;
 
 pub use definition::{
     LiveConstraint, LiveKey, LivePolicy, LiveSequence, LiveStatistics, LiveTrigger, LiveView,
@@ -268,9 +269,8 @@ impl Facts {
         facts.tables = schema.tables().map(LiveTable::from_schema).collect();
         facts.tables.sort_by(|a, b| a.name.cmp(&b.name));
         for table in schema.tables() {
-            facts
-                .indexes
-                .extend(table.indexes.iter().map(|index| LiveIndex::new(&index.name, &table.name)));
+            facts.indexes.extend(simulated::indexes(table));
+            facts.constraints.extend(simulated::constraints(&facts.schema, table));
         }
         facts.types = schema
             .enums()

@@ -27,6 +27,11 @@ pub(crate) fn whole_row(expression: &str, table: &str) -> bool {
         .any(|end| field(&code[end..]).is_none_or(|field| field.starts_with('*')))
 }
 
+/// Whether `expression` may say `name`, of whatever it is.
+pub(crate) fn says(expression: &str, name: &str) -> bool {
+    has_unicode_escape(expression) || occurrences(&code(expression), name).next().is_some()
+}
+
 /// What follows the dot after a name.
 fn field(rest: &str) -> Option<&str> {
     rest.trim_start_matches('"').trim_start().strip_prefix('.').map(str::trim_start)

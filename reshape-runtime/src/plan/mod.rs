@@ -13,6 +13,7 @@ pub(crate) mod assemble;
 pub(crate) mod backfill;
 pub(crate) mod batch;
 pub(crate) mod carry;
+pub(crate) mod constraint;
 pub(crate) mod contract;
 pub(crate) mod define;
 pub mod facts;
@@ -22,8 +23,10 @@ pub(crate) mod index;
 pub(crate) mod lineage;
 pub(crate) mod mention;
 pub(crate) mod not_null;
+pub(crate) mod offenders;
 pub(crate) mod refuse;
 pub(crate) mod sync;
+pub(crate) mod under;
 pub(crate) mod view;
 
 pub(crate) use batch::Batch;
@@ -84,12 +87,33 @@ pub struct Step {
     pub lock: Option<String>,
     /// The work.
     pub work: Work,
-    /// A query for when the step fails because of data: how many rows are in the way, and one of them as text.
+    /// The rules that rows may break, and how to find those rows: for when the step fails because of data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offenders: Vec<Offenders>,
+    /// Of a backfill: a query that shows a row as text, without its WHERE clause; for when an expression fails on a row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub offenders: Option<String>,
+    pub row: Option<String>,
     /// What takes it back. Undo work can be run again after a crash in the middle of it, and also when the step itself never finished.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undo: Vec<Work>,
+}
+
+/// A rule that rows may break.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offenders {
+    /// The constraint or the unique index, by the name that the server reports.
+    pub constraint: String,
+    /// What it is, by the names that the user knows: "the check `short` of `users`".
+    pub rule: String,
+    /// A query for the rows: one row with their number, at most [`Offenders::LIMIT`], and one of them as text.
+    pub query: String,
+    /// What to do about them.
+    pub help: String,
+}
+
+impl Offenders {
+    /// Where counting ends: how many there are exactly matters less than that the answer comes soon.
+    pub const LIMIT: u64 = 1_000;
 }
 
 /// What the executor can do. Everything else is data.

@@ -9,12 +9,16 @@ use crate::sql::ident::ident;
 use crate::sql::names;
 
 /// A shadow and a column that it does not replace may have the same name but for the prefix.
-fn constraint(column: &str) -> String {
+pub(crate) fn name(column: &str) -> String {
     let parts = match column.strip_prefix("__reshape_") {
         Some(shadow) => [shadow, "not_null"],
         None => [column, "set_not_null"],
     };
-    ident(&names::generated(&parts))
+    names::generated(&parts)
+}
+
+fn constraint(column: &str) -> String {
+    ident(&name(column))
 }
 
 /// Expand: a clause of ALTER TABLE.

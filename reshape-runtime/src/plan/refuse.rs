@@ -6,7 +6,7 @@ use crate::plan::Refusal;
 use crate::plan::batch::Batch;
 use crate::plan::facts::LiveTable;
 use crate::plan::lineage::Table;
-use crate::plan::mention::mentions;
+use crate::plan::mention::{mentions, says};
 use crate::plan::sync::{Sync, fires_between};
 use crate::sql::names::ORIGIN;
 
@@ -107,11 +107,21 @@ pub(crate) fn used_enums(batch: &Batch<'_>) -> Result<(), Refusal> {
         let in_the_way = live
             .dependents
             .iter()
+            .filter(|d| !batch.goes(d))
             .find(|d| !goes(d.table.as_deref(), &d.columns) || d.columns.is_empty());
         if let Some(dependent) = in_the_way {
             let message =
                 format!("enum `{name}` cannot be removed: {} depends on it", dependent.description);
             return Err(batch.refuse_at(*at, message).with_help("remove or alter that first"));
+        }
+        let checks = &batch.constraints.checks;
+        if let Some(check) = checks.iter().find(|check| says(&check.expression, name)) {
+            let table = &batch.tables[check.table].name;
+            let message = format!(
+                "enum `{name}` cannot be removed: the check `{}` of `{table}`, which the same batch adds, names it",
+                check.name
+            );
+            return Err(batch.refuse_at(*at, message).with_help("leave the type out of the check"));
         }
         // A shadow takes the default of the column that it replaces along, whatever its own type.
         let stays = batch.tables.iter().filter(|table| !table.removed).find_map(|table| {

@@ -5,7 +5,7 @@ use crate::sql::names::MAX_IDENTIFIER;
 use super::Schema;
 
 /// `<table>_<columns>_<label>`, cut as Postgres's `makeObjectName` cuts it: the longer of the two parts first.
-pub(super) fn object_name(table: &str, columns: &str, label: &str) -> String {
+pub(crate) fn object_name(table: &str, columns: &str, label: &str) -> String {
     let room = MAX_IDENTIFIER - label.len() - 2;
     let (mut first, mut second) = (table.len(), columns.len());
     while first + second > room {

@@ -152,7 +152,8 @@ fn sql(phase: Phase, title: &str, statements: &[&str], undo: &[&str]) -> Step {
     Step {
         phase,
         title: title.to_owned(),
-        offenders: None,
+        offenders: Vec::new(),
+        row: None,
         lock: None,
         work: Work::Sql { statements: owned(statements) },
         undo: if undo.is_empty() {
@@ -164,7 +165,15 @@ fn sql(phase: Phase, title: &str, statements: &[&str], undo: &[&str]) -> Step {
 }
 
 fn step(phase: Phase, title: &str, work: Work, undo: Vec<Work>) -> Step {
-    Step { phase, title: title.to_owned(), lock: None, work, offenders: None, undo }
+    Step {
+        phase,
+        title: title.to_owned(),
+        lock: None,
+        work,
+        offenders: Vec::new(),
+        row: None,
+        undo,
+    }
 }
 
 fn plan(steps: Vec<Step>) -> Plan {

@@ -1,7 +1,7 @@
 //! Check constraints.
 
 use crate::plan::batch::Batch;
-use crate::plan::carry::{Carried, Replaced, is_removed};
+use crate::plan::carry::{Carried, Replaced};
 use crate::plan::contract::Stage;
 use crate::plan::facts::{DependentKind, LiveConstraint};
 use crate::plan::{Phase, Step};
@@ -13,7 +13,7 @@ pub(super) fn checks(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Carri
     let number = replaced.number;
     for check in batch.facts().constraints_of(&replaced.live.name) {
         if check.kind != DependentKind::Check
-            || is_removed(batch, check)
+            || batch.is_removed(check)
             || !replaced.any(&check.columns)
         {
             continue;

@@ -2,7 +2,7 @@
 
 use crate::plan::batch::Batch;
 use crate::plan::carry::constraint::take_name;
-use crate::plan::carry::{Carried, Replaced, is_removed};
+use crate::plan::carry::{Carried, Replaced};
 use crate::plan::contract::Stage;
 use crate::plan::facts::{DependentKind, LiveConstraint, Reference};
 use crate::plan::lineage::Table;
@@ -20,7 +20,7 @@ pub(super) fn carry(batch: &Batch<'_>, replaced: &[Replaced<'_>], out: &mut Carr
         let source = find(&key.schema, &key.table).filter(|r| r.any(&key.columns));
         let target = find(&to.schema, &to.table).filter(|r| r.any(&to.columns));
         let Some(anchor) = source.or(target) else { continue };
-        if is_removed(batch, key) {
+        if batch.is_removed(key) {
             continue;
         }
         // The table that the key belongs to, if the batch finishes it.

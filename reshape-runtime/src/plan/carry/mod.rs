@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use crate::plan::Step;
 use crate::plan::batch::Batch;
 use crate::plan::contract::Stage;
-use crate::plan::facts::{LiveConstraint, LiveTable, Snippet};
+use crate::plan::facts::{LiveTable, Snippet};
 use crate::plan::lineage::{Column, Table};
 use crate::sql::ident::ident;
 
@@ -143,11 +143,6 @@ impl<'a> Replaced<'a> {
             })
             .collect()
     }
-}
-
-/// Whether the batch removes the constraint: then nothing of it is carried.
-fn is_removed(_batch: &Batch<'_>, _constraint: &LiveConstraint) -> bool {
-    false
 }
 
 /// `WITH`-style options from what the catalog keeps, `name=value`.

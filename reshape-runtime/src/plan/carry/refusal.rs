@@ -1,7 +1,7 @@
 //! What hangs on a column and cannot go along: found when the action is planned.
 
 use crate::plan::batch::Batch;
-use crate::plan::carry::{is_removed, object, sequence, trigger};
+use crate::plan::carry::{object, sequence, trigger};
 use crate::plan::facts::{
     Dependent, DependentKind, LiveColumn, LiveConstraint, LiveIndex, Snippet,
 };
@@ -71,7 +71,7 @@ fn in_the_way(
         | DependentKind::ForeignKey => {
             let constraint = find_constraint(batch, table, column, dependent);
             match constraint {
-                Some(found) if is_removed(batch, found) => None,
+                Some(found) if batch.is_removed(found) => None,
                 Some(found) => constraint_in_the_way(batch, table, found),
                 None => no("", again),
             }
