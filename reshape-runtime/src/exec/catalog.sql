@@ -157,7 +157,17 @@ SELECT pg_catalog.jsonb_build_object(
             WHERE j.refclassid = 'pg_catalog.pg_class'::regclass
               AND j.refobjid = rel.oid AND j.attnum = a.attnum
               -- Its own default is known; a generated column's expression is a dependency of its own.
-              AND NOT (j.adnum IS NOT NULL AND j.owner = rel.oid AND j.adnum = a.attnum))
+              AND NOT (j.adnum IS NOT NULL AND j.owner = rel.oid AND j.adnum = a.attnum)),
+          'generation', CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END,
+          -- The dependency is the expression's, before PostgreSQL 15 the column's.
+          'generated_from', (
+            SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT s.attname), '[]')
+            FROM pg_catalog.pg_depend x
+            JOIN pg_catalog.pg_attribute s ON s.attrelid = rel.oid AND s.attnum = x.refobjsubid
+            WHERE a.attgenerated <> '' AND s.attnum <> a.attnum
+              AND x.refclassid = 'pg_catalog.pg_class'::regclass AND x.refobjid = rel.oid
+              AND (x.classid = 'pg_catalog.pg_attrdef'::regclass AND x.objid = d.oid
+                OR x.classid = 'pg_catalog.pg_class'::regclass AND x.objid = rel.oid AND x.objsubid = a.attnum))
           ) ORDER BY a.attnum), '[]')
         FROM pg_catalog.pg_attribute a
         LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum

@@ -43,7 +43,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         let Some(order) = table.touched else { continue };
         let sync = Sync::new(table, batch.request.base, &target, &search_path);
         if sync.is_needed() {
-            refuse::unsyncable(&batch, table, live, &sync)?;
+            refuse::unsyncable(&batch, table, live)?;
         }
         steps.extend(expand_table(table, live, &sync));
         let backfill = backfill::backfill(table, sync.up());

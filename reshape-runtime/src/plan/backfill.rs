@@ -5,6 +5,7 @@
 use crate::plan::Work;
 use crate::plan::flow::{Computation, Flow};
 use crate::plan::lineage::{Formula, Table};
+use crate::plan::mention::whole_row;
 use crate::sql::ident::{dollar, ident, literal};
 
 /// The alias under which the general form knows the row.
@@ -66,7 +67,10 @@ fn direct(table: &Table, up: &Flow<'_>) -> Option<(String, String)> {
                     format!("{row}.{}", ident(table.values[*id].physical.as_deref()?))
                 }
                 Formula::Default(sql) => format!("coalesce({row}.{column}, (\n{sql}\n))"),
-                Formula::Expression(sql) if same => format!("(\n{sql}\n)"),
+                // The row itself has the shadow columns, too.
+                Formula::Expression(sql) if same && !whole_row(sql, alias) => {
+                    format!("(\n{sql}\n)")
+                }
                 Formula::Expression(_) => return None,
             };
             Some(format!("{column} = {value}"))

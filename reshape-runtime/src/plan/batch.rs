@@ -279,10 +279,13 @@ impl<'a> Batch<'a> {
                 dependent.table.as_deref() != Some(table.physical.as_str())
                     || dependent.columns != [column.to_owned()]
             }
-            DependentKind::PrimaryKey
-            | DependentKind::View
-            | DependentKind::Column
-            | DependentKind::Other => true,
+            // A generated column that the batch has removed goes first. Its expression is what depends, before PostgreSQL 15 itself.
+            DependentKind::Column | DependentKind::Other => {
+                dependent.table.as_deref() != Some(table.physical.as_str())
+                    || dependent.columns.is_empty()
+                    || !dependent.columns.iter().all(|name| table.dropped.contains(name))
+            }
+            DependentKind::PrimaryKey | DependentKind::View => true,
         };
         match live.dependents.iter().find(in_the_way) {
             None => Ok(()),

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Column;
+use crate::plan::mention::mentions;
 use crate::schema::{Schema, Table};
 
 /// A snapshot of the catalog. Read by the executor, or made from a simulated schema in tests.
@@ -107,6 +108,10 @@ pub struct LiveColumn {
     pub grants: Vec<Grant>,
     /// What depends on the column, its own default left out.
     pub dependents: Vec<Dependent>,
+    /// The expression of a generated column, as `pg_get_expr` prints it.
+    pub generation: Option<String>,
+    /// The columns of the table that a generated column is computed from.
+    pub generated_from: Vec<String>,
 }
 
 /// A right.
@@ -240,6 +245,15 @@ impl Facts {
 
 impl LiveTable {
     fn from_schema(table: &Table) -> Self {
+        let expression = |column: &Column| {
+            let sql = column.generated.as_deref().filter(|sql| !sql.contains("IDENTITY"))?;
+            Some(sql.get(sql.find('(')? + 1..sql.rfind(')')?)?.to_owned())
+        };
+        let sources = |expression: &str| -> Vec<String> {
+            let names = table.columns.iter().map(|column| column.name.as_ref());
+            let read = names.filter(|name| mentions(expression, &table.name, name));
+            read.map(str::to_owned).collect()
+        };
         let column = |column: &Column| LiveColumn {
             name: column.name.to_string(),
             data_type: column.data_type.to_string(),
@@ -251,6 +265,8 @@ impl LiveTable {
             settings: Vec::new(),
             grants: Vec::new(),
             dependents: Vec::new(),
+            generated_from: expression(column).map_or_else(Vec::new, |sql| sources(&sql)),
+            generation: expression(column),
         };
         Self {
             name: table.name.clone(),

@@ -6,6 +6,7 @@
 //! `after`), so any number of actions on a table become one chain.
 
 use crate::plan::facts::{LiveColumn, LiveTable};
+use crate::plan::generated::{self, Generation};
 use crate::plan::mention::mentions;
 use crate::sql::names;
 
@@ -21,6 +22,8 @@ pub(crate) struct Value {
     pub(crate) physical: Option<String>,
     /// Whether `physical` is a column that the base version has.
     pub(crate) in_base: bool,
+    /// How Postgres computes it, if it is a generated column.
+    pub(crate) generation: Option<Generation>,
 }
 
 /// A column as the clients of the current point of the batch see it.
@@ -120,6 +123,7 @@ impl Table {
             let value = table.add_value(&column.data_type, Some(&column.name), true);
             table.columns.push(Column::from_live(column, value));
         }
+        generated::describe(&mut table, live);
         table
     }
 
@@ -158,6 +162,7 @@ impl Table {
             data_type: data_type.to_owned(),
             physical: physical.map(str::to_owned),
             in_base,
+            generation: None,
         });
         self.values.len() - 1
     }

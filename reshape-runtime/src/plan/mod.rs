@@ -17,6 +17,7 @@ pub(crate) mod define;
 pub mod facts;
 pub(crate) mod flow;
 pub(crate) mod found;
+pub(crate) mod generated;
 pub(crate) mod index;
 pub(crate) mod lineage;
 pub(crate) mod mention;

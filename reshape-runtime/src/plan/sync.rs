@@ -70,13 +70,6 @@ impl<'a> Sync<'a> {
         &self.up
     }
 
-    /// The columns of the table that some expression reads.
-    pub(crate) fn reads(&self) -> impl Iterator<Item = &str> {
-        let stages = self.up.stages.iter().chain(&self.down.stages);
-        let values = stages.flat_map(|computation| computation.used.iter().map(|(_, id)| *id));
-        values.filter_map(|id| self.table.values[id].physical.as_deref())
-    }
-
     /// Creates or replaces functions and triggers for `mode`.
     pub(crate) fn install(&self, mode: Mode, live: &LiveTable) -> Vec<String> {
         let on = self.table.sql();

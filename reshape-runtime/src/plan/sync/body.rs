@@ -169,6 +169,9 @@ impl Sync<'_> {
     /// Where a value is found inside the function that computes `flow`.
     fn holder(&self, flow: &Flow<'_>, id: ValueId) -> String {
         let value = &self.table.values[id];
+        if let Some(generation) = &value.generation {
+            return generation.in_trigger(self.table, &value.data_type);
+        }
         match &value.physical {
             Some(column) => format!("NEW.{}", ident(column)),
             None if flow.stages.iter().any(|c| c.stage.result == id) => variable(id),
