@@ -2,11 +2,12 @@
 
 use crate::model::Index;
 use crate::plan::batch::{Batch, Draft};
+use crate::plan::facts::TableKind;
 use crate::plan::lineage::Table;
 use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
 use crate::plan::{
-    Phase, Plan, Refusal, Step, Work, backfill, contract, found, index, not_null, refuse,
+    Phase, Plan, Refusal, Step, Work, backfill, contract, found, index, not_null, partition, refuse,
 };
 use crate::sql::ident::ident;
 use crate::sql::names::{self, ORIGIN};
@@ -46,13 +47,20 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
             refuse::unsyncable(&batch, table, live)?;
         }
         steps.extend(expand_table(table, live, &sync));
-        let backfill = backfill::backfill(table, sync.up());
-        if let Some(work) = &backfill {
+        let targets = partition::targets(table, live);
+        let backfills: Vec<(Work, String)> = targets
+            .into_iter()
+            .filter_map(|(on, shown)| Some((backfill::backfill(table, &on, sync.up())?, shown)))
+            .collect();
+        if !sync.up().is_empty() {
             notes.extend(live.after_update_triggers.iter().map(|trigger| {
                 format!("the backfill of `{}` fires its trigger `{trigger}`", table.name)
             }));
-            let title = format!("fill new columns of {}", shown(table));
-            fill.push(Step { work: work.clone(), ..Step::sql(Phase::Backfill, title, Vec::new()) });
+            for (work, shown) in backfills {
+                let title = format!("fill new columns of {shown}");
+                fill.push(Step { work, ..Step::sql(Phase::Backfill, title, Vec::new()) });
+            }
+            fill.extend(partition::check_attached(table, live, sync.up()));
             if !live.before_update_triggers.is_empty() {
                 fill.push(Step::sql(
                     Phase::Backfill,
@@ -69,7 +77,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
             ));
         }
         fill.extend(build_indexes(&batch, number)?);
-        if backfill.is_some() {
+        if !sync.up().is_empty() {
             let title = format!("analyze {}", shown(table));
             let work = Work::Analyze { table: table.sql() };
             fill.push(Step { work, ..Step::sql(Phase::Backfill, title, Vec::new()) });
@@ -86,7 +94,8 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         }
         let pending = batch.indexes.iter().filter(|pending| pending.table == number);
         let indexes: Vec<&Index> = pending.map(|pending| &pending.index).collect();
-        last.extend(contract::table(table, order, &sync, &views, &indexes));
+        let partitioned = live.kind == TableKind::Partitioned;
+        last.extend(contract::table(table, order, &sync, &views, &indexes, partitioned));
     }
     for table in batch.tables.iter().filter(|table| table.removed && !table.created) {
         let Some(order) = table.touched else { continue };
@@ -191,6 +200,9 @@ fn expand_table(
     let mut undo_statements = Vec::new();
     if sync.is_needed() {
         statements.extend(sync.proofs());
+        if !sync.up().is_empty() {
+            statements.extend(partition::guard(table, live));
+        }
         statements.extend(sync.install(Mode::Filling, live));
         undo_statements.extend(sync.remove());
         undo.push(format!("DROP COLUMN IF EXISTS {}", ident(ORIGIN)));
@@ -223,10 +235,17 @@ fn build_indexes(batch: &Batch<'_>, table: usize) -> Result<Vec<Step>, Refusal> 
         // Until contract an index of that name may still be there.
         let taken = facts.indexes.iter().any(|live| live.name == wanted);
         let name = if taken { names::generated(&[wanted]) } else { wanted.to_owned() };
-        let statement =
-            index::create(batch, table, &pending.index, &name, true).map_err(|refusal| {
-                Refusal { help: refusal.help, ..batch.refuse_at(pending.at, refusal.message) }
-            })?;
+        let placed = |refusal: Refusal| Refusal {
+            help: refusal.help,
+            ..batch.refuse_at(pending.at, refusal.message)
+        };
+        if let Some(live) = batch.live(table).filter(|live| live.kind == TableKind::Partitioned) {
+            steps.extend(
+                partition::build_index(batch, table, live, pending, &name).map_err(placed)?,
+            );
+            continue;
+        }
+        let statement = index::create(batch, table, &pending.index, &name, true).map_err(placed)?;
         let work =
             Work::CreateIndex { schema: table.schema.clone(), name: name.clone(), statement };
         let undo = vec![Work::DropIndex { schema: table.schema.clone(), name }];
@@ -241,6 +260,8 @@ fn publish_views(batch: &Batch<'_>, views: &Views<'_>, search_path: &str) -> Ste
         .tables
         .iter()
         .filter(|table| !table.removed)
+        // See `partition` for why a partition has no view.
+        .filter(|table| batch.live(table).is_none_or(|live| live.partition_of.is_none()))
         .map(|table| {
             let sync = Sync::new(table, batch.request.base, views.target, search_path);
             (table, !table.created && sync.is_needed())

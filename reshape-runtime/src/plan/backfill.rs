@@ -11,8 +11,8 @@ use crate::sql::ident::{dollar, ident, literal};
 /// The alias under which the general form knows the row.
 const ROW: &str = "__reshape_t";
 
-/// The backfill of `table`; `None` if no column has to be computed.
-pub(crate) fn backfill(table: &Table, up: &Flow<'_>) -> Option<Work> {
+/// The backfill of `table`, or of its partition `target`; `None` if no column has to be computed.
+pub(crate) fn backfill(table: &Table, target: &str, up: &Flow<'_>) -> Option<Work> {
     if up.is_empty() {
         return None;
     }
@@ -22,8 +22,8 @@ pub(crate) fn backfill(table: &Table, up: &Flow<'_>) -> Option<Work> {
     };
     let alias = ident(&alias);
     Some(Work::Backfill {
-        table: table.sql(),
-        statement: format!("UPDATE {} AS {alias} SET {assignments}", table.sql()),
+        table: target.to_owned(),
+        statement: format!("UPDATE {target} AS {alias} SET {assignments}"),
         ctid: format!("{alias}.ctid"),
     })
 }
@@ -31,21 +31,29 @@ pub(crate) fn backfill(table: &Table, up: &Flow<'_>) -> Option<Work> {
 /// A statement that fails if the backfill has left a row out: a BEFORE trigger of the user's that returns NULL skips it without a word.
 /// Such a row has no value in any of the columns although one at least should have one.
 pub(crate) fn check(table: &Table, up: &Flow<'_>) -> String {
-    let (columns, values, from) = chain(table, up);
-    let row = ident(ROW);
-    let empty: Vec<String> = columns.iter().map(|c| format!("{row}.{c} IS NULL")).collect();
     let body = format!(
-        "\nBEGIN\n  IF EXISTS (SELECT FROM {} AS {row} WHERE {}\n    AND (SELECT pg_catalog.num_nonnulls({}) FROM {from}) > 0)\n  \
+        "\nBEGIN\n  IF EXISTS (SELECT FROM {}{})\n  \
          THEN\n    RAISE EXCEPTION USING MESSAGE = {}, HINT = {};\n  END IF;\nEND\n",
         table.sql(),
-        empty.join(" AND "),
-        values.join(", "),
+        unfilled(table, up),
         literal(&format!("a trigger of table {} has kept rows from being filled", table.sql())),
         literal(
             "a BEFORE UPDATE trigger that returns NULL skips the row: change it, then start again"
         ),
     );
     format!("DO {}", dollar(&body))
+}
+
+/// What follows the relation in a `SELECT … FROM` of rows without values in any of the columns although one at least should have one.
+pub(crate) fn unfilled(table: &Table, up: &Flow<'_>) -> String {
+    let (columns, values, from) = chain(table, up);
+    let row = ident(ROW);
+    let empty: Vec<String> = columns.iter().map(|c| format!("{row}.{c} IS NULL")).collect();
+    format!(
+        " AS {row} WHERE {}\n    AND (SELECT pg_catalog.num_nonnulls({}) FROM {from}) > 0",
+        empty.join(" AND "),
+        values.join(", "),
+    )
 }
 
 /// Plain assignments, where every name that the expressions use is the row's own column of that name: no sub-select per row.

@@ -8,7 +8,7 @@ use crate::action::Action;
 use crate::model::IndexColumn;
 use crate::plan::facts::{Dependent, DependentKind, Facts, LiveTable};
 use crate::plan::lineage::{Column, Table};
-use crate::plan::{Phase, Refusal, Request, Step, Work};
+use crate::plan::{Phase, Refusal, Request, Step, Work, partition};
 
 /// A step with its place in the batch.
 #[derive(Clone, Debug)]
@@ -121,6 +121,9 @@ impl<'a> Batch<'a> {
             ))
         })?;
         self.require_owned(&self.tables[index])?;
+        if let Some(live) = self.live(&self.tables[index]) {
+            partition::require_whole(self, live)?;
+        }
         self.tables[index].touched = Some(self.order);
         Ok(index)
     }
@@ -191,14 +194,14 @@ impl<'a> Batch<'a> {
         self.indexes.len() < before
     }
 
-    /// Only ordinary tables that stand alone can have shadow columns and triggers so far.
+    /// Only ordinary tables that stand alone, and partitioned ones, can have shadow columns and triggers so far.
     pub(crate) fn require_plain(&self, table: &Table) -> Result<(), Refusal> {
         use crate::plan::facts::TableKind;
         let Some(live) = self.live(table) else { return Ok(()) };
         let what = match live.kind {
             TableKind::Ordinary if !live.inherits => return Ok(()),
-            TableKind::Ordinary => "a table that inherits, is inherited from or is a partition",
-            TableKind::Partitioned => "a partitioned table",
+            TableKind::Ordinary => "a table that inherits or is inherited from",
+            TableKind::Partitioned => return partition::require_local(self, live),
             TableKind::Foreign => "a foreign table",
         };
         Err(self.not_supported(&format!("changing `{}`, {what},", table.name)))
@@ -206,6 +209,7 @@ impl<'a> Batch<'a> {
 
     /// The column is about to be replaced by another: nothing may hang on it that would not come along.
     pub(crate) fn require_independent(&self, table: &Table, column: &str) -> Result<(), Refusal> {
+        partition::require_no_key(self, table, column, "replaced")?;
         let Some(live) = self.live(table).and_then(|live| live.column(column)) else {
             return Ok(());
         };
@@ -262,6 +266,7 @@ impl<'a> Batch<'a> {
         let Some(live) = self.live(table).and_then(|live| live.column(column)) else {
             return Ok(());
         };
+        partition::require_no_key(self, table, column, "removed")?;
         let in_the_way = |dependent: &&Dependent| match dependent.kind {
             DependentKind::Sequence => false,
             DependentKind::Index

@@ -26,6 +26,8 @@ pub struct Facts {
     pub types: Vec<LiveType>,
     /// Views and other relations of `schema` that are no table or index: their names are taken.
     pub other_relations: Vec<String>,
+    /// Relations, `(schema, name)`, of the other schemas in which tables of `schema` have partitions.
+    pub elsewhere: Vec<(String, String)>,
     /// Rights that a table of the migrator's gets by default (`ALTER DEFAULT PRIVILEGES`).
     pub default_grants: Vec<Grant>,
     /// Whether the migrator may create (and so rename) tables in `schema`.
@@ -47,7 +49,7 @@ pub struct LiveTable {
     pub name: String,
     /// What kind of relation it is.
     pub kind: TableKind,
-    /// Whether it is a partition, has children or inherits.
+    /// Whether it has children or inherits (old style), or has its columns from a type.
     pub inherits: bool,
     /// Whether the migrator owns it, perhaps as a member of the owner.
     pub owned: bool,
@@ -69,6 +71,25 @@ pub struct LiveTable {
     pub after_update_triggers: Vec<String>,
     /// What depends on the table from outside and would go, or be in the way, if it were dropped.
     pub dependents: Vec<Dependent>,
+    /// The table that it is a partition of, as `regclass` prints it.
+    pub partition_of: Option<String>,
+    /// The columns of its partition key and of those of its partitions.
+    pub partition_key: Vec<String>,
+    /// Its partitions of every level, outer ones first. Triggers, rules and dependents of theirs are among the table's own.
+    pub partitions: Vec<LivePartition>,
+}
+
+/// A partition of a table, at whatever level.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LivePartition {
+    /// The schema that it lives in.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// What kind of relation it is.
+    pub kind: TableKind,
+    /// The schema and the name of what it is a partition of.
+    pub parent: (String, String),
 }
 
 /// What kind of relation a table is.
@@ -179,6 +200,8 @@ pub struct LiveIndex {
     pub replica_identity: bool,
     /// What depends on it, as Postgres describes it: foreign keys, say.
     pub dependents: Vec<String>,
+    /// Whether its table is partitioned, and it has a share in each of the partitions.
+    pub partitioned: bool,
 }
 
 /// A type.
@@ -210,6 +233,7 @@ impl Facts {
                 constraint: None,
                 replica_identity: false,
                 dependents: Vec::new(),
+                partitioned: false,
             }));
         }
         facts.types = schema
@@ -233,6 +257,7 @@ impl Facts {
             indexes: Vec::new(),
             types: Vec::new(),
             other_relations: Vec::new(),
+            elsewhere: Vec::new(),
             default_grants: Vec::new(),
             may_create: true,
             base_views: Vec::new(),
@@ -282,6 +307,9 @@ impl LiveTable {
             before_update_triggers: Vec::new(),
             after_update_triggers: Vec::new(),
             dependents: Vec::new(),
+            partition_of: None,
+            partition_key: Vec::new(),
+            partitions: Vec::new(),
         }
     }
 

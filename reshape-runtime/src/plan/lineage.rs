@@ -111,6 +111,8 @@ pub(crate) struct Table {
     pub(crate) new_defaults: Vec<(String, String)>,
     /// Base columns that are dropped in contract.
     pub(crate) dropped: Vec<String>,
+    /// The columns of its partition key, and of those of its partitions.
+    pub(crate) partition_key: Vec<String>,
     /// The place in the batch of the last action that touched it; `None` if none did.
     pub(crate) touched: Option<usize>,
 }
@@ -123,6 +125,7 @@ impl Table {
             let value = table.add_value(&column.data_type, Some(&column.name), true);
             table.columns.push(Column::from_live(column, value));
         }
+        table.partition_key.clone_from(&live.partition_key);
         generated::describe(&mut table, live);
         table
     }
@@ -143,6 +146,7 @@ impl Table {
             drop_not_null: Vec::new(),
             new_defaults: Vec::new(),
             dropped: Vec::new(),
+            partition_key: Vec::new(),
             touched: None,
         }
     }

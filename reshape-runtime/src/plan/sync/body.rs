@@ -1,5 +1,6 @@
 //! The bodies of the trigger functions.
 
+use super::moved::seen_differs;
 use super::{Mode, Sync, changed};
 use crate::plan::facts::LiveTable;
 use crate::plan::flow::{Computation, Flow};
@@ -20,22 +21,17 @@ impl Sync<'_> {
     pub(super) fn last_body(&self, mode: Mode, watch: bool) -> String {
         let marker = ident(ORIGIN);
         let translated = if watch { self.translated() } else { Vec::new() };
-        let mut body = self.header(&self.up, !translated.is_empty());
+        let moves = mode == Mode::Both && self.rows_move();
+        let mut body = self.header(&self.up, !translated.is_empty() || moves);
+        if moves {
+            self.arrive(&mut body);
+        }
         body.push_str(&format!("  IF NEW.{marker} IS NOT NULL THEN\n"));
         if !translated.is_empty() {
             body.push_str(&format!("  {SEEN} := NEW.{marker}::pg_catalog.text[];\n"));
             for computation in &self.up.stages {
-                let differs: Vec<String> = translated
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, column)| computation.feeds.contains(*column))
-                    .map(|(place, column)| {
-                        let (place, column) = (place + 1, ident(column));
-                        format!("{SEEN}[{place}] IS DISTINCT FROM NEW.{column}::pg_catalog.text")
-                    })
-                    .collect();
-                if !differs.is_empty() {
-                    self.compute(&mut body, &self.up, computation, Some(&differs.join(" OR ")));
+                if let Some(differs) = seen_differs(computation, &translated) {
+                    self.compute(&mut body, &self.up, computation, Some(&differs));
                 }
             }
         }
@@ -98,7 +94,7 @@ impl Sync<'_> {
     }
 
     /// One computation; with a guard, only where that is true.
-    fn compute(
+    pub(super) fn compute(
         &self,
         body: &mut String,
         flow: &Flow<'_>,
@@ -181,7 +177,7 @@ impl Sync<'_> {
 }
 
 /// The variable that holds what `first` noted.
-const SEEN: &str = "\"__reshape_seen\"";
+pub(super) const SEEN: &str = "\"__reshape_seen\"";
 
 /// When a value has to be computed that depends on these columns.
 fn insert_or_changed(columns: &[&str]) -> String {
