@@ -60,7 +60,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
                 let title = format!("fill new columns of {shown}");
                 fill.push(Step { work, ..Step::sql(Phase::Backfill, title, Vec::new()) });
             }
-            fill.extend(partition::check_attached(table, live, sync.up()));
+            fill.extend(partition::fill_unknown(table, live, sync.up()));
             if !live.before_update_triggers.is_empty() {
                 fill.push(Step::sql(
                     Phase::Backfill,
@@ -76,7 +76,9 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
                 vec![not_null::validate(table, &column)],
             ));
         }
-        fill.extend(build_indexes(&batch, number)?);
+        let (begun, built) = build_indexes(&batch, number)?.into_iter().partition(is_expand);
+        steps.extend::<Vec<Step>>(begun);
+        fill.extend::<Vec<Step>>(built);
         if !sync.up().is_empty() {
             let title = format!("analyze {}", shown(table));
             let work = Work::Analyze { table: table.sql() };
@@ -94,8 +96,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         }
         let pending = batch.indexes.iter().filter(|pending| pending.table == number);
         let indexes: Vec<&Index> = pending.map(|pending| &pending.index).collect();
-        let partitioned = live.kind == TableKind::Partitioned;
-        last.extend(contract::table(table, order, &sync, &views, &indexes, partitioned));
+        last.extend(contract::table(table, order, &sync, &views, &indexes));
     }
     for table in batch.tables.iter().filter(|table| table.removed && !table.created) {
         let Some(order) = table.touched else { continue };
@@ -201,7 +202,7 @@ fn expand_table(
     if sync.is_needed() {
         statements.extend(sync.proofs());
         if !sync.up().is_empty() {
-            statements.extend(partition::guard(table, live));
+            statements.extend(partition::guard(table, live, partition::Stranger::WithRows));
         }
         statements.extend(sync.install(Mode::Filling, live));
         undo_statements.extend(sync.remove());
@@ -224,6 +225,10 @@ pub(crate) fn checked_columns(table: &Table) -> Vec<String> {
         .chain(table.set_not_null.iter().map(String::as_str))
         .map(str::to_owned)
         .collect()
+}
+
+fn is_expand(step: &Step) -> bool {
+    step.phase == Phase::Expand
 }
 
 fn build_indexes(batch: &Batch<'_>, table: usize) -> Result<Vec<Step>, Refusal> {

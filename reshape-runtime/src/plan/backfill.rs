@@ -16,44 +16,43 @@ pub(crate) fn backfill(table: &Table, target: &str, up: &Flow<'_>) -> Option<Wor
     if up.is_empty() {
         return None;
     }
+    let (alias, update) = update(table, up);
+    Some(Work::Backfill {
+        table: target.to_owned(),
+        statement: format!("UPDATE {target}{update}"),
+        ctid: format!("{alias}.ctid"),
+    })
+}
+
+/// The alias, quoted, and what follows the relation in `UPDATE …`.
+pub(crate) fn update(table: &Table, up: &Flow<'_>) -> (String, String) {
     let (alias, assignments) = match direct(table, up) {
         Some(direct) => direct,
         None => (String::from(ROW), general(table, up)),
     };
     let alias = ident(&alias);
-    Some(Work::Backfill {
-        table: target.to_owned(),
-        statement: format!("UPDATE {target} AS {alias} SET {assignments}"),
-        ctid: format!("{alias}.ctid"),
-    })
+    let update = format!(" AS {alias} SET {assignments}");
+    (alias, update)
 }
 
 /// A statement that fails if the backfill has left a row out: a BEFORE trigger of the user's that returns NULL skips it without a word.
 /// Such a row has no value in any of the columns although one at least should have one.
 pub(crate) fn check(table: &Table, up: &Flow<'_>) -> String {
+    let (columns, values, from) = chain(table, up);
+    let row = ident(ROW);
+    let empty: Vec<String> = columns.iter().map(|c| format!("{row}.{c} IS NULL")).collect();
     let body = format!(
-        "\nBEGIN\n  IF EXISTS (SELECT FROM {}{})\n  \
+        "\nBEGIN\n  IF EXISTS (SELECT FROM {} AS {row} WHERE {}\n    AND (SELECT pg_catalog.num_nonnulls({}) FROM {from}) > 0)\n  \
          THEN\n    RAISE EXCEPTION USING MESSAGE = {}, HINT = {};\n  END IF;\nEND\n",
         table.sql(),
-        unfilled(table, up),
+        empty.join(" AND "),
+        values.join(", "),
         literal(&format!("a trigger of table {} has kept rows from being filled", table.sql())),
         literal(
             "a BEFORE UPDATE trigger that returns NULL skips the row: change it, then start again"
         ),
     );
     format!("DO {}", dollar(&body))
-}
-
-/// What follows the relation in a `SELECT … FROM` of rows without values in any of the columns although one at least should have one.
-pub(crate) fn unfilled(table: &Table, up: &Flow<'_>) -> String {
-    let (columns, values, from) = chain(table, up);
-    let row = ident(ROW);
-    let empty: Vec<String> = columns.iter().map(|c| format!("{row}.{c} IS NULL")).collect();
-    format!(
-        " AS {row} WHERE {}\n    AND (SELECT pg_catalog.num_nonnulls({}) FROM {from}) > 0",
-        empty.join(" AND "),
-        values.join(", "),
-    )
 }
 
 /// Plain assignments, where every name that the expressions use is the row's own column of that name: no sub-select per row.

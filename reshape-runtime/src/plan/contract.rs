@@ -40,7 +40,6 @@ pub(crate) fn table(
     sync: &Sync<'_>,
     views: &Views<'_>,
     indexes: &[&Index],
-    partitioned: bool,
 ) -> Option<Draft> {
     let on = table.sql();
     let alter = |column: &str, change: &str| {
@@ -86,7 +85,13 @@ pub(crate) fn table(
             sql.extend(not_null::finish(&name, &physical, &column.name));
         }
     }
-    sql.extend(indexes.iter().flat_map(|index| rename_index_columns(table, index, partitioned)));
+    for index in indexes {
+        let renames = rename_index_columns(table, index);
+        if !renames.is_empty() && !table.partition_key.is_empty() {
+            sql.push(partition::rename_shares(&table.schema, &index.name));
+        }
+        sql.extend(renames);
+    }
     for column in table.shadows() {
         if let Some(comment) = &column.comment {
             let column = ident(&column.name);
@@ -124,18 +129,14 @@ fn rename_columns(table: &Table) -> Vec<String> {
 }
 
 /// An index names its columns after the table's, but does not follow when those are renamed.
-fn rename_index_columns(table: &Table, index: &Index, partitioned: bool) -> Vec<String> {
+fn rename_index_columns(table: &Table, index: &Index) -> Vec<String> {
     let on = qualified(&table.schema, &index.name);
     let names: BTreeSet<&str> = index.columns.iter().filter_map(IndexColumn::name).collect();
     let columns = names.into_iter().filter_map(|name| table.column(name));
     let renamed =
         columns.filter_map(|column| Some((table.physical(column)?, column.name.as_str())));
-    let renamed: Vec<(&str, &str)> = renamed.filter(|(from, to)| from != to).collect();
-    if partitioned && !renamed.is_empty() {
-        return vec![partition::rename_index_columns(&table.schema, &index.name, &renamed)];
-    }
     renamed
-        .into_iter()
+        .filter(|(from, to)| from != to)
         .map(|(from, to)| {
             format!("ALTER TABLE {on} RENAME COLUMN {} TO {}", ident(from), ident(to))
         })

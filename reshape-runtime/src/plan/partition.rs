@@ -97,59 +97,66 @@ fn leaves(live: &LiveTable) -> impl Iterator<Item = &LivePartition> {
     live.partitions.iter().filter(|partition| partition.is_leaf())
 }
 
-/// A condition on `relid`: a leaf that the plan does not know.
-fn unknown(live: &LiveTable) -> String {
-    let known: Vec<String> = leaves(live)
-        .map(|leaf| format!("pg_catalog.to_regclass({})", literal(&leaf.sql())))
-        .collect();
-    format!(
-        "isleaf AND coalesce(relid <> ALL (pg_catalog.array_remove(ARRAY[{}]::regclass[], NULL)), true)",
-        known.join(", ")
-    )
+/// What makes a partition that the plan does not know an obstacle.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stranger {
+    /// Rows: nobody would fill their new columns.
+    WithRows,
+    /// That it is there: it would have no share in a new index.
+    Any,
 }
 
-/// A statement that fails if a partition has come since the plan was made: under a lock of the table that keeps more from coming.
-pub(crate) fn guard(table: &Table, live: &LiveTable) -> Option<String> {
-    if live.kind != TableKind::Partitioned {
-        return None;
-    }
-    let body = format!(
-        "\nBEGIN\n  IF EXISTS (SELECT FROM pg_catalog.pg_partition_tree({}::regclass) WHERE {})\n  \
-         THEN\n    RAISE EXCEPTION USING MESSAGE = {}, HINT = 'start again';\n  END IF;\nEND\n",
-        literal(&table.sql()),
-        unknown(live),
-        literal(&format!(
-            "a partition of table {} has been created since the batch was planned",
-            table.sql()
-        )),
-    );
-    Some(format!("DO {}", dollar(&body)))
+/// A statement that fails if a partition has come since the plan was made, under a lock of the table that keeps more from coming.
+pub(crate) fn guard(table: &Table, live: &LiveTable, stranger: Stranger) -> Option<String> {
+    let test = match stranger {
+        Stranger::WithRows => {
+            "EXECUTE 'SELECT EXISTS (SELECT FROM ' || leaf || ')' INTO found;\n    CONTINUE WHEN NOT found;\n    "
+        }
+        Stranger::Any => "",
+    };
+    let fail = "RAISE EXCEPTION USING MESSAGE = 'partition ' || leaf || ' was created after the batch was planned',\n      \
+                HINT = 'start again; if the batch itself creates it, do that in an earlier one'";
+    (live.kind == TableKind::Partitioned)
+        .then(|| for_unknown(table, live, &format!("{test}{fail}")))
 }
 
-/// A step that fails if a partition has been attached with rows that neither the backfill nor a trigger has seen.
-pub(crate) fn check_attached(table: &Table, live: &LiveTable, up: &Flow<'_>) -> Option<Step> {
-    if live.kind != TableKind::Partitioned {
+/// Partitions that have come since the triggers are there have none but new rows, unless they were attached: then no trigger has seen
+/// their rows. There are no new clients yet whose values this could overwrite. One transaction: they are few, and empty as a rule.
+pub(crate) fn fill_unknown(table: &Table, live: &LiveTable, up: &Flow<'_>) -> Option<Step> {
+    if live.kind != TableKind::Partitioned || up.is_empty() {
         return None;
     }
-    let body = format!(
-        "\nDECLARE\n  leaf regclass;\n  found boolean;\nBEGIN\n  FOR leaf IN\n    \
-         SELECT relid FROM pg_catalog.pg_partition_tree({}::regclass) WHERE {}\n  LOOP\n    \
-         EXECUTE 'SELECT EXISTS (SELECT FROM ' || leaf || {} || ')' INTO found;\n    \
-         IF found THEN\n      RAISE EXCEPTION USING\n        MESSAGE = 'partition ' || leaf || ' was attached with rows that lack values of the new columns',\n        \
-         HINT = 'detach it, start again, and attach it when the batch is complete';\n    END IF;\n  END LOOP;\nEND\n",
-        literal(&table.sql()),
-        unknown(live),
-        literal(&backfill::unfilled(table, up)),
-    );
+    let (_, update) = backfill::update(table, up);
+    let fill = format!("EXECUTE 'UPDATE ' || leaf || {}", literal(&update));
     Some(Step::sql(
         Phase::Backfill,
-        format!("check partitions that came to {}", assemble::shown(table)),
-        vec![format!("DO {}", dollar(&body))],
+        format!("fill partitions that came to {}", assemble::shown(table)),
+        vec![
+            String::from("SET LOCAL reshape.backfill = 'on'"),
+            for_unknown(table, live, &fill),
+        ],
     ))
 }
 
+/// A block that runs `statement` for each `leaf` that the plan does not know.
+fn for_unknown(table: &Table, live: &LiveTable, statement: &str) -> String {
+    let known: Vec<String> = leaves(live)
+        .map(|leaf| format!("pg_catalog.to_regclass({})", literal(&leaf.sql())))
+        .collect();
+    let body = format!(
+        "\nDECLARE\n  leaf regclass;\n  found boolean;\nBEGIN\n  FOR leaf IN\n    \
+         SELECT relid FROM pg_catalog.pg_partition_tree({}::regclass)\n    \
+         WHERE isleaf AND relid <> ALL (pg_catalog.array_remove(ARRAY[{}]::regclass[], NULL))\n  \
+         LOOP\n    {statement};\n  END LOOP;\nEND\n",
+        literal(&table.sql()),
+        known.join(", "),
+    );
+    format!("DO {}", dollar(&body))
+}
+
 /// The index of a partitioned table: an invalid one on the table itself, one for each leaf, built concurrently, and then the first
-/// takes in the others and is valid. `name` is the first one's.
+/// takes in the others and is valid. `name` is the first one's. It is there from expand on, so that a partition that comes
+/// while the others are being built gets its share from Postgres.
 pub(crate) fn build_index(
     batch: &Batch<'_>,
     table: &Table,
@@ -178,15 +185,16 @@ pub(crate) fn build_index(
         statements.push(create(&format!("ONLY {}", outer.sql()), &own(outer), false)?);
         statements.push(attach(outer));
     }
-    statements.extend(guard(table, live));
+    statements.extend(guard(table, live, Stranger::Any));
+    let drop = vec![format!("DROP INDEX IF EXISTS {root}")];
     let mut steps = vec![
         Step::sql(
-            Phase::Backfill,
+            Phase::Expand,
             format!("begin index `{wanted}` on {}", assemble::shown(table)),
             statements,
         )
         .locking("SHARE on the table, not on its partitions: catalog only")
-        .undone_by(vec![format!("DROP INDEX IF EXISTS {root}")]),
+        .undone_by(drop.clone()),
     ];
     for leaf in leaves(live) {
         let name = own(leaf);
@@ -203,7 +211,9 @@ pub(crate) fn build_index(
         let title = format!("attach partition `{}` to index `{wanted}`", leaf.name);
         steps.push(
             Step::sql(Phase::Backfill, title, vec![attach(leaf)])
-                .locking("ACCESS EXCLUSIVE on the partition's index: catalog only"),
+                .locking("ACCESS EXCLUSIVE on the partition's index: catalog only")
+                // Attached, a share cannot be dropped by itself.
+                .undone_by(drop.clone()),
         );
     }
     steps.push(Step::sql(
@@ -236,22 +246,18 @@ fn check_valid(schema: &str, index: &str) -> String {
     format!("DO {}", dollar(&body))
 }
 
-/// Contract: an index names its columns, and those of its partitions' shares do not follow when they are renamed. `renames`: from, to.
-/// Looked up then, because a partition that has come since has its share, too.
-pub(crate) fn rename_index_columns(schema: &str, index: &str, renames: &[(&str, &str)]) -> String {
-    let renames: Vec<String> = renames
-        .iter()
-        .map(|(from, to)| format!("({}, {})", literal(from), literal(to)))
-        .collect();
+/// Contract: Postgres names the share of a partition that has come since after its columns, which had generated names then.
+pub(crate) fn rename_shares(schema: &str, index: &str) -> String {
     let body = format!(
-        "\nDECLARE\n  found record;\nBEGIN\n  FOR found IN\n    \
-         SELECT t.relid, a.attname, r.to_name FROM pg_catalog.pg_partition_tree({}::regclass) t\n    \
-         JOIN pg_catalog.pg_attribute a ON a.attrelid = t.relid\n    \
-         JOIN (VALUES {}) r(from_name, to_name) ON r.from_name = a.attname\n  LOOP\n    \
-         EXECUTE format('ALTER TABLE %s RENAME COLUMN %I TO %I', found.relid, found.attname, found.to_name);\n  \
-         END LOOP;\nEND\n",
+        "\nDECLARE\n  share record;\n  base text;\n  wanted text;\n  number int;\nBEGIN\n  FOR share IN\n    \
+         SELECT t.relid, n.nspname, c.relname FROM pg_catalog.pg_partition_tree({}::regclass) t\n    \
+         JOIN pg_catalog.pg_class c ON c.oid = t.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n    \
+         WHERE t.level > 0 AND pg_catalog.strpos(c.relname, '__reshape_') > 0\n  LOOP\n    \
+         base := pg_catalog.replace(share.relname, '__reshape_', '');\n    wanted := base;\n    number := 0;\n    \
+         WHILE pg_catalog.to_regclass(format('%I.%I', share.nspname, wanted)) IS NOT NULL LOOP\n      \
+         number := number + 1;\n      wanted := base || number;\n    END LOOP;\n    \
+         EXECUTE format('ALTER INDEX %s RENAME TO %I', share.relid, wanted);\n  END LOOP;\nEND\n",
         literal(&qualified(schema, index)),
-        renames.join(", "),
     );
     format!("DO {}", dollar(&body))
 }
