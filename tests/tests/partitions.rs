@@ -61,11 +61,13 @@ fn base(scheme: &str) -> String {
 /// Runs a scenario for every way of partitioning, to its rollback and to its completion.
 fn every_way(change: &str, during: impl Fn(&mut Rollout), after: impl Fn(&mut Rollout)) {
     for (scheme, _) in SCHEMES {
-        println!("{scheme}");
         let mut rollout = Rollout::begin(&base(scheme), ROWS, change);
         during(&mut rollout);
         rollout.abort();
-        rows(&mut rollout.old, "INSERT INTO readings (id, at, city, name) VALUES (99, '2025-09-09', 'Rome', 'after')");
+        rows(
+            &mut rollout.old,
+            "INSERT INTO readings (id, at, city, name) VALUES (99, '2025-09-09', 'Rome', 'after')",
+        );
 
         rollout.start().unwrap_or_else(|error| panic!("{}", error.report()));
         rollout.abort();
@@ -124,16 +126,39 @@ fn every_change_of_columns() {
                 ["1|ONE|1000|Rome", "2|TWO|2000|Oslo", "3|THREE|3000|Rome", "4|FOUR|0|Lima"]
             );
             rows(&mut r.old, "UPDATE readings SET name = 'old' || id, size = id WHERE id < 3");
-            rows(&mut r.new, "UPDATE readings SET shout = 'NEW' || id, area = 700 + id WHERE id > 2");
-            rows(&mut r.new, "INSERT INTO readings (id, at, place, shout, area) VALUES (5, '2025-05-05', 'Oslo', 'Five', 512)");
-            rows(&mut r.old, "INSERT INTO readings (id, at, city, name) VALUES (6, '2026-06-06', 'Rome', 'six')");
+            rows(
+                &mut r.new,
+                "UPDATE readings SET shout = 'NEW' || id, area = 700 + id WHERE id > 2",
+            );
+            rows(
+                &mut r.new,
+                "INSERT INTO readings (id, at, place, shout, area) VALUES (5, '2025-05-05', 'Oslo', 'Five', 512)",
+            );
+            rows(
+                &mut r.old,
+                "INSERT INTO readings (id, at, city, name) VALUES (6, '2026-06-06', 'Rome', 'six')",
+            );
             assert_eq!(
                 rows(&mut r.new, new),
-                ["1|OLD1|100|Rome", "2|OLD2|200|Oslo", "3|NEW3|703|Rome", "4|NEW4|704|Lima", "5|Five|512|Oslo", "6|SIX|100|Rome"]
+                [
+                    "1|OLD1|100|Rome",
+                    "2|OLD2|200|Oslo",
+                    "3|NEW3|703|Rome",
+                    "4|NEW4|704|Lima",
+                    "5|Five|512|Oslo",
+                    "6|SIX|100|Rome"
+                ]
             );
             assert_eq!(
                 rows(&mut r.old, old),
-                ["1|old1|1|Rome", "2|old2|2|Oslo", "3|new3|7|Rome", "4|new4|7|Lima", "5|five|5|Oslo", "6|six|1|Rome"]
+                [
+                    "1|old1|1|Rome",
+                    "2|old2|2|Oslo",
+                    "3|new3|7|Rome",
+                    "4|new4|7|Lima",
+                    "5|five|5|Oslo",
+                    "6|six|1|Rome"
+                ]
             );
             // By the partition's own name a write is one of the old version.
             rows(&mut r.old, "UPDATE public.readings_b SET name = 'direct'");
@@ -142,12 +167,17 @@ fn every_change_of_columns() {
             rows(&mut r.old, "UPDATE public.readings SET name = 'new3' WHERE id = 3");
         },
         |r| {
-            rows(&mut r.new, "INSERT INTO readings (id, at, place, area) VALUES (7, '2025-07-07', 'Rome', 1)");
+            rows(
+                &mut r.new,
+                "INSERT INTO readings (id, at, place, area) VALUES (7, '2025-07-07', 'Rome', 1)",
+            );
             assert_eq!(
                 rows(&mut r.new, "SELECT shout, area FROM readings WHERE id IN (3, 7) ORDER BY id"),
                 ["NEW3|703", "?|1"]
             );
-            let null = r.new.simple_query("INSERT INTO readings (id, at, place, area) VALUES (8, '2024-07-07', 'Rome', NULL)");
+            let null = r.new.simple_query(
+                "INSERT INTO readings (id, at, place, area) VALUES (8, '2024-07-07', 'Rome', NULL)",
+            );
             assert!(null.is_err());
         },
     );
@@ -165,7 +195,10 @@ fn rows_that_move_between_partitions_keep_what_the_other_version_wrote() {
                         &mut r.old,
                         "CREATE FUNCTION public.arrived() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
                     );
-                    rows(&mut r.old, "CREATE TRIGGER t BEFORE INSERT OR UPDATE ON public.readings FOR EACH ROW EXECUTE FUNCTION public.arrived()");
+                    rows(
+                        &mut r.old,
+                        "CREATE TRIGGER t BEFORE INSERT OR UPDATE ON public.readings FOR EACH ROW EXECUTE FUNCTION public.arrived()",
+                    );
                 }
                 let stored =
                     "SELECT count(*) FROM public.readings WHERE \"__reshape_origin\" IS NOT NULL";
@@ -181,18 +214,32 @@ fn rows_that_move_between_partitions_keep_what_the_other_version_wrote() {
                     rows(&mut r.old, &format!("UPDATE readings SET {to} WHERE id = 1"));
                     assert_eq!(rows(&mut r.new, new), ["Mixed|777"], "{to}");
                     assert_eq!(rows(&mut r.old, old), ["mixed|7"], "{to}");
-                    rows(&mut r.new, &format!("UPDATE readings SET {} WHERE id = 1", to.replace("city", "place")));
+                    rows(
+                        &mut r.new,
+                        &format!(
+                            "UPDATE readings SET {} WHERE id = 1",
+                            to.replace("city", "place")
+                        ),
+                    );
                     assert_eq!(rows(&mut r.new, new), ["Mixed|777"], "{to}");
                     assert_eq!(rows(&mut r.new, stored), ["0"]);
                 }
                 for (to, number) in [(back, 1), (near, 2), (there, 3), (default, 4)] {
                     let place = to.replace("city", "place");
-                    rows(&mut r.new, &format!("UPDATE readings SET {place}, shout = 'Both{number}', area = {number}99 WHERE id = 1"));
+                    rows(
+                        &mut r.new,
+                        &format!(
+                            "UPDATE readings SET {place}, shout = 'Both{number}', area = {number}99 WHERE id = 1"
+                        ),
+                    );
                     assert_eq!(rows(&mut r.new, new), [format!("Both{number}|{number}99")], "{to}");
                     assert_eq!(rows(&mut r.old, old), [format!("both{number}|{number}")], "{to}");
                 }
                 for (to, number) in [(back, 1), (near, 2), (there, 3), (default, 4)] {
-                    rows(&mut r.old, &format!("UPDATE readings SET {to}, size = {number} WHERE id = 1"));
+                    rows(
+                        &mut r.old,
+                        &format!("UPDATE readings SET {to}, size = {number} WHERE id = 1"),
+                    );
                     // Only what was computed from the size has changed.
                     assert_eq!(rows(&mut r.new, new), [format!("Both4|{number}00")], "{to}");
                     assert_eq!(rows(&mut r.new, stored), ["0"]);
@@ -202,7 +249,10 @@ fn rows_that_move_between_partitions_keep_what_the_other_version_wrote() {
                 }
             },
             |r| {
-                rows(&mut r.new, "UPDATE readings SET at = '2025-12-31', place = 'Oslo' WHERE id = 1");
+                rows(
+                    &mut r.new,
+                    "UPDATE readings SET at = '2025-12-31', place = 'Oslo' WHERE id = 1",
+                );
                 assert_eq!(rows(&mut r.new, "SELECT shout FROM readings WHERE id = 1"), ["Both4"]);
             },
         );
@@ -314,7 +364,10 @@ fn an_index_over_new_columns_has_their_names_in_every_partition() {
     every_way(&change, |_| {}, check);
     // Also in one that has come since.
     let mut r = Rollout::begin(&base("range"), ROWS, &change);
-    rows(&mut r.old, "CREATE TABLE public.late PARTITION OF public.readings FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')");
+    rows(
+        &mut r.old,
+        "CREATE TABLE public.late PARTITION OF public.readings FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')",
+    );
     r.complete();
     assert_eq!(index(&mut r, "loud"), ["t|4|t"]);
     check(&mut r);
@@ -401,16 +454,25 @@ fn not_null_and_a_default_alone() {
     every_way(
         change,
         |r| {
-            rows(&mut r.new, "INSERT INTO readings (id, at, city, name) VALUES (5, '2025-05-05', 'Oslo', 'five')");
+            rows(
+                &mut r.new,
+                "INSERT INTO readings (id, at, city, name) VALUES (5, '2025-05-05', 'Oslo', 'five')",
+            );
             let null = "INSERT INTO readings (id, at, name) VALUES (6, '2024-05-05', 'x')";
             assert!(r.old.simple_query(null).is_err());
             assert_eq!(
-                rows(&mut r.new, "SELECT DISTINCT size, since FROM readings WHERE id IN (1, 5) ORDER BY 1"),
+                rows(
+                    &mut r.new,
+                    "SELECT DISTINCT size, since FROM readings WHERE id IN (1, 5) ORDER BY 1"
+                ),
                 ["5|2020-01-01", "10|2020-01-01"]
             );
         },
         |r| {
-            rows(&mut r.new, "INSERT INTO readings (id, at, city) VALUES (6, '2025-05-05', 'Oslo')");
+            rows(
+                &mut r.new,
+                "INSERT INTO readings (id, at, city) VALUES (6, '2025-05-05', 'Oslo')",
+            );
             let null = "INSERT INTO readings (id, at, name) VALUES (7, '2024-05-05', 'x')";
             assert!(r.new.simple_query(null).is_err());
         },
@@ -423,17 +485,30 @@ fn partitions_come_and_go() {
     every_way(
         CHANGE,
         |r| {
-            let views = "SELECT viewname FROM pg_views WHERE schemaname LIKE 'migration%' GROUP BY 1";
+            let views =
+                "SELECT viewname FROM pg_views WHERE schemaname LIKE 'migration%' GROUP BY 1";
             assert_eq!(rows(&mut r.old, views), ["readings"]);
         },
         |_| {},
     );
     let mut r = Rollout::begin(&base("two levels"), ROWS, CHANGE);
     rows(&mut r.old, "DROP TABLE \"Old data\".\"Rome's\"");
-    rows(&mut r.old, "CREATE TABLE public.readings_lima PARTITION OF public.readings_2025 FOR VALUES IN ('Lima')");
-    rows(&mut r.old, "CREATE TABLE public.readings_2029 PARTITION OF public.readings FOR VALUES FROM ('2029-01-01') TO ('2030-01-01')");
-    rows(&mut r.old, "INSERT INTO readings (id, at, city, name) VALUES (5, '2025-05-05', 'Lima', 'five')");
-    rows(&mut r.new, "INSERT INTO readings (id, at, place, shout, area) VALUES (6, '2029-05-05', 'Lima', 'Six', 6)");
+    rows(
+        &mut r.old,
+        "CREATE TABLE public.readings_lima PARTITION OF public.readings_2025 FOR VALUES IN ('Lima')",
+    );
+    rows(
+        &mut r.old,
+        "CREATE TABLE public.readings_2029 PARTITION OF public.readings FOR VALUES FROM ('2029-01-01') TO ('2030-01-01')",
+    );
+    rows(
+        &mut r.old,
+        "INSERT INTO readings (id, at, city, name) VALUES (5, '2025-05-05', 'Lima', 'five')",
+    );
+    rows(
+        &mut r.new,
+        "INSERT INTO readings (id, at, place, shout, area) VALUES (6, '2029-05-05', 'Lima', 'Six', 6)",
+    );
     assert_eq!(
         rows(&mut r.new, "SELECT id, shout FROM readings WHERE id > 4 ORDER BY id"),
         ["5|FIVE", "6|Six"]
@@ -443,13 +518,19 @@ fn partitions_come_and_go() {
         ["5|five", "6|six"]
     );
     // Without the new columns it does not fit.
-    rows(&mut r.old, "CREATE TABLE public.bare (id int NOT NULL, at date NOT NULL, city text NOT NULL, name text NOT NULL, size int)");
+    rows(
+        &mut r.old,
+        "CREATE TABLE public.bare (id int NOT NULL, at date NOT NULL, city text NOT NULL, name text NOT NULL, size int)",
+    );
     let attach = "ALTER TABLE public.readings ATTACH PARTITION public.bare FOR VALUES FROM ('2028-01-01') TO ('2029-01-01')";
     let error = r.old.simple_query(attach).expect_err("the new columns are missing");
     assert!(format!("{error:?}").contains("missing column"), "{error:?}");
     r.complete();
     rows(&mut r.old, "DROP TABLE public.bare");
-    assert_eq!(rows(&mut r.new, "SELECT id, shout FROM readings WHERE id > 4 ORDER BY id"), ["5|FIVE", "6|Six"]);
+    assert_eq!(
+        rows(&mut r.new, "SELECT id, shout FROM readings WHERE id > 4 ORDER BY id"),
+        ["5|FIVE", "6|Six"]
+    );
 }
 
 /// Runs `sql` on another connection when the step whose title begins with `title` starts; returns what `start` says.
@@ -469,12 +550,17 @@ fn meanwhile(r: &Rollout, title: &'static str, sql: &'static str) -> Result<(), 
 #[test]
 fn a_partition_that_comes_with_rows_during_the_start_is_not_overlooked() {
     let new = "CREATE TABLE public.late PARTITION OF public.readings FOR VALUES FROM ('2027-01-01') TO ('2028-01-01');";
-    let row = "INSERT INTO public.readings (id, at, city, name) VALUES (9, '2027-01-01', 'Oslo', 'nine')";
+    let row =
+        "INSERT INTO public.readings (id, at, city, name) VALUES (9, '2027-01-01', 'Oslo', 'nine')";
     // Before the triggers are there.
     let r = Rollout::prepare(&base("range"), ROWS, CHANGE);
     let sql: &'static str = format!("{new}{row}").leak();
     let error = meanwhile(&r, "add columns", sql).expect_err("a row that nobody fills");
-    assert!(error.contains("public.late was created after the batch was planned") || error.contains("partition late was created"), "{error}");
+    assert!(
+        error.contains("public.late was created after the batch was planned")
+            || error.contains("partition late was created"),
+        "{error}"
+    );
     // Empty, it needs nothing.
     let mut r = Rollout::prepare(&base("range"), ROWS, CHANGE);
     meanwhile(&r, "add columns", new).expect("a start");
@@ -508,6 +594,21 @@ fn a_partition_that_comes_during_the_start_has_its_share_in_a_new_index() {
     let r = Rollout::prepare(&base("range"), ROWS, INDEXES);
     let error = meanwhile(&r, "begin index `readings_name`", new).expect_err("an invalid index");
     assert!(error.contains("was created after the batch was planned"), "{error}");
+}
+
+#[test]
+fn a_partition_may_be_dropped_during_the_start() {
+    let mut r = Rollout::prepare(&base("range"), ROWS, CHANGE);
+    let drop = "DROP TABLE public.readings_b";
+    meanwhile(&r, "fill new columns of partition `readings_a`", drop).expect("a start");
+    let left = "SELECT id, shout FROM readings ORDER BY id";
+    assert_eq!(rows(&mut r.new, left), ["1|ONE", "4|FOUR"]);
+    r.complete();
+    // Detached, it is a table of its own, with columns that nobody needs.
+    let mut r = Rollout::prepare(&base("range"), ROWS, CHANGE);
+    let detach = "ALTER TABLE public.readings DETACH PARTITION public.readings_b";
+    meanwhile(&r, "fill new columns of partition `readings_a`", detach).expect("a start");
+    assert_eq!(rows(&mut r.new, left), ["1|ONE", "4|FOUR"]);
 }
 
 /// After every event of start the migrator dies; the next one resumes, or takes back, what it finds.
@@ -560,11 +661,19 @@ fn a_partition_is_changed_with_its_table() {
 
 #[test]
 fn the_partition_key_stays() {
-    for (scheme, column) in
-        [("range", "at"), ("list", "city"), ("hash", "city"), ("two levels", "at"), ("two levels", "city")]
-    {
-        let remove = format!("[[actions]]\ntype = 'remove_column'\ntable = 'readings'\ncolumn = '{column}'\ndown = \"NULL\"\n");
-        let replace = format!("[[actions]]\ntype = 'alter_column'\ntable = 'readings'\ncolumn = '{column}'\nup = \"NULL\"\ndown = \"NULL\"\nchanges = {{ nullable = true }}\n");
+    for (scheme, column) in [
+        ("range", "at"),
+        ("list", "city"),
+        ("hash", "city"),
+        ("two levels", "at"),
+        ("two levels", "city"),
+    ] {
+        let remove = format!(
+            "[[actions]]\ntype = 'remove_column'\ntable = 'readings'\ncolumn = '{column}'\ndown = \"NULL\"\n"
+        );
+        let replace = format!(
+            "[[actions]]\ntype = 'alter_column'\ntable = 'readings'\ncolumn = '{column}'\nup = \"NULL\"\ndown = \"NULL\"\nchanges = {{ nullable = true }}\n"
+        );
         for change in [remove, replace] {
             let refused = refusal(&base(scheme), "", &change);
             assert!(refused.contains("part of a partition key"), "{scheme}: {refused}");
@@ -589,27 +698,86 @@ fn what_a_partition_has_of_its_own_is_not_lost() {
     let remove = "[[actions]]\ntype = 'remove_column'\ntable = 'readings'\ncolumn = 'size'\n";
     let replace = "[[actions]]\ntype = 'alter_column'\ntable = 'readings'\ncolumn = 'size'\nchanges = { type = 'bigint' }\n";
     let remove_table = "[[actions]]\ntype = 'remove_table'\ntable = 'readings'\n";
-    let function = "CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'";
-    for (scheme, partition) in [("range", "public.readings_b"), ("two levels", "\"Old data\".\"Rome''s\"")] {
+    let function =
+        "CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'";
+    for (scheme, partition) in
+        [("range", "public.readings_b"), ("two levels", "\"Old data\".\"Rome''s\"")]
+    {
         let p = partition.replace("''", "'");
         for (object, change, message) in [
             (format!("CREATE INDEX own ON {p} (size, name)"), remove, "own depends on it"),
             (format!("CREATE INDEX own ON {p} (size)"), replace, "own depends"),
-            (format!("ALTER TABLE {p} ADD CONSTRAINT own CHECK (size < 1000)"), replace, "constraint own on table"),
-            (format!("ALTER TABLE {p} ADD CONSTRAINT own CHECK (size < 1000 + id)"), remove, "constraint own on table"),
-            (format!("CREATE VIEW public.own AS SELECT size FROM {p}"), remove, "view public.own depends"),
-            (format!("CREATE VIEW public.own AS SELECT size FROM {p}"), replace, "view public.own depends"),
-            (format!("CREATE VIEW public.own AS SELECT size FROM {p}"), remove_table, "view public.own depends"),
-            (format!("{function}; CREATE TRIGGER own BEFORE UPDATE OF size ON {p} FOR EACH ROW EXECUTE FUNCTION public.f()"), remove, "trigger own on table"),
+            (
+                format!("ALTER TABLE {p} ADD CONSTRAINT own CHECK (size < 1000)"),
+                replace,
+                "constraint own on table",
+            ),
+            (
+                format!("ALTER TABLE {p} ADD CONSTRAINT own CHECK (size < 1000 + id)"),
+                remove,
+                "constraint own on table",
+            ),
+            (
+                format!("CREATE VIEW public.own AS SELECT size FROM {p}"),
+                remove,
+                "view public.own depends",
+            ),
+            (
+                format!("CREATE VIEW public.own AS SELECT size FROM {p}"),
+                replace,
+                "view public.own depends",
+            ),
+            (
+                format!("CREATE VIEW public.own AS SELECT size FROM {p}"),
+                remove_table,
+                "view public.own depends",
+            ),
+            (
+                format!(
+                    "{function}; CREATE TRIGGER own BEFORE UPDATE OF size ON {p} FOR EACH ROW EXECUTE FUNCTION public.f()"
+                ),
+                remove,
+                "trigger own on table",
+            ),
             (format!("CREATE POLICY own ON {p} USING (size > 0)"), remove, "policy own on table"),
-            (format!("CREATE STATISTICS public.own ON size, name FROM {p}"), replace, "statistics object public.own"),
-            (format!("ALTER TABLE {p} ALTER COLUMN size SET DEFAULT 7"), replace, "default on partition"),
-            (format!("ALTER TABLE {p} ALTER COLUMN size SET NOT NULL"), replace, "NOT NULL on partition"),
-            (format!("ALTER TABLE {p} ALTER COLUMN size SET STATISTICS 7"), replace, "statistics target on partition"),
+            (
+                format!("CREATE STATISTICS public.own ON size, name FROM {p}"),
+                replace,
+                "statistics object public.own",
+            ),
+            (
+                format!("ALTER TABLE {p} ALTER COLUMN size SET DEFAULT 7"),
+                replace,
+                "default on partition",
+            ),
+            (
+                format!("ALTER TABLE {p} ALTER COLUMN size SET NOT NULL"),
+                replace,
+                "NOT NULL on partition",
+            ),
+            (
+                format!("ALTER TABLE {p} ALTER COLUMN size SET STATISTICS 7"),
+                replace,
+                "statistics target on partition",
+            ),
             (format!("COMMENT ON COLUMN {p}.size IS 'own'"), replace, "comment on partition"),
-            (format!("GRANT SELECT (size) ON {p} TO PUBLIC"), replace, "column rights on partition"),
-            (format!("CREATE RULE own AS ON UPDATE TO {p} DO INSTEAD NOTHING"), CHANGE, "the rule `own`"),
-            (format!("{function}; CREATE TRIGGER aaa BEFORE UPDATE ON {p} FOR EACH ROW EXECUTE FUNCTION public.f(); ALTER TRIGGER aaa ON {p} RENAME TO \"!\""), CHANGE, "the trigger `!`"),
+            (
+                format!("GRANT SELECT (size) ON {p} TO PUBLIC"),
+                replace,
+                "column rights on partition",
+            ),
+            (
+                format!("CREATE RULE own AS ON UPDATE TO {p} DO INSTEAD NOTHING"),
+                CHANGE,
+                "the rule `own`",
+            ),
+            (
+                format!(
+                    "{function}; CREATE TRIGGER aaa BEFORE UPDATE ON {p} FOR EACH ROW EXECUTE FUNCTION public.f(); ALTER TRIGGER aaa ON {p} RENAME TO \"!\""
+                ),
+                CHANGE,
+                "the trigger `!`",
+            ),
         ] {
             let refused = refusal(&base(scheme), &object, change);
             assert!(refused.contains(message), "{object}: {refused}");
@@ -636,7 +804,6 @@ fn a_foreign_partition_is_refused() {
     assert!(refused.contains("whose partition `far` is a foreign table"), "{refused}");
 }
 
-/// A view of the old version on a partition does not exist, but rights do.
 #[test]
 fn a_trigger_of_one_partition_changes_rows_as_any_other() {
     let trigger = "CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.name := NEW.name || ''!''; RETURN NEW; END';
@@ -645,7 +812,13 @@ fn a_trigger_of_one_partition_changes_rows_as_any_other() {
     // The backfill changes nothing that clients can see.
     assert_eq!(rows(&mut r.old, "SELECT name FROM readings WHERE id = 2"), ["two"]);
     rows(&mut r.new, "UPDATE readings SET shout = 'Loud' WHERE id IN (1, 2)");
-    assert_eq!(rows(&mut r.old, "SELECT name FROM readings WHERE id < 3 ORDER BY id"), ["loud", "loud!"]);
-    assert_eq!(rows(&mut r.new, "SELECT shout FROM readings WHERE id < 3 ORDER BY id"), ["Loud", "LOUD!"]);
+    assert_eq!(
+        rows(&mut r.old, "SELECT name FROM readings WHERE id < 3 ORDER BY id"),
+        ["loud", "loud!"]
+    );
+    assert_eq!(
+        rows(&mut r.new, "SELECT shout FROM readings WHERE id < 3 ORDER BY id"),
+        ["Loud", "LOUD!"]
+    );
     r.complete();
 }

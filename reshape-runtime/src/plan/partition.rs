@@ -131,10 +131,7 @@ pub(crate) fn fill_unknown(table: &Table, live: &LiveTable, up: &Flow<'_>) -> Op
     Some(Step::sql(
         Phase::Backfill,
         format!("fill partitions that came to {}", assemble::shown(table)),
-        vec![
-            String::from("SET LOCAL reshape.backfill = 'on'"),
-            for_unknown(table, live, &fill),
-        ],
+        vec![String::from("SET LOCAL reshape.backfill = 'on'"), for_unknown(table, live, &fill)],
     ))
 }
 
@@ -285,7 +282,9 @@ pub(crate) fn require_key(
                 "the unique index `{}` lacks `{key}`, which is part of a partition key of `{}`",
                 index.name, table.name
             ))
-            .with_help("add the column to the index: Postgres enforces uniqueness partition by partition")),
+            .with_help(
+                "add the column to the index: Postgres enforces uniqueness partition by partition",
+            )),
     }
 }
 

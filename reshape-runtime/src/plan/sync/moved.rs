@@ -84,10 +84,7 @@ impl Sync<'_> {
 }
 
 /// The condition that a column which feeds the computation is not what was noted, in the order of `noted`.
-pub(super) fn seen_differs(
-    computation: &Computation<'_>,
-    noted: &[&str],
-) -> Option<String> {
+pub(super) fn seen_differs(computation: &Computation<'_>, noted: &[&str]) -> Option<String> {
     let differs: Vec<String> = noted
         .iter()
         .enumerate()
