@@ -26,7 +26,7 @@ pub use table::{Enum, ForeignKey, Table};
 pub(crate) use names::object_name;
 pub(crate) use problem::place;
 pub(crate) use review::Review;
-pub(crate) use rules::{Relation, fills_itself};
+pub(crate) use rules::{Relation, fills_itself, is_identity};
 pub(crate) use suggest::{list, nearest};
 
 use memory::Memory;

@@ -189,6 +189,23 @@ pub fn leftovers(client: &mut Client) -> Vec<String> {
     lines
 }
 
+/// A migration after which the table exists in a shape that no action makes: the history knows the columns, `(name, type)`, and `sql` creates
+/// it in truth, and whatever it needs.
+pub fn table_made_by(sql: &str, table: &str, columns: &[(&str, &str)]) -> String {
+    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+    let columns: Vec<String> = columns
+        .iter()
+        .map(|(name, data_type)| format!("{{ name = {name:?}, type = {data_type:?} }}"))
+        .collect();
+    format!(
+        "[[actions]]\ntype = \"create_table\"\nname = {table:?}\nprimary_key = {:?}\ncolumns = [{}]\n\
+         [[actions]]\ntype = \"custom\"\nstart = '''\nDROP TABLE {};\n{sql}'''\n",
+        names.first().unwrap_or(&""),
+        columns.join(", "),
+        reshape_runtime::sql::ident::ident(table)
+    )
+}
+
 /// The plan of `change` after `base`, as a script that a person can read, for a PostgreSQL 15 that looks as the history says.
 ///
 /// # Errors

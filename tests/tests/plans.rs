@@ -232,7 +232,7 @@ refused! {
         type = "add_column"
         table = "users"
         column = { name = "number", type = "integer", generated = "ALWAYS AS IDENTITY" }
-    "# => "adding an identity, serial or generated column to a table that exists is not supported yet";
+    "# => "adding an identity or serial column to a table that exists is not supported yet";
     an_index_expression_over_a_changed_column: r#"
         [[actions]]
         type = "alter_column"

@@ -17,6 +17,7 @@ use crate::sql::ident::{ident, literal};
 /// New clients have one more column. `up` computes its value for the rows that exist and for those that old clients write: an
 /// SQL expression over the row's other columns, by the names that they have at that point of the batch. Without `up` such rows
 /// get the column's default, or NULL. A column that is NOT NULL needs one of `up`, `default` and `generated`.
+/// A stored generated column cannot be added to a table that exists: Postgres would rewrite the table under an exclusive lock.
 ///
 /// The form `up = { table, value, where }` takes the value from a row of another table. The planner does not support it yet
 /// and says so.
@@ -61,7 +62,7 @@ pub struct AddColumn {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
-use crate::schema::{Review, fills_itself, place};
+use crate::schema::{Review, fills_itself, is_identity, place};
 
 impl AddColumn {
     pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
@@ -114,12 +115,23 @@ impl AddColumn {
             return Ok(());
         }
         batch.require_plain(&batch.tables[index])?;
-        let serial = self.column.data_type.to_ascii_lowercase().contains("serial");
-        if self.column.generated.is_some() || serial {
+        let generated = self.column.generated.as_deref();
+        if generated.is_some_and(|sql| !is_identity(sql)) {
             return Err(batch
-                .not_supported(
-                    "adding an identity, serial or generated column to a table that exists",
-                )
+                .refuse(format!(
+                    "generated column `{name}` cannot be added to `{}`, a table that exists: Postgres would rewrite the \
+                     table under an exclusive lock",
+                    self.table
+                ))
+                .with_help(
+                    "add an ordinary column with the expression as its `up`, and let the application or a trigger \
+                     of yours write it from then on",
+                ));
+        }
+        let serial = self.column.data_type.to_ascii_lowercase().contains("serial");
+        if generated.is_some() || serial {
+            return Err(batch
+                .not_supported("adding an identity or serial column to a table that exists")
                 .with_help("it would rewrite the table under an exclusive lock"));
         }
         let has_value = up.is_some() || self.column.default.is_some();

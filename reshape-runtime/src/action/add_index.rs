@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Index, Str};
 use crate::plan::batch::{PendingIndex, rename_title};
-use crate::plan::{Batch, Phase, Refusal, Step, index};
+use crate::plan::{Batch, Phase, Refusal, Step, index, partition};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::{ident, qualified};
 use crate::sql::names;
@@ -154,6 +154,9 @@ impl AddIndex {
             return Ok(());
         }
         batch.require_plain(table)?;
+        if let Some(live) = batch.live(table) {
+            partition::require_key(batch, table, live, &self.index)?;
+        }
         let schema = table.schema.clone();
         let at = batch.at;
         let replaced = live.indexes.iter().any(|live| live.name == name);

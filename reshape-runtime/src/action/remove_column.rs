@@ -121,6 +121,8 @@ impl RemoveColumn {
             );
         } else {
             batch.require_plain(table)?;
+            // Postgres goes on computing a generated column for old clients, and lets nobody else write it.
+            let down = down.filter(|_| table.values[column.value].generation.is_none());
             let physical = table.physical(&column).map(str::to_owned);
             if physical.is_none()
                 && down.is_none()

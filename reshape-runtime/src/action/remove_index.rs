@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Str;
-use crate::plan::{Batch, Phase, Refusal, Step, Work};
+use crate::plan::{Batch, Phase, Refusal, Step, Work, partition};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::qualified;
 
@@ -99,6 +99,10 @@ impl RemoveIndex {
                 ));
         }
         batch.removed_indexes.push(name.to_owned());
+        if live.partitioned {
+            batch.push(partition::drop_index(&schema, live));
+            return Ok(());
+        }
         batch.push(Step {
             work: Work::DropIndex { schema, name: name.to_owned() },
             ..Step::sql(Phase::Contract, format!("drop index `{name}`"), Vec::new())

@@ -84,6 +84,20 @@ impl Run<'_> {
     ) -> Result<Progress, Failure> {
         let start = Instant::now();
         let entry = self.begin(&plan.search_path, n)?.entry;
+        // A partition may have been dropped since the plan was made: its rows need nothing any more.
+        let found =
+            rows(&mut self.client, &format!("SELECT pg_catalog.to_regclass({})", literal(table)))?;
+        if found.first().and_then(|row| row.get(0)).is_none() {
+            let written = entry.map_or(0, |entry| entry.rows);
+            self.commit(&format!("{}; {}", mark_sql(n, "started"), done_sql(n, Some(written))))?;
+            let position = Position { filenode: None, blocks: 0, next: 0 };
+            return Ok(Progress {
+                position,
+                rows: written,
+                elapsed: start.elapsed(),
+                is_done: true,
+            });
+        }
         // ROW EXCLUSIVE, which the UPDATE takes anyway: it keeps VACUUM FULL and the like out until the range is done.
         let facts = rows(
             &mut self.client,

@@ -24,12 +24,21 @@ rel AS (
     AND NOT EXISTS (SELECT FROM extension_member e
                     WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid)
 ),
+-- Every table, and below it its partitions of every level, in whatever schema.
+tree(root, oid, parent, level) AS (
+  SELECT oid, oid, NULL::oid, 0 FROM rel
+  UNION ALL
+  SELECT t.root, i.inhrelid, i.inhparent, t.level + 1
+  FROM tree t
+  JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid
+  JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relispartition
+),
 -- Who depends on a table (attnum 0) or one of its columns, or on a type.
 dependency AS (
   SELECT d.refclassid, d.refobjid, d.refobjsubid AS attnum, d.classid, d.objid, d.objsubid
   FROM pg_catalog.pg_depend d
   WHERE d.deptype IN ('n', 'a', 'i', 'P', 'S')
-    AND (d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid IN (SELECT oid FROM rel)
+    AND (d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid IN (SELECT oid FROM tree)
       OR d.refclassid = 'pg_catalog.pg_type'::regclass)
   UNION
   -- A sequence goes with the column that owns it, so what depends on the sequence depends on the column.
@@ -38,7 +47,7 @@ dependency AS (
   JOIN pg_catalog.pg_class s ON s.oid = own.objid AND s.relkind = 'S'
   JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = s.oid
   WHERE own.classid = 'pg_catalog.pg_class'::regclass AND own.refclassid = 'pg_catalog.pg_class'::regclass
-    AND own.refobjid IN (SELECT oid FROM rel) AND own.refobjsubid > 0
+    AND own.refobjid IN (SELECT oid FROM tree) AND own.refobjsubid > 0
     AND own.deptype IN ('a', 'i') AND d.deptype IN ('n', 'a', 'i')
 ),
 dependent AS (
@@ -80,7 +89,11 @@ dependent AS (
       WHEN d.objsubid > 0 THEN ARRAY[d.objsubid]::int2[]
       ELSE '{}'
     END AS keys,
-    con.contype, def.adnum, rew.ev_class, cls.relkind AS dependent_relkind
+    con.contype, def.adnum, rew.ev_class, cls.relkind AS dependent_relkind,
+    -- A partition has it from its parent: it goes, or comes along, with the parent's.
+    coalesce(con.conparentid <> 0, false) OR coalesce(con.contype = 'c' AND con.coninhcount > 0, false)
+      OR coalesce(trg.tgparentid <> 0, false)
+      OR EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = idx.indexrelid) AS is_inherited
   FROM dependency d
   LEFT JOIN pg_catalog.pg_constraint con ON d.classid = 'pg_catalog.pg_constraint'::regclass AND con.oid = d.objid
   LEFT JOIN pg_catalog.pg_class cls ON d.classid = 'pg_catalog.pg_class'::regclass AND cls.oid = d.objid
@@ -111,7 +124,7 @@ user_view(view, depth) AS (
   SELECT e.view, v.depth + 1 FROM user_view_reads e JOIN user_view v ON e.reads = v.view WHERE v.depth < 64
 ),
 dependent_json AS (
-  SELECT refclassid, refobjid, attnum, classid, objid, owner, adnum, kind, dependent_relkind,
+  SELECT refclassid, refobjid, attnum, classid, objid, objsubid, owner, adnum, kind, dependent_relkind, is_inherited,
     pg_catalog.jsonb_build_object(
       'kind', kind,
       'description', description,
@@ -124,6 +137,38 @@ dependent_json AS (
                   JOIN pg_catalog.pg_attribute a ON a.attrelid = owner AND a.attnum = k.attnum)
     ) AS doc
   FROM dependent
+),
+-- What depends on a column of a table or, on its own account, on that column of a partition.
+column_dependent AS (
+  SELECT t.root, own.attnum AS root_attnum, j.*
+  FROM dependent_json j
+  JOIN tree t ON t.oid = j.refobjid
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = j.refobjid AND a.attnum = j.attnum
+  JOIN pg_catalog.pg_attribute own ON own.attrelid = t.root AND own.attname = a.attname
+  WHERE j.refclassid = 'pg_catalog.pg_class'::regclass AND j.attnum > 0
+    -- Its own default is known; a generated column's expression is a dependency of its own.
+    AND NOT (j.adnum IS NOT NULL AND j.owner = j.refobjid AND j.adnum = j.attnum)
+    AND (t.level = 0 OR NOT j.is_inherited)
+),
+-- What a partition has set for a column that its parent has not.
+partition_setting AS (
+  SELECT t.root, own.attnum AS root_attnum, s.name || ' on partition ' || t.oid::regclass AS name
+  FROM tree t
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN pg_catalog.pg_type ty ON ty.oid = a.atttypid
+  JOIN pg_catalog.pg_attribute own ON own.attrelid = t.root AND own.attname = a.attname
+  LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+  LEFT JOIN pg_catalog.pg_attrdef od ON od.adrelid = own.attrelid AND od.adnum = own.attnum,
+  LATERAL (VALUES
+    (d.oid IS NOT NULL AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) IS DISTINCT FROM pg_catalog.pg_get_expr(od.adbin, od.adrelid), 'default'),
+    (a.attnotnull AND NOT own.attnotnull, 'NOT NULL'),
+    (coalesce(a.attstattarget, -1) <> -1, 'statistics target'),
+    (EXISTS (SELECT FROM pg_catalog.unnest(a.attoptions) o WHERE o NOT LIKE 'pg\_%'), 'planner options'),
+    (a.attstorage <> ty.typstorage, 'storage'),
+    (a.attcompression <> '', 'compression'),
+    (a.attacl IS NOT NULL, 'column rights'),
+    (pg_catalog.col_description(t.oid, a.attnum) IS NOT NULL, 'comment')) s(is_set, name)
+  WHERE t.level > 0 AND s.is_set
 )
 SELECT pg_catalog.jsonb_build_object(
   'server_version', pg_catalog.current_setting('server_version_num')::int,
@@ -137,8 +182,11 @@ SELECT pg_catalog.jsonb_build_object(
       'name', rel.relname,
       'kind', rel.relkind,
       'inherits', rel.reloftype <> 0
-        OR EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE rel.oid IN (i.inhrelid, i.inhparent)),
-      'owned', pg_catalog.pg_has_role(rel.relowner, 'USAGE'),
+        OR rel.relkind <> 'p' AND NOT rel.relispartition
+          AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE rel.oid IN (i.inhrelid, i.inhparent)),
+      'owned', (
+        SELECT pg_catalog.bool_and(pg_catalog.pg_has_role(c.relowner, 'USAGE'))
+        FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.oid WHERE t.root = rel.oid),
       'row_security', rel.relrowsecurity,
       'comment', pg_catalog.obj_description(rel.oid, 'pg_class'),
       'grants', (
@@ -163,7 +211,9 @@ SELECT pg_catalog.jsonb_build_object(
             FROM pg_catalog.pg_type t, LATERAL (VALUES
               (EXISTS (SELECT FROM pg_catalog.pg_seclabel l WHERE l.classoid = 'pg_catalog.pg_class'::regclass
                          AND l.objoid = rel.oid AND l.objsubid = a.attnum), 'security label')) s(is_set, name)
-            WHERE t.oid = a.atttypid AND s.is_set),
+            WHERE t.oid = a.atttypid AND s.is_set)
+            || (SELECT coalesce(pg_catalog.jsonb_agg(p.name ORDER BY p.name), '[]') FROM partition_setting p
+                WHERE p.root = rel.oid AND p.root_attnum = a.attnum),
           'grants', (
             SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
               'grantee', CASE WHEN g.grantee = 0 THEN NULL ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
@@ -172,11 +222,8 @@ SELECT pg_catalog.jsonb_build_object(
             FROM pg_catalog.aclexplode(a.attacl) g WHERE g.grantee <> rel.relowner),
           'dependents', (
             SELECT coalesce(pg_catalog.jsonb_agg(j.doc ORDER BY j.classid, j.objid), '[]')
-            FROM dependent_json j
-            WHERE j.refclassid = 'pg_catalog.pg_class'::regclass
-              AND j.refobjid = rel.oid AND j.attnum = a.attnum
-              -- Its own default is known; a generated column's expression is a dependency of its own.
-              AND NOT (j.adnum IS NOT NULL AND j.owner = rel.oid AND j.adnum = a.attnum)),
+            FROM column_dependent j
+            WHERE j.root = rel.oid AND j.root_attnum = a.attnum),
           'number', a.attnum,
           'identity_kind', CASE a.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END,
           'collation', (
@@ -209,40 +256,74 @@ SELECT pg_catalog.jsonb_build_object(
             JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid
             WHERE o.classid = 'pg_catalog.pg_class'::regclass AND o.refclassid = 'pg_catalog.pg_class'::regclass
               AND o.refobjid = rel.oid AND o.refobjsubid = a.attnum AND o.deptype IN ('a', 'i')
-            ORDER BY o.deptype DESC LIMIT 1)
+            ORDER BY o.deptype DESC LIMIT 1)),
+          'generation', CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END,
+          -- The dependency is the expression's, before PostgreSQL 15 the column's.
+          'generated_from', (
+            SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT s.attname), '[]')
+            FROM pg_catalog.pg_depend x
+            JOIN pg_catalog.pg_attribute s ON s.attrelid = rel.oid AND s.attnum = x.refobjsubid
+            WHERE a.attgenerated <> '' AND s.attnum <> a.attnum
+              AND x.refclassid = 'pg_catalog.pg_class'::regclass AND x.refobjid = rel.oid
+              AND (x.classid = 'pg_catalog.pg_attrdef'::regclass AND x.objid = d.oid
+                OR x.classid = 'pg_catalog.pg_class'::regclass AND x.objid = rel.oid AND x.objsubid = a.attnum))
           ) ORDER BY a.attnum), '[]')
         FROM pg_catalog.pg_attribute a
         LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
         WHERE a.attrelid = rel.oid AND a.attnum > 0 AND NOT a.attisdropped),
       -- ev_type: 2 update, 3 insert.
       'rules', (
-        SELECT coalesce(pg_catalog.jsonb_agg(r.rulename ORDER BY r.rulename), '[]') FROM pg_catalog.pg_rewrite r
-        WHERE r.ev_class = rel.oid AND r.ev_type IN ('2', '3')),
+        SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT r.rulename), '[]') FROM pg_catalog.pg_rewrite r
+        WHERE r.ev_class IN (SELECT oid FROM tree WHERE root = rel.oid) AND r.ev_type IN ('2', '3')),
       -- tgtype: 1 row, 2 before, 4 insert, 16 update.
       'before_triggers', (
-        SELECT coalesce(pg_catalog.jsonb_agg(t.tgname ORDER BY t.tgname), '[]') FROM pg_catalog.pg_trigger t
-        WHERE t.tgrelid = rel.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+        SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT t.tgname), '[]') FROM pg_catalog.pg_trigger t
+        WHERE t.tgrelid IN (SELECT oid FROM tree WHERE root = rel.oid) AND NOT t.tgisinternal AND t.tgenabled <> 'D'
           AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0 AND t.tgname NOT LIKE '%\_\_reshape%'),
       'before_update_triggers', (
-        SELECT coalesce(pg_catalog.jsonb_agg(t.tgname ORDER BY t.tgname), '[]') FROM pg_catalog.pg_trigger t
-        WHERE t.tgrelid = rel.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+        SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT t.tgname), '[]') FROM pg_catalog.pg_trigger t
+        WHERE t.tgrelid IN (SELECT oid FROM tree WHERE root = rel.oid) AND NOT t.tgisinternal AND t.tgenabled <> 'D'
           AND t.tgtype & 19 = 19 AND t.tgname NOT LIKE '%\_\_reshape%'),
       'after_update_triggers', (
-        SELECT coalesce(pg_catalog.jsonb_agg(t.tgname ORDER BY t.tgname), '[]') FROM pg_catalog.pg_trigger t
-        WHERE t.tgrelid = rel.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+        SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT t.tgname), '[]') FROM pg_catalog.pg_trigger t
+        WHERE t.tgrelid IN (SELECT oid FROM tree WHERE root = rel.oid) AND NOT t.tgisinternal AND t.tgenabled <> 'D'
           AND t.tgtype & 16 = 16 AND t.tgtype & 2 = 0),
       'dependents', (
         SELECT coalesce(pg_catalog.jsonb_agg(j.doc ORDER BY j.classid, j.objid), '[]')
         FROM (
           SELECT DISTINCT ON (j.classid, j.objid) j.*
-          FROM dependent_json j
-          JOIN pg_catalog.pg_type t ON t.oid = rel.reltype
-          WHERE (j.refclassid = 'pg_catalog.pg_class'::regclass AND j.refobjid = rel.oid
-              OR j.refclassid = 'pg_catalog.pg_type'::regclass AND j.refobjid IN (t.oid, t.typarray))
-            AND j.owner IS DISTINCT FROM rel.oid
+          FROM tree m
+          JOIN pg_catalog.pg_type t ON t.typrelid = m.oid
+          JOIN dependent_json j ON j.refclassid = 'pg_catalog.pg_class'::regclass AND j.refobjid = m.oid
+            OR j.refclassid = 'pg_catalog.pg_type'::regclass AND j.refobjid IN (t.oid, t.typarray)
+          WHERE m.root = rel.oid
+            -- Its partitions, and what belongs to them, are part of it.
+            AND NOT EXISTS (SELECT FROM tree x WHERE x.root = rel.oid AND x.oid = coalesce(j.owner,
+                  CASE WHEN j.classid = 'pg_catalog.pg_class'::regclass AND j.objsubid = 0 THEN j.objid END))
             AND NOT (j.classid = 'pg_catalog.pg_type'::regclass AND j.objid IN (t.oid, t.typarray))
             AND j.kind <> 'sequence'
-            AND j.dependent_relkind IS DISTINCT FROM 't') j)
+            AND j.dependent_relkind IS DISTINCT FROM 't') j),
+      'partition_of', (
+        SELECT i.inhparent::regclass::text FROM pg_catalog.pg_inherits i WHERE i.inhrelid = rel.oid AND rel.relispartition),
+      -- A column of the key cannot go without its table.
+      'partition_key', (
+        SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT a.attname), '[]')
+        FROM tree m
+        JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = m.oid AND d.objsubid > 0
+          AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = m.oid AND d.refobjsubid = 0 AND d.deptype = 'i'
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = m.oid AND a.attnum = d.objsubid
+        WHERE m.root = rel.oid),
+      'partitions', (
+        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+          'schema', n.nspname, 'name', c.relname, 'kind', c.relkind,
+          'parent', (SELECT pg_catalog.jsonb_build_array(pn.nspname, pc.relname)
+                     FROM pg_catalog.pg_class pc JOIN pg_catalog.pg_namespace pn ON pn.oid = pc.relnamespace
+                     WHERE pc.oid = t.parent))
+          ORDER BY t.level, n.nspname, c.relname), '[]')
+        FROM tree t
+        JOIN pg_catalog.pg_class c ON c.oid = t.oid
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE t.root = rel.oid AND t.level > 0)
       ) ORDER BY rel.relname), '[]')
     FROM rel),
   'indexes', (
@@ -255,7 +336,10 @@ SELECT pg_catalog.jsonb_build_object(
         SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)), '[]')
         FROM pg_catalog.pg_depend d
         WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = c.oid
-          AND d.deptype IN ('n', 'a', 'i', 'P', 'S')),
+          AND d.deptype IN ('n', 'a', 'i', 'P', 'S')
+          -- The partitions' share of it.
+          AND NOT (d.classid = 'pg_catalog.pg_class'::regclass
+                   AND EXISTS (SELECT FROM pg_catalog.pg_inherits p WHERE p.inhrelid = d.objid AND p.inhparent = c.oid))),
       'method', am.amname, 'unique', i.indisunique,
       'nulls_not_distinct', coalesce(pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct', 'false') = 'true',
       'valid', i.indisvalid, 'clustered', i.indisclustered,
@@ -286,7 +370,8 @@ SELECT pg_catalog.jsonb_build_object(
       'predicate', pg_catalog.pg_get_expr(i.indpred, $4::text::regclass),
       'options', coalesce(pg_catalog.to_jsonb(c.reloptions), '[]'),
       'tablespace', (SELECT spcname FROM pg_catalog.pg_tablespace WHERE oid = c.reltablespace),
-      'comment', pg_catalog.obj_description(c.oid, 'pg_class')) ORDER BY c.relname), '[]')
+      'comment', pg_catalog.obj_description(c.oid, 'pg_class'),
+      'partitioned', c.relkind = 'I') ORDER BY c.relname), '[]')
     FROM pg_catalog.pg_index i
     JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
     JOIN pg_catalog.pg_am am ON am.oid = c.relam
@@ -455,6 +540,11 @@ SELECT pg_catalog.jsonb_build_object(
     SELECT coalesce(pg_catalog.jsonb_agg(c.relname ORDER BY c.relname), '[]')
     FROM pg_catalog.pg_class c JOIN space ON space.oid = c.relnamespace
     WHERE c.relkind IN ('v', 'm', 'S', 'c') OR c.relkind IN ('r', 'p', 'f') AND c.oid NOT IN (SELECT oid FROM rel)),
+  'elsewhere', (
+    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(n.nspname, c.relname) ORDER BY n.nspname, c.relname), '[]')
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relnamespace NOT IN (SELECT oid FROM space)
+      AND c.relnamespace IN (SELECT p.relnamespace FROM tree t JOIN pg_catalog.pg_class p ON p.oid = t.oid)),
   'default_grants', (
     SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT pg_catalog.jsonb_build_object(
       'grantee', CASE WHEN g.grantee = 0 THEN NULL ELSE pg_catalog.pg_get_userbyid(g.grantee) END,

@@ -3,12 +3,13 @@
 use crate::model::Index;
 use crate::plan::batch::{Batch, Draft};
 use crate::plan::contract::{Part, Stage};
+use crate::plan::facts::TableKind;
 use crate::plan::lineage::Table;
 use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
 use crate::plan::{
-    Phase, Plan, Refusal, Step, Work, backfill, carry, constraint, contract, found, index, not_null,
-    offenders, refuse,
+    Phase, Plan, Refusal, Step, Work, backfill, carry, constraint, contract, found, index,
+    not_null, offenders, partition, refuse,
 };
 use crate::sql::ident::ident;
 use crate::sql::names::{self, ORIGIN};
@@ -48,21 +49,31 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         let Some(order) = table.touched else { continue };
         let sync = Sync::new(table, batch.request.base, &target, &search_path);
         if sync.is_needed() {
-            refuse::unsyncable(&batch, table, live, &sync)?;
+            refuse::unsyncable(&batch, table, live)?;
         }
         steps.extend(expand_table(&batch, number, live, &sync));
-        let backfill = backfill::backfill(table, sync.up());
-        if let Some(work) = &backfill {
+        let targets = partition::targets(table, live);
+        let backfills: Vec<(Work, String)> = targets
+            .into_iter()
+            .filter_map(|(on, shown)| Some((backfill::backfill(table, &on, sync.up())?, shown)))
+            .collect();
+        if !sync.up().is_empty() {
             notes.extend(live.after_update_triggers.iter().map(|trigger| {
                 format!("the backfill of `{}` fires its trigger `{trigger}`", table.name)
             }));
-            let title = format!("fill new columns of {}", shown(table));
-            let step = Step {
-                work: work.clone(),
-                row: Some(offenders::Source::new(&batch, table, false).row()),
-                ..Step::sql(Phase::Backfill, title, Vec::new())
-            };
-            fill.push(step.violated_by(offenders::backfill(&batch, number)));
+            // The row on which a fill fails is looked for in the table itself.
+            let row = (live.kind == TableKind::Ordinary)
+                .then(|| offenders::Source::new(&batch, table, false).row());
+            for (work, shown) in backfills {
+                let title = format!("fill new columns of {shown}");
+                let step = Step {
+                    work,
+                    row: row.clone(),
+                    ..Step::sql(Phase::Backfill, title, Vec::new())
+                };
+                fill.push(step.violated_by(offenders::backfill(&batch, number)));
+            }
+            fill.extend(partition::fill_unknown(table, live, sync.up()));
             if !live.before_update_triggers.is_empty() {
                 fill.push(Step::sql(
                     Phase::Backfill,
@@ -79,9 +90,11 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
             );
             fill.push(step.violated_by([offenders::not_null(&batch, table, &column, false)]));
         }
-        fill.extend(build_indexes(&batch, number)?);
+        let (begun, built) = build_indexes(&batch, number)?.into_iter().partition(is_expand);
+        steps.extend::<Vec<Step>>(begun);
+        fill.extend::<Vec<Step>>(built);
         fill.extend(of(&batch.filled, number).cloned());
-        if backfill.is_some() {
+        if !sync.up().is_empty() {
             let title = format!("analyze {}", shown(table));
             let work = Work::Analyze { table: table.sql() };
             fill.push(Step { work, ..Step::sql(Phase::Backfill, title, Vec::new()) });
@@ -234,6 +247,9 @@ fn expand_table(
     let mut undo_statements = Vec::new();
     if sync.is_needed() {
         statements.extend(sync.proofs());
+        if !sync.up().is_empty() {
+            statements.extend(partition::guard(table, live, partition::Stranger::WithRows));
+        }
         statements.extend(sync.install(Mode::Filling, live));
         undo_statements.extend(sync.remove());
         undo.push(format!("DROP COLUMN IF EXISTS {}", ident(ORIGIN)));
@@ -259,6 +275,10 @@ pub(crate) fn checked_columns(table: &Table) -> Vec<String> {
         .collect()
 }
 
+fn is_expand(step: &Step) -> bool {
+    step.phase == Phase::Expand
+}
+
 fn build_indexes(batch: &Batch<'_>, table: usize) -> Result<Vec<Step>, Refusal> {
     let facts = batch.facts();
     let mut steps = Vec::new();
@@ -268,10 +288,17 @@ fn build_indexes(batch: &Batch<'_>, table: usize) -> Result<Vec<Step>, Refusal> 
         // Until contract an index of that name may still be there.
         let taken = facts.indexes.iter().any(|live| live.name == wanted);
         let name = if taken { names::generated(&[wanted]) } else { wanted.to_owned() };
-        let statement =
-            index::create(batch, table, &pending.index, &name, true).map_err(|refusal| {
-                Refusal { help: refusal.help, ..batch.refuse_at(pending.at, refusal.message) }
-            })?;
+        let placed = |refusal: Refusal| Refusal {
+            help: refusal.help,
+            ..batch.refuse_at(pending.at, refusal.message)
+        };
+        if let Some(live) = batch.live(table).filter(|live| live.kind == TableKind::Partitioned) {
+            steps.extend(
+                partition::build_index(batch, table, live, pending, &name).map_err(placed)?,
+            );
+            continue;
+        }
+        let statement = index::create(batch, table, &pending.index, &name, true).map_err(placed)?;
         let work =
             Work::CreateIndex { schema: table.schema.clone(), name: name.clone(), statement };
         let duplicates = offenders::unique(batch, table, &pending.index, &name);
@@ -288,6 +315,8 @@ fn publish_views(batch: &Batch<'_>, views: &Views<'_>, search_path: &str) -> Ste
         .tables
         .iter()
         .filter(|table| !table.removed)
+        // See `partition` for why a partition has no view.
+        .filter(|table| batch.live(table).is_none_or(|live| live.partition_of.is_none()))
         .map(|table| {
             let sync = Sync::new(table, batch.request.base, views.target, search_path);
             (table, !table.created && sync.is_needed())

@@ -5,26 +5,34 @@
 use crate::plan::Work;
 use crate::plan::flow::{Computation, Flow};
 use crate::plan::lineage::{Formula, Table};
+use crate::plan::mention::whole_row;
 use crate::sql::ident::{dollar, ident, literal};
 
 /// The alias under which the general form knows the row.
 const ROW: &str = "__reshape_t";
 
-/// The backfill of `table`; `None` if no column has to be computed.
-pub(crate) fn backfill(table: &Table, up: &Flow<'_>) -> Option<Work> {
+/// The backfill of `table`, or of its partition `target`; `None` if no column has to be computed.
+pub(crate) fn backfill(table: &Table, target: &str, up: &Flow<'_>) -> Option<Work> {
     if up.is_empty() {
         return None;
     }
+    let (alias, update) = update(table, up);
+    Some(Work::Backfill {
+        table: target.to_owned(),
+        statement: format!("UPDATE {target}{update}"),
+        ctid: format!("{alias}.ctid"),
+    })
+}
+
+/// The alias, quoted, and what follows the relation in `UPDATE …`.
+pub(crate) fn update(table: &Table, up: &Flow<'_>) -> (String, String) {
     let (alias, assignments) = match direct(table, up) {
         Some(direct) => direct,
         None => (String::from(ROW), general(table, up)),
     };
     let alias = ident(&alias);
-    Some(Work::Backfill {
-        table: table.sql(),
-        statement: format!("UPDATE {} AS {alias} SET {assignments}", table.sql()),
-        ctid: format!("{alias}.ctid"),
-    })
+    let update = format!(" AS {alias} SET {assignments}");
+    (alias, update)
 }
 
 /// A statement that fails if the backfill has left a row out: a BEFORE trigger of the user's that returns NULL skips it without a word.
@@ -66,7 +74,10 @@ fn direct(table: &Table, up: &Flow<'_>) -> Option<(String, String)> {
                     format!("{row}.{}", ident(table.values[*id].physical.as_deref()?))
                 }
                 Formula::Default(sql) => format!("coalesce({row}.{column}, (\n{sql}\n))"),
-                Formula::Expression(sql) if same => format!("(\n{sql}\n)"),
+                // The row itself has the shadow columns, too.
+                Formula::Expression(sql) if same && !whole_row(sql, alias) => {
+                    format!("(\n{sql}\n)")
+                }
                 Formula::Expression(_) => return None,
             };
             Some(format!("{column} = {value}"))

@@ -11,7 +11,7 @@ use crate::plan::constraint::Pending;
 use crate::plan::contract::Stage;
 use crate::plan::facts::{Dependent, DependentKind, Facts, LiveTable};
 use crate::plan::lineage::{Column, Table};
-use crate::plan::{Offenders, Phase, Refusal, Request, Step, Work};
+use crate::plan::{Offenders, Phase, Refusal, Request, Step, Work, partition};
 
 /// A step with its place in the batch.
 #[derive(Clone, Debug)]
@@ -157,6 +157,9 @@ impl<'a> Batch<'a> {
             ))
         })?;
         self.require_owned(&self.tables[index])?;
+        if let Some(live) = self.live(&self.tables[index]) {
+            partition::require_whole(self, live)?;
+        }
         self.tables[index].touched = Some(self.order);
         Ok(index)
     }
@@ -227,14 +230,14 @@ impl<'a> Batch<'a> {
         self.indexes.len() < before
     }
 
-    /// Only ordinary tables that stand alone can have shadow columns and triggers so far.
+    /// Only ordinary tables that stand alone, and partitioned ones, can have shadow columns and triggers so far.
     pub(crate) fn require_plain(&self, table: &Table) -> Result<(), Refusal> {
         use crate::plan::facts::TableKind;
         let Some(live) = self.live(table) else { return Ok(()) };
         let what = match live.kind {
             TableKind::Ordinary if !live.inherits => return Ok(()),
-            TableKind::Ordinary => "a table that inherits, is inherited from or is a partition",
-            TableKind::Partitioned => "a partitioned table",
+            TableKind::Ordinary => "a table that inherits or is inherited from",
+            TableKind::Partitioned => return partition::require_local(self, live),
             TableKind::Foreign => "a foreign table",
         };
         Err(self.not_supported(&format!("changing `{}`, {what},", table.name)))
@@ -248,6 +251,7 @@ impl<'a> Batch<'a> {
         new_type: &str,
         counts: bool,
     ) -> Result<(), Refusal> {
+        partition::require_no_key(self, table, column, "replaced")?;
         match carry::refusal(self, table, column, new_type, counts) {
             None => Ok(()),
             Some((message, help)) => Err(self.refuse(message).with_help(help)),
@@ -282,6 +286,7 @@ impl<'a> Batch<'a> {
         let Some(live) = self.live(table).and_then(|live| live.column(column)) else {
             return Ok(());
         };
+        partition::require_no_key(self, table, column, "removed")?;
         let in_the_way = |dependent: &&Dependent| match dependent.kind {
             DependentKind::Sequence => false,
             DependentKind::Index
@@ -299,13 +304,17 @@ impl<'a> Batch<'a> {
                 dependent.table.as_deref() != Some(table.physical.as_str())
                     || dependent.columns != [column.to_owned()]
             }
+            // A generated column that the batch has removed goes first. Its expression is what depends, before PostgreSQL 15 itself.
+            DependentKind::Column | DependentKind::Other => {
+                dependent.table.as_deref() != Some(table.physical.as_str())
+                    || dependent.columns.is_empty()
+                    || !dependent.columns.iter().all(|name| table.dropped.contains(name))
+            }
             DependentKind::PrimaryKey
             | DependentKind::View
-            | DependentKind::Column
             | DependentKind::Trigger
             | DependentKind::Policy
-            | DependentKind::Statistics
-            | DependentKind::Other => true,
+            | DependentKind::Statistics => true,
         };
         let in_the_way = |dependent: &&Dependent| !self.goes(dependent) && in_the_way(dependent);
         match live.dependents.iter().find(in_the_way) {

@@ -10,7 +10,7 @@ use crate::plan::batch::{Batch, Draft};
 use crate::plan::lineage::Table;
 use crate::plan::sync::Sync;
 use crate::plan::view::Views;
-use crate::plan::{Phase, Step, not_null};
+use crate::plan::{Phase, Step, not_null, partition};
 use crate::sql::ident::{ident, literal, qualified};
 use crate::sql::names::{self, ORIGIN};
 
@@ -176,8 +176,14 @@ pub(crate) fn table(
             }
         }
     }
-    for statement in indexes.iter().flat_map(|index| rename_index_columns(table, index)) {
-        add(Stage::Finish, statement);
+    for index in indexes {
+        let renames = rename_index_columns(table, index);
+        if !renames.is_empty() && !table.partition_key.is_empty() {
+            add(Stage::Finish, partition::rename_shares(&table.schema, &index.name));
+        }
+        for statement in renames {
+            add(Stage::Finish, statement);
+        }
     }
     for column in table.shadows() {
         if let Some(comment) = &column.comment {

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Column;
+use crate::plan::mention::mentions;
 use crate::schema::{Schema, Table};
 
 mod definition;
@@ -33,6 +34,8 @@ pub struct Facts {
     pub types: Vec<LiveType>,
     /// Views and other relations of `schema` that are no table or index: their names are taken.
     pub other_relations: Vec<String>,
+    /// Relations, `(schema, name)`, of the other schemas in which tables of `schema` have partitions.
+    pub elsewhere: Vec<(String, String)>,
     /// Rights that a table of the migrator's gets by default (`ALTER DEFAULT PRIVILEGES`).
     pub default_grants: Vec<Grant>,
     /// Whether the migrator may create (and so rename) tables in `schema`.
@@ -64,7 +67,7 @@ pub struct LiveTable {
     pub name: String,
     /// What kind of relation it is.
     pub kind: TableKind,
-    /// Whether it is a partition, has children or inherits.
+    /// Whether it has children or inherits (old style), or has its columns from a type.
     pub inherits: bool,
     /// Whether the migrator owns it, perhaps as a member of the owner.
     pub owned: bool,
@@ -86,6 +89,25 @@ pub struct LiveTable {
     pub after_update_triggers: Vec<String>,
     /// What depends on the table from outside and would go, or be in the way, if it were dropped.
     pub dependents: Vec<Dependent>,
+    /// The table that it is a partition of, as `regclass` prints it.
+    pub partition_of: Option<String>,
+    /// The columns of its partition key and of those of its partitions.
+    pub partition_key: Vec<String>,
+    /// Its partitions of every level, outer ones first. Triggers, rules and dependents of theirs are among the table's own.
+    pub partitions: Vec<LivePartition>,
+}
+
+/// A partition of a table, at whatever level.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LivePartition {
+    /// The schema that it lives in.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// What kind of relation it is.
+    pub kind: TableKind,
+    /// The schema and the name of what it is a partition of.
+    pub parent: (String, String),
 }
 
 /// What kind of relation a table is.
@@ -141,6 +163,10 @@ pub struct LiveColumn {
     pub storage: Option<String>,
     /// Its compression method, where it is not the default.
     pub compression: Option<String>,
+    /// The expression of a generated column, as `pg_get_expr` prints it.
+    pub generation: Option<String>,
+    /// The columns of the table that a generated column is computed from.
+    pub generated_from: Vec<String>,
 }
 
 /// A right.
@@ -244,6 +270,8 @@ pub struct LiveIndex {
     pub tablespace: Option<String>,
     /// Its comment.
     pub comment: Option<String>,
+    /// Whether its table is partitioned, and it has a share in each of the partitions.
+    pub partitioned: bool,
 }
 
 /// A type.
@@ -298,6 +326,7 @@ impl Facts {
             indexes: Vec::new(),
             types: Vec::new(),
             other_relations: Vec::new(),
+            elsewhere: Vec::new(),
             default_grants: Vec::new(),
             may_create: true,
             base_views: Vec::new(),
@@ -315,6 +344,15 @@ impl Facts {
 
 impl LiveTable {
     fn from_schema(table: &Table) -> Self {
+        let expression = |column: &Column| {
+            let sql = column.generated.as_deref().filter(|sql| !sql.contains("IDENTITY"))?;
+            Some(sql.get(sql.find('(')? + 1..sql.rfind(')')?)?.to_owned())
+        };
+        let sources = |expression: &str| -> Vec<String> {
+            let names = table.columns.iter().map(|column| column.name.as_ref());
+            let read = names.filter(|name| mentions(expression, &table.name, name));
+            read.map(str::to_owned).collect()
+        };
         let column = |(number, column): (usize, &Column)| LiveColumn {
             name: column.name.to_string(),
             data_type: column.data_type.to_string(),
@@ -338,6 +376,8 @@ impl LiveTable {
             options: Vec::new(),
             storage: None,
             compression: None,
+            generated_from: expression(column).map_or_else(Vec::new, |sql| sources(&sql)),
+            generation: expression(column),
         };
         Self {
             name: table.name.clone(),
@@ -353,6 +393,9 @@ impl LiveTable {
             before_update_triggers: Vec::new(),
             after_update_triggers: Vec::new(),
             dependents: Vec::new(),
+            partition_of: None,
+            partition_key: Vec::new(),
+            partitions: Vec::new(),
         }
     }
 
@@ -383,6 +426,7 @@ impl LiveIndex {
             options: Vec::new(),
             tablespace: None,
             comment: None,
+            partitioned: false,
         }
     }
 }

@@ -72,7 +72,7 @@ impl<'a> Flow<'a> {
             for (_, id) in used {
                 match feeds.get(id) {
                     Some(indirect) => own.extend(indirect.iter().copied()),
-                    None => own.extend(table.values[*id].physical.as_deref()),
+                    None => own.extend(table.stored_in(*id)),
                 }
             }
             feeds.insert(stage.result, own);

@@ -24,7 +24,7 @@ BEGIN
   FOR found IN
     SELECT c.oid, n.nspname, c.relname, c.relacl, c.relowner
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = {schema} AND c.relkind IN ('r', 'p', 'f')
+    WHERE n.nspname = {schema} AND c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition
       AND NOT c.relname = ANY (ARRAY[{names}]::text[])
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.deptype = 'e'
                       AND d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid)

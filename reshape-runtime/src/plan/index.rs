@@ -15,6 +15,18 @@ pub(crate) fn create(
     name: &str,
     concurrently: bool,
 ) -> Result<String, Refusal> {
+    create_on(batch, table, index, name, concurrently, &table.sql())
+}
+
+/// The same on `target`: a partition of the table, or the table without its partitions.
+pub(crate) fn create_on(
+    batch: &Batch<'_>,
+    table: &Table,
+    index: &Index,
+    name: &str,
+    concurrently: bool,
+    target: &str,
+) -> Result<String, Refusal> {
     let mut keys = Vec::new();
     for column in index.columns.iter() {
         let (key, direction, nulls) = match column {
@@ -47,7 +59,7 @@ pub(crate) fn create(
         if index.unique { "UNIQUE " } else { "" },
         if concurrently { "CONCURRENTLY " } else { "" },
         ident(name),
-        table.sql(),
+        target,
         index.method.map(|method| format!(" USING {}", method.sql())).unwrap_or_default(),
         keys.join(", ")
     ))

@@ -6,6 +6,7 @@
 //! `after`), so any number of actions on a table become one chain.
 
 use crate::plan::facts::{LiveColumn, LiveTable};
+use crate::plan::generated::{self, Generation};
 use crate::plan::mention::mentions;
 use crate::sql::names;
 
@@ -23,6 +24,8 @@ pub(crate) struct Value {
     pub(crate) in_base: bool,
     /// Whether `physical` is `GENERATED ALWAYS AS IDENTITY`: a trigger may write it, a statement may not.
     pub(crate) is_always_identity: bool,
+    /// How Postgres computes it, if it is a generated column.
+    pub(crate) generation: Option<Generation>,
 }
 
 /// A column as the clients of the current point of the batch see it.
@@ -112,6 +115,8 @@ pub(crate) struct Table {
     pub(crate) new_defaults: Vec<(String, String)>,
     /// Base columns that are dropped in contract.
     pub(crate) dropped: Vec<String>,
+    /// The columns of its partition key, and of those of its partitions.
+    pub(crate) partition_key: Vec<String>,
     /// The place in the batch of the last action that touched it; `None` if none did.
     pub(crate) touched: Option<usize>,
 }
@@ -126,6 +131,8 @@ impl Table {
                 column.identity_kind.as_deref() == Some("ALWAYS");
             table.columns.push(Column::from_live(column, value));
         }
+        table.partition_key.clone_from(&live.partition_key);
+        generated::describe(&mut table, live);
         table
     }
 
@@ -145,6 +152,7 @@ impl Table {
             drop_not_null: Vec::new(),
             new_defaults: Vec::new(),
             dropped: Vec::new(),
+            partition_key: Vec::new(),
             touched: None,
         }
     }
@@ -170,6 +178,7 @@ impl Table {
             physical: physical.map(str::to_owned),
             in_base,
             is_always_identity: false,
+            generation: None,
         });
         self.values.len() - 1
     }

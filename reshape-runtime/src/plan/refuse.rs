@@ -7,7 +7,7 @@ use crate::plan::batch::Batch;
 use crate::plan::facts::LiveTable;
 use crate::plan::lineage::Table;
 use crate::plan::mention::{mentions, says};
-use crate::plan::sync::{Sync, fires_between};
+use crate::plan::sync::fires_between;
 use crate::sql::names::ORIGIN;
 
 /// Before PostgreSQL 15 a view reads its tables with its owner's rights, which row-level security does not stop.
@@ -51,7 +51,6 @@ pub(crate) fn unsyncable(
     batch: &Batch<'_>,
     table: &Table,
     live: &LiveTable,
-    sync: &Sync<'_>,
 ) -> Result<(), Refusal> {
     let name = &table.name;
     let refuse = |message: String, help: &str| {
@@ -76,17 +75,6 @@ pub(crate) fn unsyncable(
                 "the trigger `{trigger}` of table `{name}` fires before the first or after the last of ours"
             ),
             "triggers fire in name order: rename it, with `ALTER TRIGGER … RENAME TO`, so that it begins with a letter",
-        );
-    }
-    // Postgres computes a generated column after the BEFORE triggers: they see NULL.
-    let generated =
-        sync.reads().find(|column| live.column(column).is_some_and(|column| column.generated));
-    if let Some(column) = generated {
-        return refuse(
-            format!(
-                "`up` or `down` that reads the generated column `{name}`.`{column}` is not supported yet"
-            ),
-            "write the generated column's expression in its place",
         );
     }
     Ok(())

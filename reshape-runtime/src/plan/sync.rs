@@ -25,6 +25,7 @@ use crate::sql::ident::{dollar, ident, idents, literal, qualified};
 use crate::sql::names::{self, ORIGIN};
 
 mod body;
+mod moved;
 
 use body::restore_body;
 
@@ -70,13 +71,6 @@ impl<'a> Sync<'a> {
         &self.up
     }
 
-    /// The columns of the table that some expression reads.
-    pub(crate) fn reads(&self) -> impl Iterator<Item = &str> {
-        let stages = self.up.stages.iter().chain(&self.down.stages);
-        let values = stages.flat_map(|computation| computation.used.iter().map(|(_, id)| *id));
-        values.filter_map(|id| self.table.values[id].physical.as_deref())
-    }
-
     /// Creates or replaces functions and triggers for `mode`.
     pub(crate) fn install(&self, mode: Mode, live: &LiveTable) -> Vec<String> {
         let on = self.table.sql();
@@ -100,7 +94,8 @@ impl<'a> Sync<'a> {
             let marked = format!("NEW.{} IS NOT NULL", ident(ORIGIN));
             let unmarked = format!("NEW.{} IS NULL", ident(ORIGIN));
             if !self.down.is_empty() {
-                trigger(FIRST_INSERT, "INSERT", &marked, "first");
+                let inserted = self.inserted_by_new(&marked);
+                trigger(FIRST_INSERT, "INSERT", &inserted, "first");
             }
             let shadows: Vec<&str> =
                 self.table.shadows().filter_map(|column| self.table.physical(column)).collect();
@@ -118,6 +113,10 @@ impl<'a> Sync<'a> {
                 );
                 trigger(FIRST_SHARED, &event, &when, "first");
             }
+            if self.rows_move() {
+                trigger(MOVED, "UPDATE", &self.may_leave(), "moved");
+                sql.insert(1, self.function("moved", &self.moved_body()));
+            }
             sql.insert(1, self.function("first", &self.first_body(watch)));
         }
         if restore {
@@ -133,9 +132,13 @@ impl<'a> Sync<'a> {
     /// Drops whatever of functions and triggers there is.
     pub(crate) fn remove(&self) -> Vec<String> {
         let on = self.table.sql();
-        let triggers =
-            [FIRST_INSERT, FIRST_SHARED, FIRST_UPDATE, LAST_INSERT, LAST_UPDATE, RESTORE];
-        let functions = ["first", "last", "restore"];
+        let mut triggers =
+            vec![FIRST_INSERT, FIRST_SHARED, FIRST_UPDATE, LAST_INSERT, LAST_UPDATE, RESTORE];
+        let mut functions = vec!["first", "last", "restore"];
+        if self.rows_move() {
+            triggers.push(MOVED);
+            functions.push("moved");
+        }
         let triggers =
             triggers.iter().map(|t| format!("DROP TRIGGER IF EXISTS {} ON {on}", ident(t)));
         let functions = functions
@@ -283,6 +286,8 @@ const FIRST_SHARED: &str = "!__reshape_shared";
 const FIRST_UPDATE: &str = "!__reshape_update";
 const LAST_INSERT: &str = "~__reshape_insert";
 const LAST_UPDATE: &str = "~__reshape_update";
+/// After all others.
+const MOVED: &str = "~__reshape_update_moved";
 const RESTORE: &str = "~__reshape_restore";
 
 /// Whether a user's trigger of that name fires after our first and before our last ones. Names sort by their bytes.

@@ -3,7 +3,7 @@
 use crate::plan::batch::Batch;
 use crate::plan::carry::{object, sequence, trigger};
 use crate::plan::facts::{
-    Dependent, DependentKind, LiveColumn, LiveConstraint, LiveIndex, Snippet,
+    Dependent, DependentKind, LiveColumn, LiveConstraint, LiveIndex, Snippet, TableKind,
 };
 use crate::plan::lineage::Table;
 
@@ -40,7 +40,17 @@ pub(crate) fn refusal(
             String::from("remove it first, and set it again afterwards"),
         ));
     }
+    let partitioned = batch.live(table).is_some_and(|live| live.kind == TableKind::Partitioned);
     live.dependents.iter().find_map(|dependent| {
+        if partitioned && !goes_with_partitions(dependent) {
+            return Some((
+                format!(
+                    "replacing {shown} of a partitioned table, on which {} depends, is not supported yet",
+                    dependent.description
+                ),
+                String::from("drop it, and create it again when the batch is complete"),
+            ));
+        }
         let (why, help) = in_the_way(batch, table, live, dependent)?;
         Some((
             format!(
@@ -50,6 +60,17 @@ pub(crate) fn refusal(
             help,
         ))
     })
+}
+
+/// What Postgres itself makes on every partition, or what is not made of partitions.
+fn goes_with_partitions(dependent: &Dependent) -> bool {
+    matches!(
+        dependent.kind,
+        DependentKind::Check
+            | DependentKind::View
+            | DependentKind::Policy
+            | DependentKind::Sequence
+    )
 }
 
 /// Why the dependent cannot go along, and what to do; `None` if it can.

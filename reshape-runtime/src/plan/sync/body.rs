@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::moved::seen_differs;
 use super::{Mode, Sync, changed};
 use crate::plan::facts::LiveTable;
 use crate::plan::flow::{Computation, Flow};
@@ -22,27 +23,22 @@ impl Sync<'_> {
     pub(super) fn last_body(&self, mode: Mode, watch: bool) -> String {
         let marker = ident(ORIGIN);
         let translated = if watch { self.translated() } else { Vec::new() };
-        let seen = if translated.is_empty() {
+        let moves = mode == Mode::Both && self.rows_move();
+        let seen = if translated.is_empty() && !moves {
             Vec::new()
         } else {
             vec![format!("  {SEEN} pg_catalog.text[];\n")]
         };
         let mut body = self.header(&self.up, seen);
+        if moves {
+            self.arrive(&mut body);
+        }
         body.push_str(&format!("  IF NEW.{marker} IS NOT NULL THEN\n"));
         if !translated.is_empty() {
             body.push_str(&format!("  {SEEN} := NEW.{marker}::pg_catalog.text[];\n"));
             for computation in &self.up.stages {
-                let differs: Vec<String> = translated
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, column)| computation.feeds.contains(*column))
-                    .map(|(place, column)| {
-                        let (place, column) = (place + 1, ident(column));
-                        format!("{SEEN}[{place}] IS DISTINCT FROM NEW.{column}::pg_catalog.text")
-                    })
-                    .collect();
-                if !differs.is_empty() {
-                    self.compute(&mut body, &self.up, computation, Some(&differs.join(" OR ")));
+                if let Some(differs) = seen_differs(computation, &translated) {
+                    self.compute(&mut body, &self.up, computation, Some(&differs));
                 }
             }
         }
@@ -149,7 +145,7 @@ impl Sync<'_> {
     }
 
     /// One computation; with a guard, only where that is true.
-    fn compute(
+    pub(super) fn compute(
         &self,
         body: &mut String,
         flow: &Flow<'_>,
@@ -220,6 +216,9 @@ impl Sync<'_> {
     /// Where a value is found inside the function that computes `flow`.
     fn holder(&self, flow: &Flow<'_>, id: ValueId) -> String {
         let value = &self.table.values[id];
+        if let Some(generation) = &value.generation {
+            return generation.in_trigger(self.table, &value.data_type);
+        }
         match &value.physical {
             Some(column) => format!("NEW.{}", ident(column)),
             None if flow.stages.iter().any(|c| c.stage.result == id) => variable(id),
@@ -229,7 +228,7 @@ impl Sync<'_> {
 }
 
 /// The variable that holds what `first` noted.
-const SEEN: &str = "\"__reshape_seen\"";
+pub(super) const SEEN: &str = "\"__reshape_seen\"";
 
 /// The variable that says whether a column's value has been drawn.
 fn drew(column: &str) -> String {

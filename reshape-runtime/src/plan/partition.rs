@@ -1,0 +1,296 @@
+//! Partitioned tables.
+//!
+//! Columns, constraints and triggers of a partitioned table are those of its partitions, too: Postgres recurses. What does not
+//! recurse is done leaf by leaf: the backfill (rows are found by block, and only a leaf has blocks) and the building of indexes
+//! (nothing CONCURRENTLY exists for a partitioned table).
+//!
+//! A partition has no view in a version: rows are read and written through the table. Partitions come and go while a version
+//! is live; a view would keep one from being dropped, and one that is created later would have none. A client that means a
+//! partition names it with its schema, and writes to it are translated as those of the old version.
+//!
+//! **Invariant:** partitions that are created or attached while the batch is in progress need no care: they get columns, triggers and
+//! indexes from the parent. One that was there before is in the facts, or the start fails.
+
+use crate::model::{Index, IndexColumn};
+use crate::plan::batch::{Batch, PendingIndex};
+use crate::plan::facts::{Facts, LiveIndex, LivePartition, LiveTable, TableKind};
+use crate::plan::flow::Flow;
+use crate::plan::lineage::Table;
+use crate::plan::{Phase, Refusal, Step, Work, assemble, backfill, index};
+use crate::sql::ident::{dollar, literal, qualified};
+use crate::sql::names;
+
+impl LivePartition {
+    /// Whether it holds rows itself.
+    fn is_leaf(&self) -> bool {
+        self.kind != TableKind::Partitioned
+    }
+
+    fn sql(&self) -> String {
+        qualified(&self.schema, &self.name)
+    }
+
+    /// A free name for its share in the index `index`: numbered where that is taken, as Postgres does it.
+    fn index_name(&self, facts: &Facts, index: &str) -> String {
+        let mut name = names::fit(&format!("{}_{index}", self.name));
+        let mut number = 0;
+        while is_taken(facts, &self.schema, &name) {
+            number += 1;
+            name = names::fit(&format!("{}_{index}{number}", self.name));
+        }
+        name
+    }
+}
+
+/// A partition is changed with its table.
+pub(crate) fn require_whole(batch: &Batch<'_>, live: &LiveTable) -> Result<(), Refusal> {
+    let Some(parent) = &live.partition_of else { return Ok(()) };
+    Err(batch
+        .refuse(format!("table `{}` is a partition of `{parent}`", live.name))
+        .with_help(format!("change `{parent}`: its partitions follow")))
+}
+
+/// Sync triggers and shadow columns reach every partition, or the table cannot be changed.
+pub(crate) fn require_local(batch: &Batch<'_>, live: &LiveTable) -> Result<(), Refusal> {
+    match live.partitions.iter().find(|partition| partition.kind == TableKind::Foreign) {
+        None => Ok(()),
+        Some(partition) => Err(batch.not_supported(&format!(
+            "changing `{}`, whose partition `{}` is a foreign table,",
+            live.name, partition.name
+        ))),
+    }
+}
+
+/// Which partition a row belongs to is not to be changed under way.
+pub(crate) fn require_no_key(
+    batch: &Batch<'_>,
+    table: &Table,
+    physical: &str,
+    change: &str,
+) -> Result<(), Refusal> {
+    let is_key = batch
+        .live(table)
+        .is_some_and(|live| live.partition_key.iter().any(|column| column == physical));
+    if !is_key {
+        return Ok(());
+    }
+    Err(batch
+        .refuse(format!(
+            "column `{}`.`{physical}` cannot be {change}: it is part of a partition key",
+            table.name
+        ))
+        .with_help("create a table that is partitioned the other way, and move the rows there"))
+}
+
+/// The relations that hold the table's rows: SQL and how to show them.
+pub(crate) fn targets(table: &Table, live: &LiveTable) -> Vec<(String, String)> {
+    let shown = assemble::shown(table);
+    match live.kind {
+        TableKind::Ordinary | TableKind::Foreign => vec![(table.sql(), shown)],
+        TableKind::Partitioned => leaves(live)
+            .map(|leaf| (leaf.sql(), format!("partition `{}` of {shown}", leaf.name)))
+            .collect(),
+    }
+}
+
+fn leaves(live: &LiveTable) -> impl Iterator<Item = &LivePartition> {
+    live.partitions.iter().filter(|partition| partition.is_leaf())
+}
+
+/// What makes a partition that the plan does not know an obstacle.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stranger {
+    /// Rows: nobody would fill their new columns.
+    WithRows,
+    /// That it is there: it would have no share in a new index.
+    Any,
+}
+
+/// A statement that fails if a partition has come since the plan was made, under a lock of the table that keeps more from coming.
+pub(crate) fn guard(table: &Table, live: &LiveTable, stranger: Stranger) -> Option<String> {
+    let test = match stranger {
+        Stranger::WithRows => {
+            "EXECUTE 'SELECT EXISTS (SELECT FROM ' || leaf || ')' INTO found;\n    CONTINUE WHEN NOT found;\n    "
+        }
+        Stranger::Any => "",
+    };
+    let fail = "RAISE EXCEPTION USING MESSAGE = 'partition ' || leaf || ' was created after the batch was planned',\n      \
+                HINT = 'start again; if the batch itself creates it, do that in an earlier one'";
+    (live.kind == TableKind::Partitioned)
+        .then(|| for_unknown(table, live, &format!("{test}{fail}")))
+}
+
+/// Partitions that have come since the triggers are there have none but new rows, unless they were attached: then no trigger has seen
+/// their rows. There are no new clients yet whose values this could overwrite. One transaction: they are few, and empty as a rule.
+pub(crate) fn fill_unknown(table: &Table, live: &LiveTable, up: &Flow<'_>) -> Option<Step> {
+    if live.kind != TableKind::Partitioned || up.is_empty() {
+        return None;
+    }
+    let (_, update) = backfill::update(table, up);
+    let fill = format!("EXECUTE 'UPDATE ' || leaf || {}", literal(&update));
+    Some(Step::sql(
+        Phase::Backfill,
+        format!("fill partitions that came to {}", assemble::shown(table)),
+        vec![String::from("SET LOCAL reshape.backfill = 'on'"), for_unknown(table, live, &fill)],
+    ))
+}
+
+/// A block that runs `statement` for each `leaf` that the plan does not know.
+fn for_unknown(table: &Table, live: &LiveTable, statement: &str) -> String {
+    let known: Vec<String> = leaves(live)
+        .map(|leaf| format!("pg_catalog.to_regclass({})", literal(&leaf.sql())))
+        .collect();
+    let body = format!(
+        "\nDECLARE\n  leaf regclass;\n  found boolean;\nBEGIN\n  FOR leaf IN\n    \
+         SELECT relid FROM pg_catalog.pg_partition_tree({}::regclass)\n    \
+         WHERE isleaf AND relid <> ALL (pg_catalog.array_remove(ARRAY[{}]::regclass[], NULL))\n  \
+         LOOP\n    {statement};\n  END LOOP;\nEND\n",
+        literal(&table.sql()),
+        known.join(", "),
+    );
+    format!("DO {}", dollar(&body))
+}
+
+/// The index of a partitioned table: an invalid one on the table itself, one for each leaf, built concurrently, and then the first
+/// takes in the others and is valid. `name` is the first one's. It is there from expand on, so that a partition that comes
+/// while the others are being built gets its share from Postgres.
+pub(crate) fn build_index(
+    batch: &Batch<'_>,
+    table: &Table,
+    live: &LiveTable,
+    pending: &PendingIndex,
+    name: &str,
+) -> Result<Vec<Step>, Refusal> {
+    let wanted = pending.index.name.as_ref();
+    let (schema, root) = (&table.schema, qualified(&table.schema, name));
+    let create = |target: &str, name: &str, concurrently: bool| {
+        index::create_on(batch, table, &pending.index, name, concurrently, target)
+    };
+    let own = |partition: &LivePartition| partition.index_name(batch.facts(), wanted);
+    let parent = |partition: &LivePartition| {
+        let outer = live.partitions.iter().find(|outer| {
+            (&outer.schema, &outer.name) == (&partition.parent.0, &partition.parent.1)
+        });
+        outer.map_or_else(|| root.clone(), |outer| qualified(&outer.schema, &own(outer)))
+    };
+    let attach = |partition: &LivePartition| {
+        let name = qualified(&partition.schema, &own(partition));
+        format!("ALTER INDEX {} ATTACH PARTITION {name}", parent(partition))
+    };
+    let mut statements = vec![create(&format!("ONLY {}", table.sql()), name, false)?];
+    for outer in live.partitions.iter().filter(|partition| !partition.is_leaf()) {
+        statements.push(create(&format!("ONLY {}", outer.sql()), &own(outer), false)?);
+        statements.push(attach(outer));
+    }
+    statements.extend(guard(table, live, Stranger::Any));
+    let drop = vec![format!("DROP INDEX IF EXISTS {root}")];
+    let mut steps = vec![
+        Step::sql(
+            Phase::Expand,
+            format!("begin index `{wanted}` on {}", assemble::shown(table)),
+            statements,
+        )
+        .locking("SHARE on the table, not on its partitions: catalog only")
+        .undone_by(drop.clone()),
+    ];
+    for leaf in leaves(live) {
+        let name = own(leaf);
+        let work = Work::CreateIndex {
+            schema: leaf.schema.clone(),
+            name: name.clone(),
+            statement: create(&leaf.sql(), &name, true)?,
+        };
+        let undo = vec![Work::DropIndex { schema: leaf.schema.clone(), name }];
+        let title = format!("build index `{wanted}` on partition `{}`", leaf.name);
+        steps.push(Step { work, undo, ..Step::sql(Phase::Backfill, title, Vec::new()) });
+    }
+    for leaf in leaves(live) {
+        let title = format!("attach partition `{}` to index `{wanted}`", leaf.name);
+        steps.push(
+            Step::sql(Phase::Backfill, title, vec![attach(leaf)])
+                .locking("ACCESS EXCLUSIVE on the partition's index: catalog only")
+                // Attached, a share cannot be dropped by itself.
+                .undone_by(drop.clone()),
+        );
+    }
+    steps.push(Step::sql(
+        Phase::Backfill,
+        format!("check that index `{wanted}` is valid"),
+        vec![check_valid(schema, name)],
+    ));
+    Ok(steps)
+}
+
+fn is_taken(facts: &Facts, schema: &str, name: &str) -> bool {
+    if schema != facts.schema {
+        return facts.elsewhere.iter().any(|(other, relation)| other == schema && relation == name);
+    }
+    facts.indexes.iter().any(|live| live.name == name)
+        || facts.table(name).is_some()
+        || facts.other_relations.iter().any(|other| other == name)
+}
+
+fn check_valid(schema: &str, index: &str) -> String {
+    let name = literal(&qualified(schema, index));
+    let body = format!(
+        "\nBEGIN\n  IF EXISTS (SELECT FROM pg_catalog.pg_index WHERE indexrelid = {name}::regclass AND NOT indisvalid)\n  \
+         THEN\n    RAISE EXCEPTION USING MESSAGE = {}, HINT = 'start again';\n  END IF;\nEND\n",
+        literal(&format!(
+            "index {} is not valid: partitions have changed meanwhile",
+            qualified(schema, index)
+        )),
+    );
+    format!("DO {}", dollar(&body))
+}
+
+/// Contract: Postgres names the share of a partition that has come since after its columns, which had generated names then.
+pub(crate) fn rename_shares(schema: &str, index: &str) -> String {
+    let body = format!(
+        "\nDECLARE\n  share record;\n  base text;\n  wanted text;\n  number int;\nBEGIN\n  FOR share IN\n    \
+         SELECT t.relid, n.nspname, c.relname FROM pg_catalog.pg_partition_tree({}::regclass) t\n    \
+         JOIN pg_catalog.pg_class c ON c.oid = t.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n    \
+         WHERE t.level > 0 AND pg_catalog.strpos(c.relname, '__reshape_') > 0\n  LOOP\n    \
+         base := pg_catalog.replace(share.relname, '__reshape_', '');\n    wanted := base;\n    number := 0;\n    \
+         WHILE pg_catalog.to_regclass(format('%I.%I', share.nspname, wanted)) IS NOT NULL LOOP\n      \
+         number := number + 1;\n      wanted := base || number;\n    END LOOP;\n    \
+         EXECUTE format('ALTER INDEX %s RENAME TO %I', share.relid, wanted);\n  END LOOP;\nEND\n",
+        literal(&qualified(schema, index)),
+    );
+    format!("DO {}", dollar(&body))
+}
+
+/// A unique index has to tell rows apart within one partition: Postgres wants the whole key in it.
+pub(crate) fn require_key(
+    batch: &Batch<'_>,
+    table: &Table,
+    live: &LiveTable,
+    index: &Index,
+) -> Result<(), Refusal> {
+    if !index.unique || live.kind != TableKind::Partitioned {
+        return Ok(());
+    }
+    let columns: Vec<&str> = index
+        .columns
+        .iter()
+        .filter_map(IndexColumn::name)
+        .filter_map(|name| table.physical(table.column(name)?))
+        .collect();
+    match live.partition_key.iter().find(|key| !columns.contains(&key.as_str())) {
+        None => Ok(()),
+        Some(key) => Err(batch
+            .refuse(format!(
+                "the unique index `{}` lacks `{key}`, which is part of a partition key of `{}`",
+                index.name, table.name
+            ))
+            .with_help(
+                "add the column to the index: Postgres enforces uniqueness partition by partition",
+            )),
+    }
+}
+
+/// Contract: there is no concurrent way to drop the index of a partitioned table.
+pub(crate) fn drop_index(schema: &str, live: &LiveIndex) -> Step {
+    let drop = vec![format!("DROP INDEX IF EXISTS {}", qualified(schema, &live.name))];
+    Step::sql(Phase::Contract, format!("drop index `{}`", live.name), drop)
+        .locking("ACCESS EXCLUSIVE on the table and its partitions: catalog only")
+}
