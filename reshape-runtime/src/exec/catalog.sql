@@ -256,7 +256,7 @@ SELECT pg_catalog.jsonb_build_object(
             JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid
             WHERE o.classid = 'pg_catalog.pg_class'::regclass AND o.refclassid = 'pg_catalog.pg_class'::regclass
               AND o.refobjid = rel.oid AND o.refobjsubid = a.attnum AND o.deptype IN ('a', 'i')
-            ORDER BY o.deptype DESC LIMIT 1)),
+            ORDER BY o.deptype DESC LIMIT 1),
           'generation', CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END,
           -- The dependency is the expression's, before PostgreSQL 15 the column's.
           'generated_from', (
