@@ -525,6 +525,46 @@ fn a_foreign_key_is_made_on_what_its_columns_are_at_the_end() {
     );
 }
 
+/// While a table is being filled, its trigger computes what the foreign key has set to NULL again.
+#[test]
+fn what_a_foreign_key_writes_into_a_replaced_column_reaches_both_versions() {
+    let change = r#"
+        [[actions]]
+        type = "alter_column"
+        table = "orders"
+        column = "code"
+        changes = { type = "bigint" }
+
+        [[actions]]
+        type = "add_foreign_key"
+        table = "orders"
+        foreign_key = { columns = ["code"], referenced_table = "users", referenced_columns = ["id"], on_delete = "SET NULL", on_update = "CASCADE" }
+    "#;
+    let people = format!(
+        "{ROWS}; INSERT INTO users (id, name) SELECT i, 'u' FROM generate_series(11, 30) i;
+         INSERT INTO orders SELECT i, NULL, i FROM generate_series(11, 30) i"
+    );
+    let mut r = Rollout::prepare(BASE, &people, change);
+    let mut client = reshape_tests::client(&r.database, reshape_tests::BASE);
+    let mut next = 11;
+    let mut migrator = r.migrator().observer(move |event: &reshape_runtime::Event| {
+        // From when the constraint is there.
+        if let reshape_runtime::Event::StepDone { title, .. } = event
+            && (next > 11 || title.starts_with("add foreign key"))
+        {
+            rows(&mut client, &format!("DELETE FROM users WHERE id = {next}"));
+            next += 1;
+        }
+    });
+    migrator.start().unwrap_or_else(|error| panic!("{}", error.report()));
+    rows(&mut r.old, "DELETE FROM users WHERE id = 30; UPDATE users SET id = 99 WHERE id = 29");
+    let dangling = "SELECT count(*) FROM orders o WHERE NOT EXISTS (SELECT FROM users u WHERE u.id = o.code) AND code IS NOT NULL";
+    assert_eq!(rows(&mut r.new, dangling), ["0"]);
+    assert_eq!(rows(&mut r.old, "SELECT id, code FROM orders WHERE id > 28"), ["30|-", "29|99"]);
+    r.complete();
+    assert_eq!(rows(&mut r.new, dangling), ["0"]);
+}
+
 const CASCADE: &str = r#"
     [[actions]]
     type = "remove_foreign_key"

@@ -23,12 +23,14 @@ columns = [
   { name = "email", type = "text" },
   { name = "mood", type = "mood" },
 ]
+checks = [{ name = "named", expression = "name <> ''" }]
 
 [[actions]]
 type = "create_table"
 name = "posts"
 primary_key = "id"
-columns = [{ name = "id", type = "integer" }, { name = "title", type = "text" }]
+columns = [{ name = "id", type = "integer" }, { name = "title", type = "text" }, { name = "author", type = "integer" }]
+foreign_keys = [{ columns = ["author"], referenced_table = "users", referenced_columns = ["id"] }]
 
 [[actions]]
 type = "add_index"
@@ -36,7 +38,7 @@ table = "users"
 index = { name = "users_text", columns = ["name"] }
 "#;
 
-/// Every kind of step: transactions, backfills, index builds and drops, a validation, user SQL.
+/// Every kind of step: transactions, backfills, index builds and drops, validations, constraints that are replaced, user SQL.
 const CHANGE: &str = r#"
 [[actions]]
 type = "remove_index"
@@ -82,6 +84,26 @@ type = "custom"
 start = "CREATE TABLE log (what text); INSERT INTO log VALUES ('started')"
 complete = "INSERT INTO log VALUES ('completed')"
 abort = "DROP TABLE log"
+
+[[actions]]
+type = "remove_check"
+table = "users"
+check = "named"
+
+[[actions]]
+type = "add_check"
+table = "users"
+check = { name = "named", expression = "email <> '' AND shout = upper(name)" }
+
+[[actions]]
+type = "remove_foreign_key"
+table = "posts"
+foreign_key = "posts_author_fkey"
+
+[[actions]]
+type = "add_foreign_key"
+table = "posts"
+foreign_key = { columns = ["author"], referenced_table = "users", referenced_columns = ["id"], on_delete = "CASCADE" }
 
 [[actions]]
 type = "rename_table"

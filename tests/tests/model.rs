@@ -382,6 +382,18 @@ impl Table {
         Some(toml)
     }
 
+    /// A check that no row violates, over a random column by its name of the moment.
+    fn add_check(&self, random: &mut Random, name: &str) -> String {
+        let column = &self.last()[random.next(self.last().len())].name;
+        let own = if random.chance(30) { q(&self.name) + "." } else { String::new() };
+        let expression = format!("{own}{0} IS NULL OR {0} = {own}{0}", q(column));
+        format!(
+            "[[actions]]\ntype = 'add_check'\ntable = {}\ncheck = {{ name = '{name}', expression = {} }}\n",
+            s(&self.name),
+            s(&expression)
+        )
+    }
+
     /// A write of an old client: `levels[0]` has been written, the others follow.
     fn forwards(&self, levels: &mut [Row], mut changed: BTreeSet<String>, insert: bool) {
         for (i, op) in self.ops.iter().enumerate() {
@@ -742,6 +754,8 @@ fn play(seed: u64, done: &mut Vec<String>) {
         log: Vec::new(),
     }));
     let mut base = String::from("1_base");
+    // Dice of their own: the seeds that have found something mean what they meant.
+    let mut dice = Random(seed ^ 0xc4ec_u64);
     for batch in 0..3 {
         let mut guard = player.lock().expect("no panic");
         let p = &mut *guard;
@@ -751,13 +765,21 @@ fn play(seed: u64, done: &mut Vec<String>) {
         // One or two migrations.
         let kept = files.len();
         let mut target = base.clone();
+        let mut checks = removed_checks(&mut p.old);
         for part in 0..=p.random.next(2) {
             let mut text = String::new();
             for _ in 0..=p.random.next(3) {
                 let table = p.random.next(p.tables.len());
                 let names: Vec<String> =
                     p.tables.iter().flat_map(|t| [t.name.clone(), t.old_name.clone()]).collect();
+                if dice.chance(30) {
+                    let name = format!("check {}", dice.next(1_000_000));
+                    text.push_str(&p.tables[table].add_check(&mut dice, &name));
+                }
                 text.extend(p.tables[table].act(&mut p.random, &names));
+            }
+            if !text.is_empty() {
+                text.insert_str(0, &std::mem::take(&mut checks));
             }
             if !text.is_empty() {
                 target = format!("{}_Mi'gration \"{batch}{part}", files.len() + 1);
@@ -836,6 +858,17 @@ fn play(seed: u64, done: &mut Vec<String>) {
         }
         base = target;
     }
+}
+
+/// Actions that remove the checks which earlier batches have added: columns with checks are not replaced.
+fn removed_checks(client: &mut Client) -> String {
+    let sql = "SELECT relname, conname FROM pg_constraint JOIN pg_class c ON c.oid = conrelid WHERE conname LIKE 'check %' ORDER BY 2";
+    let checks = client.query(sql, &[]).expect("the checks");
+    let remove = |row: &postgres::Row| {
+        let (table, check): (String, String) = (row.get(0), row.get(1));
+        format!("[[actions]]\ntype = 'remove_check'\ntable = {}\ncheck = '{check}'\n", s(&table))
+    };
+    checks.iter().map(remove).collect()
 }
 
 fn run(seeds: &[u64]) {

@@ -133,6 +133,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
     steps.extend(fill);
     steps.append(&mut batch.all_filled);
     steps.extend(publish);
+    steps.append(&mut batch.translated);
     steps.push(publish_views(&batch, &views, &search_path));
     steps.extend(contract::drop_base(&batch));
     last.sort_by_key(|draft| draft.order);

@@ -55,6 +55,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) filled: Vec<(usize, Step)>,
     /// Steps of the backfill phase that need every table's columns filled and indexes built: foreign keys.
     pub(crate) all_filled: Vec<Step>,
+    /// Steps of the publish phase that need triggers which translate in both directions.
+    pub(crate) translated: Vec<Step>,
     /// Statements of the transaction that finishes a table, by table.
     pub(crate) contract: Vec<(usize, Stage, String)>,
     /// Tables that have to be finished in one transaction.
@@ -114,6 +116,7 @@ impl<'a> Batch<'a> {
             expand_undo: Vec::new(),
             filled: Vec::new(),
             all_filled: Vec::new(),
+            translated: Vec::new(),
             contract: Vec::new(),
             links: Vec::new(),
             publish: Vec::new(),

@@ -2,7 +2,7 @@
 //!
 //! One from a table that the batch creates to one that exists is made with the table, unless a column that it refers to turns out to be replaced.
 
-use crate::model::ForeignKey;
+use crate::model::{ForeignKey, ReferentialAction};
 use crate::plan::assemble::shown;
 use crate::plan::batch::Batch;
 use crate::plan::contract::Stage;
@@ -24,6 +24,8 @@ pub(crate) struct PendingKey {
     pub(crate) referenced_columns: Vec<String>,
     /// `ON DELETE …`, as SQL.
     pub(crate) clauses: String,
+    /// Whether a change of the row that it refers to changes its own columns.
+    pub(crate) writes: bool,
     /// The statement that makes it at once: its table is new, and nothing has been done yet to what it refers to.
     pub(crate) direct: Option<String>,
 }
@@ -99,6 +101,7 @@ pub(crate) fn add(
         referenced,
         referenced_columns: key.referenced_columns.iter().map(ToString::to_string).collect(),
         clauses,
+        writes: writes(key),
         direct,
     });
     Ok(made)
@@ -112,6 +115,19 @@ fn clause(name: &str, columns: &[&str], target: &Table, to: &[&str], clauses: &s
         target.sql(),
         idents(to.iter().copied()),
     )
+}
+
+fn writes(key: &ForeignKey) -> bool {
+    use ReferentialAction::{Cascade, NoAction, Restrict, SetDefault, SetNull};
+    let on_delete = match key.on_delete {
+        Some(SetNull | SetDefault) => true,
+        Some(NoAction | Restrict | Cascade) | None => false,
+    };
+    let on_update = match key.on_update {
+        Some(Cascade | SetNull | SetDefault) => true,
+        Some(NoAction | Restrict) | None => false,
+    };
+    on_delete || on_update
 }
 
 /// The name that Postgres would choose if the actions ran one after the other.
@@ -169,8 +185,9 @@ fn make(batch: &mut Batch<'_>, key: &PendingKey) -> Result<(), Refusal> {
     } else {
         format!("{} and {}", shown(table), shown(target))
     };
+    let phase = if is_written(table, key) { Phase::Publish } else { Phase::Backfill };
     let add = Step::sql(
-        Phase::Backfill,
+        phase,
         format!("add foreign key `{}` to {}", key.name, shown(table)),
         vec![format!("ALTER TABLE {on} ADD {clause} NOT VALID")],
     )
@@ -191,15 +208,27 @@ fn make(batch: &mut Batch<'_>, key: &PendingKey) -> Result<(), Refusal> {
         ),
     };
     let validate = Step::sql(
-        Phase::Backfill,
+        phase,
         format!("check that all rows of {} satisfy `{}`", shown(table), key.name),
         vec![format!("ALTER TABLE {on} VALIDATE CONSTRAINT {}", ident(&working))],
     )
     .violated_by([offenders]);
     let number = key.table;
-    batch.all_filled.extend([add, validate]);
+    match phase {
+        Phase::Publish => batch.translated.extend([add, validate]),
+        Phase::Expand | Phase::Backfill | Phase::Contract => {
+            batch.all_filled.extend([add, validate]);
+        }
+    }
     batch.contract.extend(rename.map(|rename| (number, Stage::Finish, rename)));
     Ok(())
+}
+
+/// Whether the foreign key itself writes its columns (`ON DELETE SET NULL`, say) and the batch computes one of them. As long as the table is
+/// being filled, the trigger would put the old version's value back after such a write, and nothing would check it again.
+fn is_written(table: &Table, key: &PendingKey) -> bool {
+    let mut columns = key.columns.iter().filter_map(|name| table.column(name));
+    key.writes && !table.created && columns.any(|column| table.is_computed(column))
 }
 
 /// The names that the columns have in the table until contract.
