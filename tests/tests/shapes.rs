@@ -503,3 +503,72 @@ fn tables_without_a_key_with_a_composite_one_and_with_identity() {
         );
     }
 }
+
+const DOMAINS: &str = "CREATE SCHEMA \"Other\"; CREATE DOMAIN positive AS int CHECK (VALUE > 0);
+    CREATE DOMAIN \"Other\".\"Small\" AS positive; CREATE DOMAIN filled AS text NOT NULL;
+    CREATE DOMAIN plain AS text; CREATE DOMAIN shared AS text DEFAULT 'shared';
+    CREATE SEQUENCE numbers; CREATE DOMAIN number AS bigint DEFAULT nextval('numbers');
+    CREATE TABLE things (id int PRIMARY KEY, p positive, s shared)";
+
+#[test]
+fn a_domain_with_constraints_would_rewrite_the_table() {
+    let base = table_made_by(DOMAINS, "things", &[("id", "int"), ("p", "int"), ("s", "text")]);
+    let add = |data_type: &str| {
+        format!(
+            "[[actions]]\ntype = 'add_column'\ntable = 'things'\nup = \"id\"\ncolumn = {{ name = 'x', type = {data_type:?} }}\n"
+        )
+    };
+    let replace = "[[actions]]\ntype = 'alter_column'\ntable = 'things'\ncolumn = 'p'\nup = \"p + 1\"\ndown = \"p - 1\"\nchanges = { name = 'q' }\n";
+    for change in [
+        add("positive"),
+        add("public.POSITIVE"),
+        add("\"Other\".\"Small\""),
+        add("filled"),
+        replace.to_owned(),
+    ] {
+        let refused = refusal(&base, "", &change);
+        assert!(refused.contains("a domain with constraints"), "{change}: {refused}");
+    }
+}
+
+#[test]
+fn a_domains_default_is_for_rows_to_come() {
+    let base = table_made_by(DOMAINS, "things", &[("id", "int"), ("p", "int"), ("s", "text")]);
+    let add = |name: &str, data_type: &str, up: &str| {
+        format!(
+            "[[actions]]\ntype = 'add_column'\ntable = 'things'\n{up}column = {{ name = '{name}', type = '{data_type}' }}\n"
+        )
+    };
+    let change = [
+        add("a", "plain", "up = \"'p' || p\"\n"),
+        add("b", "shared", "up = \"'p' || p\"\n"),
+        add("c", "shared", ""),
+        add("d", "number", ""),
+        add("e", "positive[]", "up = \"ARRAY[p]\"\n"),
+    ]
+    .concat()
+        + "[[actions]]\ntype = 'alter_column'\ntable = 'things'\ncolumn = 's'\nup = \"nullif(s, 'none')\"\ndown = \"coalesce(s, 'none')\"\nchanges = { nullable = true }\n";
+    both_ways(
+        &base,
+        "INSERT INTO things (id, p, s) VALUES (1, 1, 'none'), (2, NULL, 'x')",
+        &change,
+        |r| {
+            let all = "SELECT a, b, c, d, e, s FROM things ORDER BY id";
+            assert_eq!(rows(&mut r.new, all), ["p1|p1|shared|1|{1}|-", "-|-|shared|2|{NULL}|x"]);
+            rows(&mut r.old, "INSERT INTO things (id, p) VALUES (3, 3)");
+            rows(&mut r.new, "INSERT INTO things (id) VALUES (4)");
+            assert_eq!(
+                rows(
+                    &mut r.new,
+                    "SELECT a, b, c, d > 2, e, s FROM things WHERE id > 2 ORDER BY id"
+                ),
+                ["p3|p3|shared|t|{3}|shared", "-|shared|shared|t|-|shared"]
+            );
+        },
+        |r| {
+            rows(&mut r.new, "INSERT INTO things (id) VALUES (5)");
+            let last = "SELECT a, b, c, d > 4, e, s FROM things WHERE id = 5";
+            assert_eq!(rows(&mut r.new, last), ["-|shared|shared|t|-|shared"]);
+        },
+    );
+}

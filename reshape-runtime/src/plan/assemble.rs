@@ -2,12 +2,13 @@
 
 use crate::model::Index;
 use crate::plan::batch::{Batch, Draft};
-use crate::plan::facts::TableKind;
+use crate::plan::facts::{Facts, TableKind};
 use crate::plan::lineage::Table;
 use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
 use crate::plan::{
-    Phase, Plan, Refusal, Step, Work, backfill, contract, found, index, not_null, partition, refuse,
+    Phase, Plan, Refusal, Step, Work, backfill, contract, domain, found, index, not_null,
+    partition, refuse,
 };
 use crate::sql::ident::ident;
 use crate::sql::names::{self, ORIGIN};
@@ -46,7 +47,8 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         if sync.is_needed() {
             refuse::unsyncable(&batch, table, live)?;
         }
-        steps.extend(expand_table(table, live, &sync));
+        domain::require_unconstrained(&batch, table)?;
+        steps.extend(expand_table(table, live, &sync, facts));
         let targets = partition::targets(table, live);
         let backfills: Vec<(Work, String)> = targets
             .into_iter()
@@ -158,6 +160,7 @@ fn expand_table(
     table: &Table,
     live: &crate::plan::facts::LiveTable,
     sync: &Sync<'_>,
+    facts: &Facts,
 ) -> Option<Step> {
     let mut clauses = Vec::new();
     let mut defaults = Vec::new();
@@ -169,6 +172,16 @@ fn expand_table(
         let Some(physical) = table.physical(column) else { continue };
         let mut clause =
             format!("ADD COLUMN {} {}", ident(physical), table.values[column.value].data_type);
+        // The default of a domain is for rows to come, those that exist are computed.
+        let of_domain = domain::default(facts, &table.values[column.value].data_type);
+        if of_domain.is_some() && table.is_computed(column) {
+            clause.push_str(" DEFAULT NULL");
+            defaults.push(format!(
+                "ALTER TABLE {} ALTER COLUMN {} DROP DEFAULT",
+                table.sql(),
+                ident(physical)
+            ));
+        }
         if let Some(default) = column.added_default.as_ref().or(column.default.as_ref()) {
             if table.is_computed(column) {
                 defaults.push(format!(

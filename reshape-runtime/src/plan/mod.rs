@@ -14,6 +14,7 @@ pub(crate) mod backfill;
 pub(crate) mod batch;
 pub(crate) mod contract;
 pub(crate) mod define;
+pub(crate) mod domain;
 pub mod facts;
 pub(crate) mod flow;
 pub(crate) mod found;
