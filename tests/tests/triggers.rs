@@ -149,21 +149,3 @@ fn a_trigger_that_returns_null_is_noticed() {
     assert!(error.report().contains("has kept rows from being filled"), "{}", error.report());
     assert_eq!(catalog(&mut r.old), r.before);
 }
-
-#[test]
-fn generated_columns_cannot_be_read() {
-    let sql = format!(
-        "{ROWS} ALTER TABLE public.users ADD COLUMN twice integer GENERATED ALWAYS AS (writes * 2) STORED"
-    );
-    let base = BASE;
-    let change = "[[actions]]\ntype = 'add_column'\ntable = 'users'\nup = \"to_jsonb(users)\"\ncolumn = { name = 'copy', type = 'jsonb' }";
-    let mut r = Rollout::prepare(base, &sql, change);
-    let error = r.start().expect_err("a refusal");
-    assert!(error.report().contains("generated column `users`.`twice`"), "{}", error.report());
-    assert_eq!(catalog(&mut r.old), r.before);
-    // The others can.
-    let mut r = Rollout::begin(base, &sql, CHANGE);
-    rows(&mut r.old, "UPDATE users SET email = 'x', writes = 4 WHERE id = 1");
-    assert_eq!(rows(&mut r.new, "SELECT address, twice FROM users WHERE id = 1"), ["<x>|8"]);
-    r.complete();
-}

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Column, Str, Transform};
-use crate::plan::define;
 use crate::plan::define::row_by_row;
 use crate::plan::lineage::{Formula, Stage};
 use crate::plan::{Batch, Refusal};
+use crate::plan::{define, domain};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::{ident, literal};
 
@@ -140,11 +140,15 @@ impl AddColumn {
                 .refuse(format!("column `{name}` is NOT NULL and has no value for rows that exist"))
                 .with_help("give it `up` or a `default`"));
         }
+        let facts = batch.facts();
         let table = &mut batch.tables[index];
         let value = table.add_value(&self.column.data_type, None, false);
         let formula = match up {
             Some(up) => Some(Formula::Expression(up)),
-            None => self.column.default.as_deref().and_then(row_by_row),
+            None => {
+                let own = self.column.default.as_deref();
+                own.or_else(|| domain::default(facts, &self.column.data_type)).and_then(row_by_row)
+            }
         };
         if let Some(formula) = formula {
             let scope = table.scope();

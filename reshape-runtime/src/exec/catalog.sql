@@ -33,6 +33,12 @@ tree(root, oid, parent, level) AS (
   JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid
   JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relispartition
 ),
+-- Every domain, with itself and those that it is made of.
+domain_base(oid, base) AS (
+  SELECT oid, oid FROM pg_catalog.pg_type WHERE typtype = 'd'
+  UNION ALL
+  SELECT d.oid, t.typbasetype FROM domain_base d JOIN pg_catalog.pg_type t ON t.oid = d.base AND t.typtype = 'd'
+),
 -- Who depends on a table (attnum 0) or one of its columns, or on a type.
 dependency AS (
   SELECT d.refclassid, d.refobjid, d.refobjsubid AS attnum, d.classid, d.objid, d.objsubid
@@ -545,6 +551,16 @@ SELECT pg_catalog.jsonb_build_object(
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relnamespace NOT IN (SELECT oid FROM space)
       AND c.relnamespace IN (SELECT p.relnamespace FROM tree t JOIN pg_catalog.pg_class p ON p.oid = t.oid)),
+  'domains', (
+    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+      'schema', n.nspname, 'name', t.typname, 'base', pg_catalog.format_type(t.typbasetype, t.typtypmod),
+      'default', pg_catalog.pg_get_expr(t.typdefaultbin, 0),
+      'constrained', (
+        SELECT pg_catalog.bool_or(b.typnotnull OR EXISTS (SELECT FROM pg_catalog.pg_constraint c WHERE c.contypid = b.oid))
+        FROM domain_base d JOIN pg_catalog.pg_type b ON b.oid = d.base WHERE d.oid = t.oid AND b.typtype = 'd'))
+      ORDER BY n.nspname, t.typname), '[]')
+    FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+    WHERE t.typtype = 'd' AND n.nspname <> 'information_schema'),
   'default_grants', (
     SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT pg_catalog.jsonb_build_object(
       'grantee', CASE WHEN g.grantee = 0 THEN NULL ELSE pg_catalog.pg_get_userbyid(g.grantee) END,

@@ -8,7 +8,7 @@ use crate::plan::lineage::Table;
 use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
 use crate::plan::{
-    Phase, Plan, Refusal, Step, Work, backfill, carry, constraint, contract, found, index,
+    Phase, Plan, Refusal, Step, Work, backfill, carry, constraint, contract, domain, found, index,
     not_null, offenders, partition, refuse,
 };
 use crate::sql::ident::ident;
@@ -51,6 +51,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         if sync.is_needed() {
             refuse::unsyncable(&batch, table, live)?;
         }
+        domain::require_unconstrained(&batch, table)?;
         steps.extend(expand_table(&batch, number, live, &sync));
         let targets = partition::targets(table, live);
         let backfills: Vec<(Work, String)> = targets
@@ -183,6 +184,7 @@ fn expand_table(
     number: usize,
     live: &crate::plan::facts::LiveTable,
     sync: &Sync<'_>,
+    facts: &Facts,
 ) -> Option<Step> {
     let table = &batch.tables[number];
     let mut clauses = Vec::new();
@@ -197,6 +199,16 @@ fn expand_table(
         let mut clause = format!("ADD COLUMN {} {data_type}", ident(physical));
         if let Some(ancestor) = column.ancestor.as_ref().and_then(|name| live.column(name)) {
             clause.push_str(&carry::collation(ancestor, data_type));
+        }
+        // The default of a domain is for rows to come, those that exist are computed.
+        let of_domain = domain::default(batch.facts(), data_type);
+        if of_domain.is_some() && table.is_computed(column) {
+            clause.push_str(" DEFAULT NULL");
+            defaults.push(format!(
+                "ALTER TABLE {} ALTER COLUMN {} DROP DEFAULT",
+                table.sql(),
+                ident(physical)
+            ));
         }
         let default = column.added_default.as_ref().or(column.default.as_ref());
         // Two columns that draw from one sequence would draw twice, and `currval` would not be what the old one has got.

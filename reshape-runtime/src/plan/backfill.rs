@@ -114,9 +114,10 @@ pub(crate) fn chain(table: &Table, up: &Flow<'_>) -> (Vec<String>, Vec<String>, 
                 None => typed(table, computation, &format!("(\n{sql}\n)")),
             },
             Formula::Expression(sql) => {
-                let names: Vec<String> = stage
-                    .scope
-                    .names
+                // Those that it uses, not all: Postgres substitutes each for what it stands for, and a name for all others in every stage
+                // would double the query with each.
+                let names: Vec<String> = computation
+                    .used
                     .iter()
                     .filter(|(_, id)| is_known(table, up, number, *id))
                     .map(|(name, id)| format!("{} AS {}", value(*id), ident(name)))

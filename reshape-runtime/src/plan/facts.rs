@@ -36,6 +36,8 @@ pub struct Facts {
     pub other_relations: Vec<String>,
     /// Relations, `(schema, name)`, of the other schemas in which tables of `schema` have partitions.
     pub elsewhere: Vec<(String, String)>,
+    /// The domains of every schema.
+    pub domains: Vec<LiveDomain>,
     /// Rights that a table of the migrator's gets by default (`ALTER DEFAULT PRIVILEGES`).
     pub default_grants: Vec<Grant>,
     /// Whether the migrator may create (and so rename) tables in `schema`.
@@ -285,6 +287,21 @@ pub struct LiveType {
     pub dependents: Vec<Dependent>,
 }
 
+/// A domain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveDomain {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// The type that it is made of, as `format_type` prints it.
+    pub base: String,
+    /// Whether it, or a domain that it is made of, has constraints.
+    pub constrained: bool,
+    /// Its default, as `pg_get_expr` prints it.
+    pub default: Option<String>,
+}
+
 impl Facts {
     /// A table by its name in the catalog.
     pub fn table(&self, name: &str) -> Option<&LiveTable> {
@@ -327,6 +344,7 @@ impl Facts {
             types: Vec::new(),
             other_relations: Vec::new(),
             elsewhere: Vec::new(),
+            domains: Vec::new(),
             default_grants: Vec::new(),
             may_create: true,
             base_views: Vec::new(),

@@ -16,6 +16,7 @@ pub(crate) mod carry;
 pub(crate) mod constraint;
 pub(crate) mod contract;
 pub(crate) mod define;
+pub(crate) mod domain;
 pub mod facts;
 pub(crate) mod flow;
 pub(crate) mod found;
