@@ -232,13 +232,13 @@ refused! {
         table = "users"
         foreign_key = { columns = ["id"], referenced_table = "users", referenced_columns = ["id"] }
     "# => "adding a foreign key to `users` is not supported yet";
-    up_from_another_table_is_not_planned_yet: r#"
+    up_from_another_row_of_the_same_table: r#"
         [[actions]]
         type = "add_column"
         table = "users"
         column = { name = "x", type = "integer" }
         up = { table = "users", value = "users.id", where = "true" }
-    "# => "`up` from another table is not supported yet";
+    "# => "a value of `users` from another row of `users` is not supported yet";
     an_identity_column_for_a_table_that_exists: r#"
         [[actions]]
         type = "add_column"

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Column, Str, Transform};
 use crate::plan::define;
 use crate::plan::define::row_by_row;
-use crate::plan::lineage::{Formula, Stage};
+use crate::plan::lineage::Stage;
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::{ident, literal};
@@ -94,13 +94,6 @@ impl AddColumn {
 
 impl AddColumn {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        let up = match &self.up {
-            None => None,
-            Some(Transform::Expression(up)) => Some(up.to_string()),
-            Some(Transform::Table { .. }) => {
-                return Err(batch.not_supported("`up` from another table"));
-            }
-        };
         let index = batch.table(&self.table)?;
         let name = self.column.name.as_ref();
         if batch.tables[index].column(name).is_some() {
@@ -110,7 +103,13 @@ impl AddColumn {
             )));
         }
         if batch.tables[index].created {
-            self.plan_directly(batch, index, up.as_deref());
+            batch.require_not_filled(index, self.up.is_some())?;
+            // Rows of another table's cannot belong to any: the table is empty, and old clients do not know it.
+            let up = match &self.up {
+                Some(Transform::Expression(up)) => Some(up.as_ref()),
+                Some(Transform::Table { .. }) | None => None,
+            };
+            self.plan_directly(batch, index, up);
             return Ok(());
         }
         batch.require_plain(&batch.tables[index])?;
@@ -122,18 +121,18 @@ impl AddColumn {
                 )
                 .with_help("it would rewrite the table under an exclusive lock"));
         }
-        let has_value = up.is_some() || self.column.default.is_some();
+        let has_value = self.up.is_some() || self.column.default.is_some();
         if !self.column.nullable && !has_value {
             return Err(batch
                 .refuse(format!("column `{name}` is NOT NULL and has no value for rows that exist"))
                 .with_help("give it `up` or a `default`"));
         }
-        let table = &mut batch.tables[index];
-        let value = table.add_value(&self.column.data_type, None, false);
-        let formula = match up {
-            Some(up) => Some(Formula::Expression(up)),
+        let formula = match &self.up {
+            Some(up) => Some(batch.formula(index, up, self.column.default.as_deref())?),
             None => self.column.default.as_deref().and_then(row_by_row),
         };
+        let table = &mut batch.tables[index];
+        let value = table.add_value(&self.column.data_type, None, false);
         if let Some(formula) = formula {
             let scope = table.scope();
             table.ups.push(Stage { result: value, formula, scope });

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::{Check, Column, ForeignKey, List, Str};
+use crate::plan::cross::Fill;
 use crate::plan::define;
 use crate::plan::lineage::Table;
 use crate::plan::{Batch, Phase, Refusal, Step};
@@ -228,11 +229,6 @@ impl CreateTable {
 
 impl CreateTable {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        if self.up.is_some() {
-            return Err(batch.not_supported("`up` of create_table").with_help(
-                "create the table, then fill it with a `custom` action or from the application",
-            ));
-        }
         batch.require_free(&self.name)?;
         let mut table = Table::new(&batch.facts().schema, &self.name);
         table.created = true;
@@ -243,6 +239,8 @@ impl CreateTable {
             let key = self.primary_key.contains(&column.name);
             table.columns.push(define::lineage_column(column, value, key));
         }
+        let named = self.primary_key.iter().filter_map(|name| table.column(name));
+        table.key = named.map(|column| column.value).collect();
         let mut clauses: Vec<String> = self.columns.iter().map(define::column).collect();
         if !self.primary_key.is_empty() {
             let key = idents(self.primary_key.iter().map(AsRef::as_ref));
@@ -286,6 +284,37 @@ impl CreateTable {
             batch.push(Step::sql(Phase::Expand, title, statements).locking(lock).undone_by(undo));
         }
         batch.tables.push(table);
+        match &self.up {
+            Some(up) => self.plan_up(batch, up),
+            None => Ok(()),
+        }
+    }
+}
+
+impl CreateTable {
+    /// The table that was just added is filled from another.
+    fn plan_up(&self, batch: &mut Batch<'_>, up: &TableUp) -> Result<(), Refusal> {
+        let table = batch.tables.len() - 1;
+        let source = batch.table(&up.table)?;
+        if source == table {
+            return Err(batch.refuse(format!("table `{}` is filled from itself", self.name)));
+        }
+        batch.require_plain(&batch.tables[source])?;
+        let values = up.values.iter().map(|(name, sql)| {
+            let column = batch.column(&batch.tables[table], name)?;
+            Ok((column.value, sql.to_string()))
+        });
+        let fill = Fill {
+            at: batch.at,
+            table,
+            created_as: self.name.to_string(),
+            source,
+            scope: batch.tables[source].scope(),
+            values: values.collect::<Result<_, Refusal>>()?,
+            condition: up.condition.as_deref().map(str::to_owned),
+            constraint: up.upsert_constraint.as_deref().map(str::to_owned),
+        };
+        batch.fills.push(fill);
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Str, Transform};
-use crate::plan::lineage::{Formula, Stage};
+use crate::plan::lineage::Stage;
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::ident;
@@ -99,13 +99,7 @@ impl RemoveColumn {
 
 impl RemoveColumn {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        let down = match &self.down {
-            None => None,
-            Some(Transform::Expression(down)) => Some(down.to_string()),
-            Some(Transform::Table { .. }) => {
-                return Err(batch.not_supported("`down` into another table"));
-            }
-        };
+        let down = self.down.as_ref();
         let index = batch.table(&self.table)?;
         let table = &batch.tables[index];
         let column = batch.column(table, &self.column)?.clone();
@@ -159,12 +153,10 @@ impl RemoveColumn {
             table.new_defaults.retain(|(name, _)| Some(name) != physical.as_ref());
             table.dropped.extend(physical);
             if let Some(down) = down {
-                let stage = Stage {
-                    result: column.value,
-                    formula: Formula::Expression(down),
-                    scope: table.scope(),
-                };
-                table.downs.push(stage);
+                let formula = batch.formula(index, down, column.default.as_deref())?;
+                let table = &mut batch.tables[index];
+                let scope = table.scope();
+                table.downs.push(Stage { result: column.value, formula, scope });
             }
             return Ok(());
         }

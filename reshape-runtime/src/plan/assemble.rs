@@ -7,7 +7,7 @@ use crate::plan::lineage::Table;
 use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
 use crate::plan::{
-    Phase, Plan, Refusal, Step, Work, backfill, contract, found, index, not_null, refuse,
+    Phase, Plan, Refusal, Step, Work, backfill, contract, cross, found, index, not_null, refuse,
 };
 use crate::sql::ident::ident;
 use crate::sql::names::{self, ORIGIN};
@@ -25,6 +25,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         table.name_shadows();
     }
     batch.tables = tables;
+    let cross = cross::resolve(&mut batch)?;
     let mut last: Vec<Draft> = Vec::new();
     let mut expand = Vec::new();
     for draft in std::mem::take(&mut batch.drafts) {
@@ -34,20 +35,29 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         }
     }
     let mut steps = coalesce(expand);
-    let mut fill = Vec::new();
+    let mut fills: Vec<Vec<Step>> = vec![Vec::new(); batch.tables.len()];
     let mut publish = Vec::new();
     let views = Views { target: &target, facts };
     let mut notes = std::mem::take(&mut batch.notes);
+    notes.extend(cross.notes.iter().cloned());
     let mut parts: Vec<Part> = Vec::new();
+    let mut members: Vec<Expansion> = Vec::new();
 
     for (number, table) in batch.tables.iter().enumerate() {
         let Some(live) = batch.live(table).filter(|_| !table.removed) else { continue };
         let Some(order) = table.touched else { continue };
-        let sync = Sync::new(table, batch.request.base, &target, &search_path);
+        let fill = &mut fills[number];
+        let sync = Sync::new(table, batch.request.base, &target, &search_path, cross.part(number));
         if sync.is_needed() {
             refuse::unsyncable(&batch, table, live, &sync)?;
         }
-        steps.extend(expand_table(&batch, number, live, &sync));
+        if let Some(expansion) = expand_table(&batch, number, live, &sync) {
+            if cross.members.contains(&number) {
+                members.push(expansion);
+            } else {
+                steps.push(expansion_step(vec![expansion], &[]));
+            }
+        }
         let backfill = backfill::backfill(table, sync.up());
         if let Some(work) = &backfill {
             notes.extend(live.after_update_triggers.iter().map(|trigger| {
@@ -78,14 +88,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
             fill.push(Step { work, ..Step::sql(Phase::Backfill, title, Vec::new()) });
         }
         if sync.is_needed() {
-            publish.push(
-                Step::sql(
-                    Phase::Publish,
-                    format!("translate writes of both versions to {}", shown(table)),
-                    sync.install(Mode::Both, live),
-                )
-                .locking("SHARE ROW EXCLUSIVE on the table: functions and triggers, catalog only"),
-            );
+            publish.push(translate(table, sync.install(Mode::Both, live), cross.part(number)));
         }
         let pending = batch.indexes.iter().filter(|pending| pending.table == number);
         let indexes: Vec<&Index> = pending.map(|pending| &pending.index).collect();
@@ -96,6 +99,31 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         statements.extend(own);
         parts.push(Part { table: number, order, statements });
     }
+    for number in &cross.members {
+        let table = &batch.tables[*number];
+        if !table.created && !table.removed {
+            continue;
+        }
+        if let Some(live) = facts.table(&table.physical).filter(|_| table.removed) {
+            let sync =
+                Sync::new(table, batch.request.base, &target, &search_path, cross.part(*number));
+            refuse::unsyncable(&batch, table, live, &sync)?;
+        }
+        let sync = Sync::new(table, batch.request.base, &target, &search_path, cross.part(*number));
+        members.push(expand_member(table, &sync));
+        if table.created {
+            publish.push(translate(table, sync.install_carries(Mode::Both), cross.part(*number)));
+        }
+        let order = table.touched.unwrap_or_default();
+        parts.push(Part { table: *number, order, statements: contract::member(table, &sync) });
+    }
+    if !members.is_empty() {
+        steps.push(expansion_step(members, &cross.proofs));
+    }
+    for (number, more) in &cross.fills {
+        fills[*number].extend(more.iter().cloned());
+    }
+    let Some(fill_order) = cross.order(fills.len()) else { return Err(refuse::circle(&batch)) };
     last.extend(contract::steps(&batch, parts));
     for table in batch.tables.iter().filter(|table| table.removed && !table.created) {
         let Some(order) = table.touched else { continue };
@@ -107,10 +135,10 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         .locking("ACCESS EXCLUSIVE on the table: nobody uses it any more");
         last.push(Draft { order, step, fresh: false });
     }
-    steps.extend(fill);
+    steps.extend(fill_order.into_iter().flat_map(|table| std::mem::take(&mut fills[table])));
     steps.append(&mut batch.all_filled);
     steps.extend(publish);
-    steps.push(publish_views(&batch, &views, &search_path));
+    steps.push(publish_views(&batch, &views, &search_path, &cross));
     steps.extend(contract::drop_base(&batch));
     last.sort_by_key(|draft| draft.order);
     steps.extend(last.into_iter().map(|draft| draft.step));
@@ -153,13 +181,63 @@ fn coalesce(drafts: Vec<Draft>) -> Vec<Step> {
     steps.into_iter().map(|(_, step)| step).collect()
 }
 
+/// What a table asks of the transaction that expands it.
+#[derive(Default)]
+struct Expansion {
+    name: String,
+    columns: Vec<String>,
+    proofs: Vec<String>,
+    triggers: Vec<String>,
+    undo_triggers: Vec<String>,
+    undo_columns: Vec<String>,
+}
+
 /// One short transaction: columns, constraints, function and triggers. A write before it is the backfill's, one after it the trigger's.
+/// Tables that take values from each other are expanded together, since the triggers of one read and write the columns of another.
+fn expansion_step(expansions: Vec<Expansion>, proofs: &[String]) -> Step {
+    let of = |list: fn(&Expansion) -> &Vec<String>| -> Vec<String> {
+        expansions.iter().flat_map(list).cloned().collect()
+    };
+    let mut statements = of(|e| &e.columns);
+    statements.extend(of(|e| &e.proofs));
+    statements.extend_from_slice(proofs);
+    statements.extend(of(|e| &e.triggers));
+    let mut undo = of(|e| &e.undo_triggers);
+    undo.extend(of(|e| &e.undo_columns));
+    let names: Vec<&str> = expansions.iter().map(|e| e.name.as_str()).collect();
+    let lock = if names.len() > 1 {
+        "ACCESS EXCLUSIVE on the tables: no row is read or written, catalog only"
+    } else {
+        "ACCESS EXCLUSIVE on the table: no row is read or written, catalog only"
+    };
+    Step::sql(Phase::Expand, format!("add columns to {}", names.join(", ")), statements)
+        .locking(lock)
+        .undone_by(undo)
+}
+
+/// A table that the batch creates or removes, and that gives values to others or has its rows from one.
+fn expand_member(table: &Table, sync: &Sync<'_>) -> Expansion {
+    let alter = |change: &str| {
+        let marker = ident(ORIGIN);
+        let change = format!("ALTER TABLE {} {change}", table.sql());
+        if table.created { vec![format!("{change} {marker}")] } else { Vec::new() }
+    };
+    Expansion {
+        name: shown(table),
+        columns: alter("ADD COLUMN").into_iter().map(|sql| sql + " text").collect(),
+        triggers: sync.install_carries(Mode::Filling),
+        undo_triggers: sync.remove_carries(),
+        undo_columns: alter("DROP COLUMN IF EXISTS"),
+        ..Expansion::default()
+    }
+}
+
 fn expand_table(
     batch: &Batch<'_>,
     number: usize,
     live: &crate::plan::facts::LiveTable,
     sync: &Sync<'_>,
-) -> Option<Step> {
+) -> Option<Expansion> {
     let table = &batch.tables[number];
     let mut clauses = Vec::new();
     let mut defaults = Vec::new();
@@ -190,6 +268,11 @@ fn expand_table(
         clauses.push(clause);
         undo.push(format!("DROP COLUMN IF EXISTS {}", ident(physical)));
     }
+    for value in table.hidden.iter().map(|id| &table.values[*id]) {
+        let Some(physical) = value.physical.as_deref().map(ident) else { continue };
+        clauses.push(format!("ADD COLUMN {physical} {}", value.data_type));
+        undo.push(format!("DROP COLUMN IF EXISTS {physical}"));
+    }
     let checked = checked_columns(table);
     clauses.extend(checked.iter().map(|column| not_null::add(column)));
     let more = batch.clauses.iter().filter(|(table, _, _)| *table == number);
@@ -210,21 +293,19 @@ fn expand_table(
     statements.extend(defaults);
     statements.extend(more);
     statements.extend(column_grants(table, live));
-    let mut undo_statements = Vec::new();
+    let mut expansion =
+        Expansion { name: shown(table), columns: statements, ..Expansion::default() };
     if sync.is_needed() {
-        statements.extend(sync.proofs());
-        statements.extend(sync.install(Mode::Filling, live));
-        undo_statements.extend(sync.remove());
+        expansion.proofs = sync.proofs();
+        expansion.triggers = sync.install(Mode::Filling, live);
+        expansion.undo_triggers = sync.remove();
         undo.push(format!("DROP COLUMN IF EXISTS {}", ident(ORIGIN)));
     }
     if !undo.is_empty() {
-        undo_statements.push(format!("ALTER TABLE {}\n  {}", table.sql(), undo.join(",\n  ")));
+        let undo = format!("ALTER TABLE {}\n  {}", table.sql(), undo.join(",\n  "));
+        expansion.undo_columns.push(undo);
     }
-    Some(
-        Step::sql(Phase::Expand, format!("add columns to {}", shown(table)), statements)
-            .locking("ACCESS EXCLUSIVE on the table: no row is read or written, catalog only")
-            .undone_by(undo_statements),
-    )
+    Some(expansion)
 }
 
 /// The columns, by their names in the table, that a NOT VALID check keeps from NULL until contract.
@@ -260,13 +341,35 @@ fn build_indexes(batch: &Batch<'_>, table: usize) -> Result<Vec<Step>, Refusal> 
     Ok(steps)
 }
 
-fn publish_views(batch: &Batch<'_>, views: &Views<'_>, search_path: &str) -> Step {
+/// From now on both versions write.
+fn translate(table: &Table, install: Vec<String>, part: cross::Part<'_>) -> Step {
+    let mut statements: Vec<String> = part.relaxed.iter().map(|r| r.open(table)).collect();
+    let lock = if statements.is_empty() {
+        "SHARE ROW EXCLUSIVE on the table: functions and triggers, catalog only"
+    } else {
+        "ACCESS EXCLUSIVE on the table: functions, triggers and NOT NULL, catalog only"
+    };
+    statements.extend(install);
+    let title = format!("translate writes of both versions to {}", shown(table));
+    let mut step = Step::sql(Phase::Publish, title, statements).locking(lock);
+    step.undo = part.relaxed.iter().flat_map(|relaxed| relaxed.undo(table)).collect();
+    step
+}
+
+fn publish_views(
+    batch: &Batch<'_>,
+    views: &Views<'_>,
+    search_path: &str,
+    cross: &cross::Cross,
+) -> Step {
     let tables: Vec<(&Table, bool)> = batch
         .tables
         .iter()
-        .filter(|table| !table.removed)
-        .map(|table| {
-            let sync = Sync::new(table, batch.request.base, views.target, search_path);
+        .enumerate()
+        .filter(|(_, table)| !table.removed)
+        .map(|(number, table)| {
+            let part = cross.part(number);
+            let sync = Sync::new(table, batch.request.base, views.target, search_path, part);
             (table, !table.created && sync.is_needed())
         })
         .collect();

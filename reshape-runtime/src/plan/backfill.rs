@@ -3,9 +3,11 @@
 //! **Invariant:** one pass per table, however many actions; the executor walks it in ranges of blocks.
 
 use crate::plan::Work;
+use crate::plan::cross::Locking;
 use crate::plan::flow::{Computation, Flow};
-use crate::plan::lineage::{Formula, Table};
+use crate::plan::lineage::{Formula, Stage, Table};
 use crate::sql::ident::{dollar, ident, literal};
+use crate::sql::names::ORIGIN;
 
 /// The alias under which the general form knows the row.
 const ROW: &str = "__reshape_t";
@@ -24,6 +26,12 @@ pub(crate) fn backfill(table: &Table, up: &Flow<'_>) -> Option<Work> {
         table: table.sql(),
         statement: format!("UPDATE {} AS {alias} SET {assignments}", table.sql()),
         ctid: format!("{alias}.ctid"),
+        // A row that a trigger has filled since the statement began has newer values of the other table than the statement sees.
+        rest: if up.stages.iter().any(Computation::is_lookup) {
+            format!(" AND {alias}.{} IS NULL", ident(ORIGIN))
+        } else {
+            String::new()
+        },
     })
 }
 
@@ -67,7 +75,7 @@ fn direct(table: &Table, up: &Flow<'_>) -> Option<(String, String)> {
                 }
                 Formula::Default(sql) => format!("coalesce({row}.{column}, (\n{sql}\n))"),
                 Formula::Expression(sql) if same => format!("(\n{sql}\n)"),
-                Formula::Expression(_) => return None,
+                Formula::Expression(_) | Formula::Lookup(_) => return None,
             };
             Some(format!("{column} = {value}"))
         })
@@ -94,6 +102,16 @@ fn chain(table: &Table, up: &Flow<'_>) -> (Vec<String>, Vec<String>, String) {
         })
         .collect();
     let mut from = format!("(SELECT {}) AS \"__reshape_row\"", sources.join(", "));
+    let in_scope = |number: usize, stage: &Stage, sql: &str| {
+        let names = stage.scope.names.iter().filter(|(_, id)| is_known(table, up, number, *id));
+        let names: Vec<String> =
+            names.map(|(name, id)| format!("{} AS {}", value(*id), ident(name))).collect();
+        format!(
+            "(SELECT (\n{sql}\n) FROM (SELECT {}) AS {})",
+            names.join(", "),
+            ident(&stage.scope.table)
+        )
+    };
     for (number, computation) in up.stages.iter().enumerate() {
         let stage = computation.stage;
         let result = match &stage.formula {
@@ -102,20 +120,9 @@ fn chain(table: &Table, up: &Flow<'_>) -> (Vec<String>, Vec<String>, String) {
                 Some(column) => format!("coalesce({row}.{}, (\n{sql}\n))", ident(column)),
                 None => typed(table, computation, &format!("(\n{sql}\n)")),
             },
-            Formula::Expression(sql) => {
-                let names: Vec<String> = stage
-                    .scope
-                    .names
-                    .iter()
-                    .filter(|(_, id)| is_known(table, up, number, *id))
-                    .map(|(name, id)| format!("{} AS {}", value(*id), ident(name)))
-                    .collect();
-                let expression = format!(
-                    "(SELECT (\n{sql}\n) FROM (SELECT {}) AS {})",
-                    names.join(", "),
-                    ident(&stage.scope.table)
-                );
-                typed(table, computation, &expression)
+            Formula::Expression(sql) => typed(table, computation, &in_scope(number, stage, sql)),
+            Formula::Lookup(lookup) => {
+                typed(table, computation, &in_scope(number, stage, &lookup.sql(Locking::No)))
             }
         };
         from.push_str(&format!(

@@ -7,6 +7,7 @@
 use crate::action::Action;
 use crate::model::IndexColumn;
 use crate::plan::contract::Stage;
+use crate::plan::cross::Fill;
 use crate::plan::facts::{Dependent, DependentKind, Facts, LiveTable};
 use crate::plan::lineage::{Column, Table};
 use crate::plan::{Phase, Refusal, Request, Step, Work};
@@ -51,6 +52,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) contract: Vec<(usize, Stage, String)>,
     /// Tables that have to be finished in one transaction.
     pub(crate) links: Vec<(usize, usize)>,
+    /// Tables that the batch creates and fills from others.
+    pub(crate) fills: Vec<Fill>,
 }
 
 /// An index on a table that exists.
@@ -101,6 +104,7 @@ impl<'a> Batch<'a> {
             all_filled: Vec::new(),
             contract: Vec::new(),
             links: Vec::new(),
+            fills: Vec::new(),
         }
     }
 

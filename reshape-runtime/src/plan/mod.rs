@@ -13,6 +13,7 @@ pub(crate) mod assemble;
 pub(crate) mod backfill;
 pub(crate) mod batch;
 pub(crate) mod contract;
+pub(crate) mod cross;
 pub(crate) mod define;
 pub mod facts;
 pub(crate) mod flow;
@@ -124,6 +125,9 @@ pub enum Work {
         statement: String,
         /// The row's `ctid` as the statement knows it, e.g. `"users".ctid`.
         ctid: String,
+        /// What follows the range.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        rest: String,
     },
     /// `ANALYZE` of the named table, outside a transaction.
     Analyze {

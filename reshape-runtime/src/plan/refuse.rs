@@ -92,6 +92,13 @@ pub(crate) fn unsyncable(
     Ok(())
 }
 
+/// Tables that cannot be filled one after the other.
+pub(crate) fn circle(batch: &Batch<'_>) -> Refusal {
+    let message = "tables take values from each other in a circle: none can be filled first";
+    Refusal { action: None, ..batch.refuse(message) }
+        .with_help("split the migration, and complete the first part before the second")
+}
+
 /// A type can be dropped in contract only if everything that uses it goes with the batch: proven now, not then.
 pub(crate) fn used_enums(batch: &Batch<'_>) -> Result<(), Refusal> {
     for (name, at) in &batch.removed_enums {

@@ -1,6 +1,7 @@
 //! The bodies of the trigger functions.
 
 use super::{Mode, Sync, changed};
+use crate::plan::cross::{Direction, Locking};
 use crate::plan::facts::LiveTable;
 use crate::plan::flow::{Computation, Flow};
 use crate::plan::lineage::{Formula, ValueId};
@@ -20,7 +21,14 @@ impl Sync<'_> {
     pub(super) fn last_body(&self, mode: Mode, watch: bool) -> String {
         let marker = ident(ORIGIN);
         let translated = if watch { self.translated() } else { Vec::new() };
-        let mut body = self.header(&self.up, !translated.is_empty());
+        if mode == Mode::Filling && self.part.is_member {
+            return self.fill_body();
+        }
+        let mut body = if self.part.is_member {
+            self.header(&[&self.up, &self.down], !translated.is_empty()) + &self.passed_on()
+        } else {
+            self.header(&[&self.up], !translated.is_empty())
+        };
         body.push_str(&format!("  IF NEW.{marker} IS NOT NULL THEN\n"));
         if !translated.is_empty() {
             body.push_str(&format!("  {SEEN} := NEW.{marker}::pg_catalog.text[];\n"));
@@ -39,7 +47,9 @@ impl Sync<'_> {
                 }
             }
         }
-        body.push_str(&format!("    NEW.{marker} := NULL;\n    RETURN NEW;\n  END IF;\n"));
+        // Where AFTER triggers want to know, it stays.
+        let kept = if self.part.is_member { literal(self.target) } else { "NULL".into() };
+        body.push_str(&format!("    NEW.{marker} := {kept};\n    RETURN NEW;\n  END IF;\n"));
         for computation in &self.up.stages {
             // Old clients cannot change a column that only the new version has.
             let guard: Vec<&str> =
@@ -47,12 +57,45 @@ impl Sync<'_> {
             let guard = (mode == Mode::Both).then(|| insert_or_changed(&guard));
             self.compute(&mut body, &self.up, computation, guard.as_deref());
         }
+        for relaxed in &self.part.relaxed {
+            body.push_str(&relaxed.guard(self.table));
+        }
         body.push_str("  RETURN NEW;\nEND\n");
         body
     }
 
+    /// Until the backfill is over, on a table with values of others: every write computes everything, and says so in the marker, so that the
+    /// backfill, which may see the other table as it was before, leaves the row alone.
+    fn fill_body(&self) -> String {
+        let mut body = self.header(&[&self.up], false);
+        for computation in &self.up.stages {
+            self.compute(&mut body, &self.up, computation, None);
+        }
+        if self.up.stages.iter().any(Computation::is_lookup) {
+            let [mark, _] = Direction::Up.marks();
+            body.push_str(&format!("  NEW.{} := '{mark}';\n", ident(ORIGIN)));
+        }
+        body.push_str("  RETURN NEW;\nEND\n");
+        body
+    }
+
+    /// A trigger of ours has put a value of another table into the row: what builds on it follows, in the direction of that write.
+    fn passed_on(&self) -> String {
+        let mut body = String::new();
+        for (direction, flow) in [(Direction::Up, &self.up), (Direction::Down, &self.down)] {
+            let marks = direction.list();
+            body.push_str(&format!("  IF NEW.{} IN {marks} THEN\n", ident(ORIGIN)));
+            for computation in flow.stages.iter().filter(|c| !c.slots.is_empty()) {
+                let slots: Vec<&str> = computation.slots.iter().copied().collect();
+                self.compute(&mut body, flow, computation, Some(&changed(&slots)));
+            }
+            body.push_str("    RETURN NEW;\n  END IF;\n");
+        }
+        body
+    }
+
     pub(super) fn first_body(&self, watch: bool) -> String {
-        let mut body = self.header(&self.down, false);
+        let mut body = self.header(&[&self.down], false);
         body.push_str(&format!("  NEW.{} := {};\n", ident(ORIGIN), literal(self.target)));
         for computation in &self.down.stages {
             let guard: Vec<&str> = computation.feeds.iter().copied().collect();
@@ -75,16 +118,17 @@ impl Sync<'_> {
     }
 
     /// Names of the user's tables inside an expression win over the function's variables, as they do in plain SQL.
-    fn header(&self, flow: &Flow<'_>, seen: bool) -> String {
+    fn header(&self, flows: &[&Flow<'_>], seen: bool) -> String {
         let mut header = String::from("\n#variable_conflict use_column\n");
-        let mut between: Vec<String> = flow
-            .stages
-            .iter()
-            .filter(|computation| computation.column.is_none())
-            .map(|computation| {
-                let id = computation.stage.result;
-                format!("  {} {};\n", variable(id), self.table.values[id].data_type)
-            })
+        let mut ids: Vec<ValueId> = Vec::new();
+        for computation in flows.iter().flat_map(|flow| &flow.stages) {
+            if computation.column.is_none() && !ids.contains(&computation.stage.result) {
+                ids.push(computation.stage.result);
+            }
+        }
+        let mut between: Vec<String> = ids
+            .into_iter()
+            .map(|id| format!("  {} {};\n", variable(id), self.table.values[id].data_type))
             .collect();
         if seen {
             between.push(format!("  {SEEN} pg_catalog.text[];\n"));
@@ -120,42 +164,61 @@ impl Sync<'_> {
             Formula::Default(sql) => body.push_str(&format!(
                 "  IF {target} IS NULL THEN\n    {target} := (\n{sql}\n);\n  END IF;\n"
             )),
-            // A variable or a block named `new` or `old` would hide the rows; a whole row is no variable at all.
-            Formula::Expression(sql)
-                if whole_row(sql, &stage.scope.table)
-                    || is_row(&stage.scope.table)
-                    || computation.used.iter().any(|(name, _)| is_row(name)) =>
-            {
-                let names: Vec<String> = stage
-                    .scope
-                    .names
-                    .iter()
-                    .map(|(name, id)| format!("{} AS {}", self.holder(flow, *id), ident(name)))
-                    .collect();
-                body.push_str(&format!(
-                    "  {target} := (SELECT (\n{sql}\n) FROM (SELECT {}) AS {});\n",
-                    names.join(", "),
-                    ident(&stage.scope.table)
-                ));
-            }
-            // A block labelled with the table's name makes both `name` and `users.name` mean the variable, and the
-            // expression stays one that PL/pgSQL evaluates without the executor.
-            Formula::Expression(sql) => {
-                let mut declarations = String::new();
-                for (name, id) in &computation.used {
-                    let (name, of) = (ident(name), self.type_of(*id));
-                    declarations
-                        .push_str(&format!("    {name} {of} := {};\n", self.holder(flow, *id)));
+            Formula::Expression(sql) => self.evaluate(body, flow, computation, &target, sql),
+            Formula::Lookup(lookup) => {
+                self.evaluate(body, flow, computation, &target, &lookup.sql(Locking::Yes));
+                // Old clients expect a value: that of before is better than none.
+                if self.part.relaxed.iter().any(|r| Some(r.column.as_str()) == computation.column) {
+                    let before = target.replacen("NEW", "OLD", 1);
+                    body.push_str(&format!(
+                        "  IF {target} IS NULL AND TG_OP = 'UPDATE' THEN\n    {target} := {before};\n  END IF;\n"
+                    ));
                 }
-                body.push_str(&format!(
-                    "  <<{}>>\n  DECLARE\n{declarations}  BEGIN\n    {target} := (\n{sql}\n);\n  END;\n",
-                    ident(&stage.scope.table)
-                ));
             }
         }
         if guard.is_some() {
             body.push_str("  END IF;\n");
         }
+    }
+
+    /// `target` becomes what the expression over the stage's scope is.
+    fn evaluate(
+        &self,
+        body: &mut String,
+        flow: &Flow<'_>,
+        computation: &Computation<'_>,
+        target: &str,
+        sql: &str,
+    ) {
+        let scope = &computation.stage.scope;
+        let used = &computation.used;
+        // A variable or a block named `new` or `old` would hide the rows; a whole row is no variable at all.
+        if whole_row(sql, &scope.table)
+            || is_row(&scope.table)
+            || used.iter().any(|(name, _)| is_row(name))
+        {
+            let names = scope.names.iter();
+            let names: Vec<String> = names
+                .map(|(name, id)| format!("{} AS {}", self.holder(flow, *id), ident(name)))
+                .collect();
+            body.push_str(&format!(
+                "  {target} := (SELECT (\n{sql}\n) FROM (SELECT {}) AS {});\n",
+                names.join(", "),
+                ident(&scope.table)
+            ));
+            return;
+        }
+        // A block labelled with the table's name makes both `name` and `users.name` mean the variable, and the
+        // expression stays one that PL/pgSQL evaluates without the executor.
+        let mut declarations = String::new();
+        for (name, id) in used {
+            let (name, of) = (ident(name), self.type_of(*id));
+            declarations.push_str(&format!("    {name} {of} := {};\n", self.holder(flow, *id)));
+        }
+        body.push_str(&format!(
+            "  <<{}>>\n  DECLARE\n{declarations}  BEGIN\n    {target} := (\n{sql}\n);\n  END;\n",
+            ident(&scope.table)
+        ));
     }
 
     fn type_of(&self, id: ValueId) -> String {
