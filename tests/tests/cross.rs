@@ -132,3 +132,251 @@ fn names_need_not_be_qualified() {
 fn names_may_be_quoted() {
     moved(&MOVE.replace("users.email", "\\\"users\\\" . \\\"email\\\"").replace("profiles.user_id", "PROFILES.\\\"user_id\\\""));
 }
+
+// --- NOT NULL ----------------------------------------------------------------------------------------------------
+
+fn not_null(text: &str) -> String {
+    text.replace(
+        "{ name = \"email\", type = \"text\" }",
+        "{ name = \"email\", type = \"text\", nullable = false }",
+    )
+}
+
+/// A new client inserts the user before the profile: for a moment there is no e-mail that an old client could read.
+#[test]
+fn a_column_that_is_not_null_moves() {
+    let mut r = Rollout::prepare(&not_null(USERS), ROWS, &not_null(MOVE));
+    let check = "SELECT attnotnull FROM pg_attribute WHERE attrelid = 'public.users'::regclass AND attname = 'email'";
+    r.start().unwrap_or_else(|error| panic!("{}", error.report()));
+    sees(&mut r, NEW, &["10|1|ada@x", "20|2|alan@x"]);
+    // Old clients are kept to it as before, by the same error.
+    for sql in [
+        "INSERT INTO users VALUES (4, 'x', NULL)",
+        "UPDATE users SET email = NULL WHERE id = 1",
+        "INSERT INTO users VALUES (1, 'x', 'y') ON CONFLICT (id) DO UPDATE SET email = NULL",
+    ] {
+        let error = r.old.batch_execute(sql).expect_err("a NULL");
+        let error = error.as_db_error().expect("the server's");
+        assert_eq!(error.code().code(), "23502", "{sql}: {error}");
+        assert_eq!((error.table(), error.column()), (Some("users"), Some("email")));
+        assert_eq!(
+            error.message(),
+            "null value in column \"email\" of relation \"users\" violates not-null constraint"
+        );
+    }
+    // A profile without a user has no e-mail, which the new version does not allow.
+    assert!(r.old.batch_execute("INSERT INTO profiles VALUES (40, 4)").is_err());
+    assert!(r.new.batch_execute("INSERT INTO profiles VALUES (40, 4, '', NULL)").is_err());
+    new(&mut r, "BEGIN; INSERT INTO users VALUES (4, 'Joan'); INSERT INTO profiles VALUES (40, 4, '', 'joan@x'); COMMIT");
+    new(&mut r, "INSERT INTO users VALUES (5, 'Rosa')");
+    sees(&mut r, OLD, &["1|ada@x", "2|alan@x", "3|grace@x", "4|joan@x", "5|-"]);
+    // An old client does what it likes with such a row, but for making it worse.
+    old(&mut r, "UPDATE users SET name = 'Rosa P.' WHERE id = 5");
+    // The value stays where nothing replaces it.
+    new(&mut r, "DELETE FROM profiles WHERE id = 40");
+    new(&mut r, "UPDATE users SET id = 44 WHERE id = 4");
+    old(&mut r, "DELETE FROM users WHERE id = 2");
+    sees(&mut r, OLD, &["1|ada@x", "3|grace@x", "5|-", "44|joan@x"]);
+    sees(&mut r, NEW, &["10|1|ada@x", "20|2|alan@x"]);
+    new(&mut r, "INSERT INTO profiles VALUES (50, 5, '', 'rosa@x')");
+    r.abort();
+    sees(&mut r, check, &["t"]);
+    sees(&mut r, OLD, &["1|ada@x", "3|grace@x", "5|rosa@x", "44|joan@x"]);
+    // Two profiles have lost their users.
+    old(&mut r, "DELETE FROM profiles WHERE user_id NOT IN (SELECT id FROM users)");
+    r.start().expect("a second start");
+    r.complete();
+}
+
+/// A rollback does not fail for it; it is said which rows are in the way.
+#[test]
+fn what_stays_without_a_value_stays_nullable_after_a_rollback() {
+    let mut r = Rollout::begin(&not_null(USERS), ROWS, &not_null(MOVE));
+    new(&mut r, "INSERT INTO users VALUES (5, 'Rosa')");
+    r.migrator().abort().unwrap_or_else(|error| panic!("{}", error.report()));
+    let after: Vec<String> = reshape_tests::catalog(&mut r.old);
+    let differs: Vec<&String> = r.before.iter().filter(|line| !after.contains(line)).collect();
+    assert_eq!(differs.len(), 1 + usize::from(differs.len() > 1), "{differs:?}");
+    assert!(differs[0].contains("users email text t"), "{differs:?}");
+    assert_eq!(reshape_tests::leftovers(&mut r.old), Vec::<String>::new());
+    old(&mut r, "UPDATE users SET email = '' WHERE email IS NULL");
+    old(&mut r, "ALTER TABLE public.users ALTER email SET NOT NULL");
+}
+
+#[test]
+fn rows_without_a_match_fail_the_start() {
+    let rows = format!("{ROWS}; INSERT INTO profiles VALUES (30, 33)");
+    let mut r = Rollout::prepare(&not_null(USERS), &rows, &not_null(MOVE));
+    let error = r.start().expect_err("a row has no value");
+    assert!(error.report().contains("__reshape_email_not_null"), "{}", error.report());
+    assert_eq!(reshape_tests::catalog(&mut r.old), r.before);
+}
+
+/// The default is for rows without a match, not for a match without a value.
+#[test]
+fn a_default_stands_in_where_nothing_matches() {
+    let base = USERS.replace(
+        "{ name = \"email\", type = \"text\" }",
+        "{ name = \"email\", type = \"text\", default = \"'none'\" }",
+    );
+    let change = MOVE.replace(
+        "{ name = \"email\", type = \"text\" }",
+        "{ name = \"email\", type = \"text\", default = \"'unknown'\" }",
+    );
+    let rows = format!("{ROWS}; INSERT INTO profiles VALUES (30, 33)");
+    let mut r = Rollout::begin(&base, &rows, &change);
+    sees(&mut r, NEW, &["10|1|ada@x", "20|2|alan@x", "30|33|unknown"]);
+    old(&mut r, "UPDATE users SET email = NULL WHERE id = 1");
+    old(&mut r, "INSERT INTO profiles VALUES (40, 44)");
+    old(&mut r, "DELETE FROM users WHERE id = 2");
+    sees(&mut r, NEW, &["10|1|-", "20|2|unknown", "30|33|unknown", "40|44|unknown"]);
+    new(&mut r, "INSERT INTO users VALUES (4, 'x')");
+    new(&mut r, "INSERT INTO profiles (id, user_id) VALUES (50, 3)");
+    sees(&mut r, OLD, &["1|-", "3|unknown", "4|none"]);
+    new(&mut r, "DELETE FROM profiles WHERE id = 50");
+    sees(&mut r, OLD, &["1|-", "3|none", "4|none"]);
+    r.complete();
+}
+
+// --- one to many becomes many to many -----------------------------------------------------------------------------
+
+const ACCOUNTS: &str = r#"
+[[actions]]
+type = "create_table"
+name = "accounts"
+primary_key = "id"
+columns = [{ name = "id", type = "integer" }, { name = "name", type = "text" }]
+
+[[actions]]
+type = "create_table"
+name = "users"
+primary_key = "id"
+columns = [
+  { name = "id", type = "integer" },
+  { name = "email", type = "text" },
+  { name = "account_id", type = "integer" },
+  { name = "account_role", type = "text" },
+]
+foreign_keys = [{ columns = ["account_id"], referenced_table = "accounts", referenced_columns = ["id"] }]
+"#;
+
+const ACCOUNT_ROWS: &str = "INSERT INTO accounts VALUES (1, 'one'), (2, 'two'); \
+                            INSERT INTO users VALUES (1, 'a', 1, 'admin'), (2, 'b', 2, 'Developer'), (3, 'c', NULL, NULL)";
+
+const JUNCTION: &str = r#"
+[[actions]]
+type = "create_table"
+name = "user_account_connections"
+primary_key = ["user_id", "account_id"]
+columns = [
+  { name = "user_id", type = "integer" },
+  { name = "account_id", type = "integer" },
+  { name = "role", type = "text", nullable = false },
+  { name = "note", type = "text", default = "'none'" },
+]
+foreign_keys = [
+  { columns = ["user_id"], referenced_table = "users", referenced_columns = ["id"] },
+  { columns = ["account_id"], referenced_table = "accounts", referenced_columns = ["id"] },
+]
+
+    [actions.up]
+    table = "users"
+    where = "users.account_id IS NOT NULL"
+
+        [actions.up.values]
+        user_id = "users.id"
+        account_id = "users.account_id"
+        role = "UPPER(users.account_role)"
+
+[[actions]]
+type = "remove_column"
+table = "users"
+column = "account_id"
+
+    [actions.down]
+    table = "user_account_connections"
+    value = "user_account_connections.account_id"
+    where = "users.id = user_account_connections.user_id"
+
+[[actions]]
+type = "remove_column"
+table = "users"
+column = "account_role"
+
+    [actions.down]
+    table = "user_account_connections"
+    value = "LOWER(user_account_connections.role)"
+    where = "users.id = user_account_connections.user_id"
+"#;
+
+const OLD_ACCOUNTS: &str = "SELECT id, account_id, account_role FROM migration_1_base.users ORDER BY id";
+const CONNECTIONS: &str =
+    "SELECT user_id, account_id, role, note FROM migration_2_change.user_account_connections ORDER BY 1, 2";
+
+fn junction(change: &str) {
+    let mut r = Rollout::begin(ACCOUNTS, ACCOUNT_ROWS, change);
+    sees(&mut r, CONNECTIONS, &["1|1|ADMIN|none", "2|2|DEVELOPER|none"]);
+    // What an old client writes does not come back in another form.
+    sees(&mut r, OLD_ACCOUNTS, &["1|1|admin", "2|2|Developer", "3|-|-"]);
+    old(&mut r, "UPDATE users SET account_role = 'Admin' WHERE id = 1");
+    old(&mut r, "INSERT INTO users VALUES (4, 'd', 1, 'Guest'), (5, 'e', NULL, NULL)");
+    old(&mut r, "INSERT INTO users VALUES (4, 'd', 1, 'x') ON CONFLICT (id) DO UPDATE SET account_role = 'Host'");
+    sees(&mut r, CONNECTIONS, &["1|1|ADMIN|none", "2|2|DEVELOPER|none", "4|1|HOST|none"]);
+    sees(&mut r, OLD_ACCOUNTS, &["1|1|Admin", "2|2|Developer", "3|-|-", "4|1|Host", "5|-|-"]);
+    // The key moves, and what only the new version has goes along.
+    new(&mut r, "UPDATE user_account_connections SET note = 'mine' WHERE user_id = 4");
+    old(&mut r, "UPDATE users SET account_id = 2 WHERE id = 4");
+    old(&mut r, "UPDATE users SET account_id = NULL, account_role = NULL WHERE id = 1");
+    old(&mut r, "UPDATE users SET account_id = 1, account_role = 'New' WHERE id IN (3, 5)");
+    sees(
+        &mut r,
+        CONNECTIONS,
+        &["2|2|DEVELOPER|none", "3|1|NEW|none", "4|2|HOST|mine", "5|1|NEW|none"],
+    );
+    old(&mut r, "DELETE FROM users WHERE id = 5");
+    // New clients write the connections.
+    new(&mut r, "UPDATE user_account_connections SET role = 'OWNER' WHERE user_id = 2");
+    new(&mut r, "INSERT INTO user_account_connections (user_id, account_id, role) VALUES (1, 2, 'LEAD')");
+    new(&mut r, "INSERT INTO users VALUES (6, 'f')");
+    new(&mut r, "INSERT INTO user_account_connections (user_id, account_id, role) SELECT 6, id, 'SIX' FROM accounts");
+    sees(&mut r, "SELECT id, account_role, account_id IS NULL FROM migration_1_base.users ORDER BY id", &[
+        "1|lead|f", "2|owner|f", "3|New|f", "4|Host|f", "6|six|f",
+    ]);
+    new(&mut r, "DELETE FROM user_account_connections WHERE user_id = 6 AND account_id = 2");
+    new(&mut r, "DELETE FROM user_account_connections WHERE user_id = 3");
+    sees(&mut r, OLD_ACCOUNTS, &["1|2|lead", "2|2|owner", "3|-|-", "4|2|Host", "6|1|six"]);
+    // Someone has been given a connection by both versions: the old one moves to where one is already.
+    new(&mut r, "INSERT INTO user_account_connections (user_id, account_id, role, note) VALUES (2, 1, 'SECOND', 'kept')");
+    old(&mut r, "UPDATE users SET account_id = 2, account_role = 'Second' WHERE id = 2");
+    sees(&mut r, &CONNECTIONS.replace(" ORDER", " WHERE user_id = 2 ORDER"), &["2|2|SECOND|none"]);
+    new(&mut r, "UPDATE user_account_connections SET user_id = 3 WHERE user_id = 2");
+    sees(&mut r, OLD_ACCOUNTS, &["1|2|lead", "2|-|-", "3|2|second", "4|2|Host", "6|1|six"]);
+    r.abort();
+    sees(&mut r, OLD_ACCOUNTS, &["1|2|lead", "2|-|-", "3|2|second", "4|2|Host", "6|1|six"]);
+    r.start().expect("a second start");
+    new(&mut r, "DELETE FROM user_account_connections WHERE user_id = 6");
+    r.complete();
+    assert_eq!(
+        rows(&mut r.new, CONNECTIONS),
+        ["1|2|LEAD|none", "3|2|SECOND|none", "4|2|HOST|none"]
+    );
+    new(&mut r, "INSERT INTO user_account_connections VALUES (6, 1, 'x', 'y')");
+}
+
+#[test]
+fn one_to_many_becomes_many_to_many() {
+    junction(JUNCTION);
+}
+
+#[test]
+fn the_same_without_a_table_before_each_name() {
+    let change = JUNCTION
+        .replace("\"users.id\"", "\"id\"")
+        .replace("\"users.account_id\"", "\"account_id\"")
+        .replace("users.account_id IS", "account_id IS")
+        .replace("users.account_role", "account_role")
+        .replace("\"user_account_connections.account_id\"", "\"account_id\"")
+        .replace("user_account_connections.role", "role")
+        .replace("users.id = user_account_connections.user_id", "id = user_id");
+    junction(&change);
+}
