@@ -20,6 +20,7 @@ use crate::plan::{Refusal, Step};
 
 mod carry;
 mod fill;
+mod keep;
 mod lookup;
 mod order;
 mod plan;
@@ -141,7 +142,10 @@ impl Place {
 /// Works out what goes from table to table. Called once, when all actions are known and the shadow columns have their names.
 pub(crate) fn resolve(batch: &mut Batch<'_>) -> Result<Cross, Refusal> {
     let mut cross = Cross::default();
-    let places = in_effect(&batch.tables);
+    let mut places = in_effect(&batch.tables);
+    while keep::values(batch, &places) {
+        places = in_effect(&batch.tables);
+    }
     for place in &places {
         let result = place.stage(&batch.tables).result;
         let table = &mut batch.tables[place.table];

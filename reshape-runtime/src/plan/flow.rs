@@ -35,14 +35,15 @@ impl Computation<'_> {
 impl<'a> Flow<'a> {
     /// From old to new: the values of the target's shadow columns.
     pub(crate) fn up(table: &'a Table) -> Self {
-        let finals: BTreeSet<ValueId> = table.shadows().map(|column| column.value).collect();
+        let shadows = table.shadows().map(|column| column.value);
+        let finals: BTreeSet<ValueId> = shadows.chain(table.kept.iter().copied()).collect();
         Self::new(table, table.ups.iter().collect(), &finals)
     }
 
     /// From new to old: the values of the base's columns that the target has no more.
     pub(crate) fn down(table: &'a Table) -> Self {
-        let finals: BTreeSet<ValueId> =
-            (0..table.values.len()).filter(|id| table.values[*id].in_base).collect();
+        let base = (0..table.values.len()).filter(|id| table.values[*id].in_base);
+        let finals: BTreeSet<ValueId> = base.chain(table.kept.iter().copied()).collect();
         Self::new(table, table.downs.iter().rev().collect(), &finals)
     }
 

@@ -116,8 +116,11 @@ pub(crate) struct Table {
     pub(crate) new_defaults: Vec<(String, String)>,
     /// Base columns that are dropped in contract.
     pub(crate) dropped: Vec<String>,
-    /// Values of another table's that no column of the target has: they have a column of their own until contract.
+    /// Values that are neither a column of the base nor of the target, but have a column of their own until contract: they come from another
+    /// table, or another table reads them.
     pub(crate) hidden: Vec<ValueId>,
+    /// Of the values in between, those that other tables read: they are always up to date.
+    pub(crate) kept: Vec<ValueId>,
     /// The primary key of a table that the batch creates.
     pub(crate) key: Vec<ValueId>,
     /// The place in the batch of the last action that touched it; `None` if none did.
@@ -152,6 +155,7 @@ impl Table {
             new_defaults: Vec::new(),
             dropped: Vec::new(),
             hidden: Vec::new(),
+            kept: Vec::new(),
             key: Vec::new(),
             touched: None,
         }

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::carry::{self, NEW_ROW, OLD_ROW};
+use super::keep::fill_reads;
 use super::lookup::{ROW, columns};
 use super::plan::{changes, is_computed};
 use super::{Carry, Cross, Direction, key, unique};
@@ -31,6 +32,17 @@ pub(crate) struct Fill {
     pub(crate) values: Vec<(ValueId, String)>,
     pub(crate) condition: Option<String>,
     pub(crate) constraint: Option<String>,
+}
+
+impl Fill {
+    /// Whether an expression may refer to the column `name` of the source.
+    pub(super) fn mentions(&self, name: &str) -> bool {
+        let table = &self.scope.table;
+        let is_namesake = self.scope.names.iter().any(|(name, _)| name == table);
+        let mentions = if is_namesake { mentions_beside_namesake } else { mentions };
+        let mut expressions = self.values.iter().map(|(_, sql)| sql).chain(&self.condition);
+        expressions.any(|sql| mentions(sql, table, name))
+    }
 }
 
 /// The fill with everything that it names found.
@@ -73,18 +85,12 @@ pub(super) fn plan(batch: &Batch<'_>, cross: &mut Cross, fill: &Fill) -> Result<
             .with_help("give it one, or name another unique index with `upsert_constraint`"));
     }
     let mut reads: BTreeSet<&str> = BTreeSet::new();
-    let is_namesake = fill.scope.names.iter().any(|(name, _)| *name == fill.scope.table);
-    let mentions = if is_namesake { mentions_beside_namesake } else { mentions };
-    for (name, id) in &fill.scope.names {
-        let mut expressions = columns.iter().map(|(_, sql)| *sql).chain(fill.condition.as_deref());
-        if !expressions.any(|sql| mentions(sql, &fill.scope.table, name)) {
-            continue;
-        }
-        let Some(column) = source.values[*id].physical.as_deref() else {
+    for (name, id) in fill_reads(fill) {
+        let Some(column) = source.values[id].physical.as_deref() else {
             return Err(changes(batch, &fill.scope.table, name));
         };
         reads.insert(column);
-        if source.created || is_computed(source, *id) {
+        if source.created || is_computed(source, id) {
             cross.needs.push((fill.table, fill.source));
         }
     }
@@ -295,9 +301,14 @@ impl Parts<'_> {
                 "  IF TG_OP <> 'INSERT' THEN\n{}  END IF;\n",
                 compute("old", was, OLD_ROW, &self.key)
             ));
-            // What else the row has goes along with it, unless there is one already where it would go.
+            // What else the row has goes along with it, unless there is one already where it would go. An identity cannot be changed.
+            let fixed = self.table.columns.iter().any(|column| {
+                column.generated
+                    && self.table.physical(column).is_some_and(|c| self.key.contains(&c))
+            });
+            let moves = if fixed { String::from("false") } else { String::from(is) };
             body.push_str(&format!(
-                "  IF {was} AND ({is} IS NOT TRUE OR {}) THEN\n    IF {is} THEN\n      UPDATE {on} AS {ROW} SET {}\n      \
+                "  IF {was} AND ({is} IS NOT TRUE OR {}) THEN\n    IF {moves} THEN\n      UPDATE {on} AS {ROW} SET {}\n      \
                  WHERE {} AND NOT EXISTS (SELECT FROM {on} AS \"__reshape_u\" WHERE {});\n    END IF;\n    \
                  DELETE FROM {on} AS {ROW} WHERE {};\n  END IF;\n",
                 changed.collect::<Vec<_>>().join(" OR "),

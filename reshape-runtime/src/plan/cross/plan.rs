@@ -41,7 +41,9 @@ pub(super) fn lookup(batch: &Batch<'_>, cross: &mut Cross, place: Place) -> Resu
         if !decides && !lookup.reads(&lookup.value, &stage.scope, name) {
             continue;
         }
-        let Some(column) = source.values[*id].physical.as_deref() else {
+        let is_stale = source.created && !source.columns.iter().any(|column| column.value == *id);
+        let column = source.values[*id].physical.as_deref().filter(|_| !is_stale);
+        let Some(column) = column else {
             return Err(changes(batch, &lookup.scope.table, name));
         };
         reads.insert(column);
