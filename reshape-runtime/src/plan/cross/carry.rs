@@ -1,7 +1,9 @@
 //! The body of the trigger that carries a write of one table to the rows of another that look a value up in it.
 //!
-//! **Invariant:** whatever two clients do at the same time, the later to commit sees the other's row: the lookup holds a lock on the row that it
-//! has found, and this trigger waits for such locks before it looks for rows to write. (Under REPEATABLE READ it would still not see them.)
+//! **Invariant:** of two clients that write at the same time, one of each table, one sees what the other wrote. The lookup locks the row that it
+//! finds FOR KEY SHARE, and reads it again when it has the lock; this trigger locks that row FOR UPDATE before it looks for rows to
+//! write. Whoever has the lock second waits for the other to commit. An update that changes nothing that is looked up waits for nobody.
+//! (Under REPEATABLE READ the second would still not see the other's row.)
 
 use std::collections::BTreeSet;
 

@@ -56,8 +56,6 @@ struct Parts<'a> {
     key: Vec<&'a str>,
     /// Whether a row of the source makes at most one row that no other makes.
     one_to_one: bool,
-    /// The primary key of the source.
-    source_key: Vec<&'a str>,
 }
 
 /// Adds the step that fills the table and the trigger that follows the source.
@@ -101,7 +99,6 @@ pub(super) fn plan(batch: &Batch<'_>, cross: &mut Cross, fill: &Fill) -> Result<
         one_to_one: is_one_to_one(batch, fill, &columns, &by),
         columns,
         key: by,
-        source_key: key(batch, fill.source),
     };
     if !parts.one_to_one {
         cross.notes.push(format!(
@@ -221,8 +218,8 @@ impl Parts<'_> {
         condition.map(|sql| format!(" WHERE (\n{sql}\n)")).unwrap_or_default()
     }
 
-    /// The backfill over the source: what stands before the range of blocks, and what after it. The rows are locked, so what is inserted
-    /// is what they have when the transaction ends.
+    /// The backfill over the source: what stands before the range of blocks, and what after it. The rows are locked against changes,
+    /// so what is inserted is what they have when the transaction ends.
     fn statement(&self) -> (String, String) {
         let names = idents(self.columns.iter().map(|(column, _)| *column));
         let values: Vec<String> =
@@ -236,9 +233,8 @@ impl Parts<'_> {
             columns(self.source, &self.fill.scope, ROW),
             self.source.sql()
         );
-        let lock = if self.source_key.is_empty() { "FOR SHARE" } else { "FOR KEY SHARE" };
         let rest = format!(
-            " {lock}) AS {}{}\n  ON CONFLICT ({}) DO NOTHING",
+            " FOR SHARE) AS {}{}\n  ON CONFLICT ({}) DO NOTHING",
             ident(&self.fill.scope.table),
             self.condition(),
             idents(self.key.iter().copied())
@@ -277,7 +273,6 @@ impl Parts<'_> {
                 .push_str(&format!("  {was} boolean := false;\n{}", declare("old", &self.key)));
         }
         let mut body = carry::header(self.source, &declarations);
-        body.push_str(&carry::wait_for_readers(self.source, &self.source_key));
         body.push_str(&format!(
             "  IF TG_OP <> 'DELETE' THEN\n{}  END IF;\n",
             compute("new", is, NEW_ROW, &all)

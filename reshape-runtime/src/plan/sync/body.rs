@@ -164,9 +164,14 @@ impl Sync<'_> {
             Formula::Default(sql) => body.push_str(&format!(
                 "  IF {target} IS NULL THEN\n    {target} := (\n{sql}\n);\n  END IF;\n"
             )),
-            Formula::Expression(sql) => self.evaluate(body, flow, computation, &target, sql),
+            Formula::Expression(sql) => {
+                self.evaluate(body, flow, computation, &format!("{target} :="), sql);
+            }
             Formula::Lookup(lookup) => {
-                self.evaluate(body, flow, computation, &target, &lookup.sql(Locking::Yes));
+                let sql = lookup.sql(Locking::Yes);
+                // The lock may have waited for whoever changes the row, but not have made the new row visible.
+                self.evaluate(body, flow, computation, "PERFORM", &sql);
+                self.evaluate(body, flow, computation, &format!("{target} :="), &sql);
                 // Old clients expect a value: that of before is better than none.
                 if self.part.relaxed.iter().any(|r| Some(r.column.as_str()) == computation.column) {
                     let before = target.replacen("NEW", "OLD", 1);
@@ -181,13 +186,13 @@ impl Sync<'_> {
         }
     }
 
-    /// `target` becomes what the expression over the stage's scope is.
+    /// Does `what`, an assignment say, with the expression over the stage's scope.
     fn evaluate(
         &self,
         body: &mut String,
         flow: &Flow<'_>,
         computation: &Computation<'_>,
-        target: &str,
+        what: &str,
         sql: &str,
     ) {
         let scope = &computation.stage.scope;
@@ -202,7 +207,7 @@ impl Sync<'_> {
                 .map(|(name, id)| format!("{} AS {}", self.holder(flow, *id), ident(name)))
                 .collect();
             body.push_str(&format!(
-                "  {target} := (SELECT (\n{sql}\n) FROM (SELECT {}) AS {});\n",
+                "  {what} (SELECT (\n{sql}\n) FROM (SELECT {}) AS {});\n",
                 names.join(", "),
                 ident(&scope.table)
             ));
@@ -216,7 +221,7 @@ impl Sync<'_> {
             declarations.push_str(&format!("    {name} {of} := {};\n", self.holder(flow, *id)));
         }
         body.push_str(&format!(
-            "  <<{}>>\n  DECLARE\n{declarations}  BEGIN\n    {target} := (\n{sql}\n);\n  END;\n",
+            "  <<{}>>\n  DECLARE\n{declarations}  BEGIN\n    {what} (\n{sql}\n);\n  END;\n",
             ident(&scope.table)
         ));
     }
