@@ -1115,6 +1115,14 @@ fn what_cannot_be_is_refused() {
         assert!(error.report().contains(message), "{}", error.report());
         assert_eq!(reshape_tests::catalog(&mut r.old), r.before);
     }
+    let sql = format!(
+        "{ROWS}; ALTER TABLE public.users ADD g text GENERATED ALWAYS AS (upper(name)) STORED"
+    );
+    let change = MOVE.replace("users.email", "users.g");
+    let mut r = Rollout::prepare(USERS, &sql, &change);
+    let error = r.start().expect_err("a refusal");
+    assert!(error.report().contains("generated column `users`.`g`"), "{}", error.report());
+    assert_eq!(reshape_tests::catalog(&mut r.old), r.before);
     let cases = [
         (JUNCTION.replace("        user_id = \"users.id\"\n", ""), "gives no value for `user_id`"),
         (

@@ -18,13 +18,22 @@ use crate::sql::ident::{ident, literal};
 /// SQL expression over the row's other columns, by the names that they have at that point of the batch. Without `up` such rows
 /// get the column's default, or NULL. A column that is NOT NULL needs one of `up`, `default` and `generated`.
 ///
-/// The form `up = { table, value, where }` takes the value from a row of another table. The planner does not support it yet
-/// and says so.
+/// The form `up = { table, value, where }` takes the value from a row of another table: `where` says which row belongs to one of this table,
+/// `value` is an SQL expression. A name alone means a column of the other table first, then one of this table; both can be qualified
+/// (`users.email`, `profiles.user_id`). The value is read when an old client writes a row of this table, and written by a trigger when an
+/// old client writes one of the other table. If several rows belong to one, it is the value of any of them, or of the one written last; if there is
+/// none, the column's default or NULL. NOT NULL holds for old clients: a write that leaves a row without a match fails, so the other
+/// table's row has to be there first.
+///
+/// What that form needs to know: the trigger on the other table looks for rows of this one by `where`, so there should be an index for it. Rights
+/// on the other table are not asked of the client, whose expressions run as the migrator (`current_user`). `TRUNCATE` of the other table,
+/// and clients that run at REPEATABLE READ and write both tables at once, are not followed; two clients that write to the same pair of rows in
+/// different order can deadlock, as with foreign keys.
 ///
 /// # Expand
 ///
 /// `ADD COLUMN "__reshape_…"`: a nullable column beside the others, and with `up` the triggers that fill it when an old client
-/// writes. NOT NULL is a check that is `NOT VALID` at first. Then the backfill computes the value for the rows that exist, in one
+/// writes; with a value of another table both tables are locked, for a change of the catalog. NOT NULL is a check that is `NOT VALID` at first. Then the backfill computes the value for the rows that exist, in one
 /// pass together with all others of that table, and the check is validated without blocking anyone.
 ///
 /// # Contract

@@ -18,8 +18,8 @@ use crate::sql::ident::ident;
 ///
 /// A change of the name alone, or of the default alone, moves no data.
 ///
-/// The form `{ table, value, where }` of `up` and `down` takes the value from a row of another table. The planner does not
-/// support it yet and says so.
+/// The form `{ table, value, where }` of `up` and `down` takes the value from a row of another table, as described at `add_column` (`up`) and
+/// `remove_column` (`down`).
 ///
 /// # Expand
 ///

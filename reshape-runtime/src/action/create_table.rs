@@ -24,16 +24,23 @@ use crate::sql::ident::{ident, idents, literal};
 /// expressions: a text is `"'text'"`. A foreign key or check without a name gets the one that Postgres chooses, e.g.
 /// `orders_user_id_fkey`.
 ///
-/// `up` is part of the format. The planner does not support it yet and says so.
+/// In `up`, `values` has an expression over the other table's columns for each column that is filled; the rest get their defaults. It must have
+/// the columns of the key by which rows are found again: the primary key, or the unique index of the same migrations that `upsert_constraint` names.
+/// What old clients write to the other table is carried over, what new clients write there is not: they write the new table themselves, and `down`
+/// of another column can take its value from there. Where the key has, as they are, the columns of a primary key or unique constraint of the
+/// other table, the new row goes when its row goes or `where` is true no more, and moves when the key changes (a generated key is made anew); otherwise
+/// several rows may have made it, so it stays, and a note says so. A sequence of the new table does not know the values that `up` gives.
+/// Columns of such a table cannot be given other values in the same batch.
 ///
 /// # Expand
 ///
 /// `CREATE TABLE`, with everything that belongs to it. A table that nobody uses yet needs no backfill; a foreign key locks the
-/// table it refers to, for the moment of its creation alone.
+/// table it refers to, for the moment of its creation alone. With `up`: a trigger on the other table, then a pass over that table's rows, which
+/// locks those of a range against changes until they are copied.
 ///
 /// # Contract
 ///
-/// Nothing: the table is what it should be.
+/// Nothing: the table is what it should be. With `up`, the trigger goes.
 ///
 /// # Rollback
 ///

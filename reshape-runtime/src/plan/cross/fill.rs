@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::carry::{self, NEW_ROW, OLD_ROW};
 use super::keep::fill_reads;
 use super::lookup::{ROW, columns};
-use super::plan::{changes, is_computed};
+use super::plan::{changes, is_computed, not_generated};
 use super::{Carry, Cross, Direction, key, unique};
 use crate::action::Action;
 use crate::plan::batch::Batch;
@@ -87,6 +87,7 @@ pub(super) fn plan(batch: &Batch<'_>, cross: &mut Cross, fill: &Fill) -> Result<
         let Some(column) = source.values[id].physical.as_deref() else {
             return Err(changes(batch, &fill.scope.table, name));
         };
+        not_generated(batch, source, column)?;
         reads.insert(column);
         if source.created || is_computed(source, id) {
             cross.needs.push((fill.table, fill.source));

@@ -46,6 +46,7 @@ pub(super) fn lookup(batch: &Batch<'_>, cross: &mut Cross, place: Place) -> Resu
         let Some(column) = column else {
             return Err(changes(batch, &lookup.scope.table, name));
         };
+        not_generated(batch, source, column)?;
         reads.insert(column);
         condition.extend(decides.then_some(column));
         waits |= is_computed(source, *id);
@@ -97,6 +98,22 @@ pub(super) fn lookup(batch: &Batch<'_>, cross: &mut Cross, place: Place) -> Resu
         body: parts.body(),
     });
     Ok(())
+}
+
+/// The triggers that tell who wrote do not see generated columns.
+pub(super) fn not_generated(batch: &Batch<'_>, table: &Table, column: &str) -> Result<(), Refusal> {
+    let live = batch.live(table).and_then(|live| live.column(column));
+    if !live.is_some_and(|live| live.generated) {
+        return Ok(());
+    }
+    Err(refuse(
+        batch,
+        format!(
+            "taking a value from the generated column `{}`.`{column}` is not supported yet",
+            table.name
+        ),
+        "write the generated column's expression in its place",
+    ))
 }
 
 /// Whether the rows that exist have the value only when the batch has filled it in.
