@@ -841,17 +841,15 @@ fn a_backfill_does_not_bring_an_old_value_back() {
 #[test]
 fn a_new_table_is_not_filled_with_old_values() {
     let mut r = Rollout::prepare(ACCOUNTS, ACCOUNT_ROWS, JUNCTION);
-    let lock = "SELECT * FROM users WHERE id = 1 FOR UPDATE";
+    let lock = "UPDATE users SET account_id = 2, account_role = 'first' WHERE id = 1";
     let (start, blocker) = start_waiting(&mut r, lock, "INSERT%user_account_connections%");
     old(&mut r, "UPDATE users SET account_role = 'changed' WHERE id = 2");
+    old(&mut r, "UPDATE users SET account_id = 1, account_role = 'third' WHERE id = 3");
     old(&mut r, "INSERT INTO users VALUES (4, 'd', 1, 'x')");
     old(&mut r, "DELETE FROM users WHERE id = 4");
-    rows(
-        &mut blocker.lock().expect("no panic"),
-        "UPDATE users SET account_role = 'first' WHERE id = 1; COMMIT",
-    );
+    rows(&mut blocker.lock().expect("no panic"), "COMMIT");
     start.join().expect("a start");
-    sees(&mut r, CONNECTIONS, &["1|1|FIRST|none", "2|2|CHANGED|none"]);
+    sees(&mut r, CONNECTIONS, &["1|2|FIRST|none", "2|2|CHANGED|none", "3|1|THIRD|none"]);
     r.complete();
 }
 
