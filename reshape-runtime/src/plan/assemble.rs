@@ -3,6 +3,7 @@
 use crate::model::Index;
 use crate::plan::batch::{Batch, Draft};
 use crate::plan::contract::{Part, Stage};
+use crate::plan::expand::{Expansion, expand_member, expansion_step, translate};
 use crate::plan::lineage::Table;
 use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
@@ -55,7 +56,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
             if cross.members.contains(&number) {
                 members.push(expansion);
             } else {
-                steps.push(expansion_step(vec![expansion], &[]));
+                steps.push(expansion_step(&[expansion], &[]));
             }
         }
         let backfill = backfill::backfill(table, sync.up());
@@ -88,7 +89,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
             fill.push(Step { work, ..Step::sql(Phase::Backfill, title, Vec::new()) });
         }
         if sync.is_needed() {
-            publish.push(translate(table, sync.install(Mode::Both, live), cross.part(number)));
+            publish.push(translate(table, sync.install(Mode::Both, live), &cross.part(number)));
         }
         let pending = batch.indexes.iter().filter(|pending| pending.table == number);
         let indexes: Vec<&Index> = pending.map(|pending| &pending.index).collect();
@@ -112,13 +113,13 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         let sync = Sync::new(table, batch.request.base, &target, &search_path, cross.part(*number));
         members.push(expand_member(table, &sync));
         if table.created {
-            publish.push(translate(table, sync.install_carries(Mode::Both), cross.part(*number)));
+            publish.push(translate(table, sync.install_carries(Mode::Both), &cross.part(*number)));
         }
         let order = table.touched.unwrap_or_default();
         parts.push(Part { table: *number, order, statements: contract::member(table, &sync) });
     }
     if !members.is_empty() {
-        steps.push(expansion_step(members, &cross.proofs));
+        steps.push(expansion_step(&members, &cross.proofs));
     }
     for (number, more) in &cross.fills {
         fills[*number].extend(more.iter().cloned());
@@ -182,56 +183,6 @@ fn coalesce(drafts: Vec<Draft>) -> Vec<Step> {
 }
 
 /// What a table asks of the transaction that expands it.
-#[derive(Default)]
-struct Expansion {
-    name: String,
-    columns: Vec<String>,
-    proofs: Vec<String>,
-    triggers: Vec<String>,
-    undo_triggers: Vec<String>,
-    undo_columns: Vec<String>,
-}
-
-/// One short transaction: columns, constraints, function and triggers. A write before it is the backfill's, one after it the trigger's.
-/// Tables that take values from each other are expanded together, since the triggers of one read and write the columns of another.
-fn expansion_step(expansions: Vec<Expansion>, proofs: &[String]) -> Step {
-    let of = |list: fn(&Expansion) -> &Vec<String>| -> Vec<String> {
-        expansions.iter().flat_map(list).cloned().collect()
-    };
-    let mut statements = of(|e| &e.columns);
-    statements.extend(of(|e| &e.proofs));
-    statements.extend_from_slice(proofs);
-    statements.extend(of(|e| &e.triggers));
-    let mut undo = of(|e| &e.undo_triggers);
-    undo.extend(of(|e| &e.undo_columns));
-    let names: Vec<&str> = expansions.iter().map(|e| e.name.as_str()).collect();
-    let lock = if names.len() > 1 {
-        "ACCESS EXCLUSIVE on the tables: no row is read or written, catalog only"
-    } else {
-        "ACCESS EXCLUSIVE on the table: no row is read or written, catalog only"
-    };
-    Step::sql(Phase::Expand, format!("add columns to {}", names.join(", ")), statements)
-        .locking(lock)
-        .undone_by(undo)
-}
-
-/// A table that the batch creates or removes, and that gives values to others or has its rows from one.
-fn expand_member(table: &Table, sync: &Sync<'_>) -> Expansion {
-    let alter = |change: &str| {
-        let marker = ident(ORIGIN);
-        let change = format!("ALTER TABLE {} {change}", table.sql());
-        if table.created { vec![format!("{change} {marker}")] } else { Vec::new() }
-    };
-    Expansion {
-        name: shown(table),
-        columns: alter("ADD COLUMN").into_iter().map(|sql| sql + " text").collect(),
-        triggers: sync.install_carries(Mode::Filling),
-        undo_triggers: sync.remove_carries(),
-        undo_columns: alter("DROP COLUMN IF EXISTS"),
-        ..Expansion::default()
-    }
-}
-
 fn expand_table(
     batch: &Batch<'_>,
     number: usize,
@@ -339,21 +290,6 @@ fn build_indexes(batch: &Batch<'_>, table: usize) -> Result<Vec<Step>, Refusal> 
         steps.push(Step { work, undo, ..Step::sql(Phase::Backfill, title, Vec::new()) });
     }
     Ok(steps)
-}
-
-/// From now on both versions write.
-fn translate(table: &Table, install: Vec<String>, part: cross::Part<'_>) -> Step {
-    let mut statements: Vec<String> = part.relaxed.iter().map(|r| r.open(table)).collect();
-    let lock = if statements.is_empty() {
-        "SHARE ROW EXCLUSIVE on the table: functions and triggers, catalog only"
-    } else {
-        "ACCESS EXCLUSIVE on the table: functions, triggers and NOT NULL, catalog only"
-    };
-    statements.extend(install);
-    let title = format!("translate writes of both versions to {}", shown(table));
-    let mut step = Step::sql(Phase::Publish, title, statements).locking(lock);
-    step.undo = part.relaxed.iter().flat_map(|relaxed| relaxed.undo(table)).collect();
-    step
 }
 
 fn publish_views(

@@ -15,6 +15,7 @@ pub(crate) mod batch;
 pub(crate) mod contract;
 pub(crate) mod cross;
 pub(crate) mod define;
+pub(crate) mod expand;
 pub mod facts;
 pub(crate) mod flow;
 pub(crate) mod found;
