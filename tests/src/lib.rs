@@ -252,7 +252,9 @@ fn work(work: &Work) -> String {
         Work::Sql { statements } => statements.join(";\n") + ";\n",
         Work::CreateIndex { statement, .. } => format!("{statement};\n"),
         Work::DropIndex { schema, name } => format!("DROP INDEX CONCURRENTLY {schema}.{name};\n"),
-        Work::Backfill { statement, ctid, .. } => format!("{statement}\n  WHERE {ctid} …;\n"),
+        Work::Backfill { statement, ctid, rest, .. } => {
+            format!("{statement}\n  WHERE {ctid} …{rest};\n")
+        }
         Work::Analyze { table } => format!("ANALYZE {table};\n"),
     }
 }

@@ -220,13 +220,13 @@ golden! {
 }
 
 refused! {
-    up_from_another_table_is_not_planned_yet: r#"
+    up_from_another_row_of_the_same_table: r#"
         [[actions]]
         type = "add_column"
         table = "users"
         column = { name = "x", type = "integer" }
         up = { table = "users", value = "users.id", where = "true" }
-    "# => "`up` from another table is not supported yet";
+    "# => "a value of `users` from another row of `users` is not supported yet";
     an_identity_column_for_a_table_that_exists: r#"
         [[actions]]
         type = "add_column"

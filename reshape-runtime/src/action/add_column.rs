@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Column, Str, Transform};
 use crate::plan::define::row_by_row;
-use crate::plan::lineage::{Formula, Stage};
+use crate::plan::lineage::Stage;
 use crate::plan::{Batch, Refusal};
 use crate::plan::{define, domain};
 use crate::schema::{At, Problem, Schema};
@@ -19,13 +19,22 @@ use crate::sql::ident::{ident, literal};
 /// get the column's default, or NULL. A column that is NOT NULL needs one of `up`, `default` and `generated`.
 /// A stored generated column cannot be added to a table that exists: Postgres would rewrite the table under an exclusive lock.
 ///
-/// The form `up = { table, value, where }` takes the value from a row of another table. The planner does not support it yet
-/// and says so.
+/// The form `up = { table, value, where }` takes the value from a row of another table: `where` says which row belongs to one of this table,
+/// `value` is an SQL expression. A name alone means a column of the other table first, then one of this table; both can be qualified
+/// (`users.email`, `profiles.user_id`). The value is read when an old client writes a row of this table, and written by a trigger when an
+/// old client writes one of the other table. If several rows belong to one, it is the value of any of them, or of the one written last; if there is
+/// none, the column's default or NULL. NOT NULL holds for old clients: a write that leaves a row without a match fails, so the other
+/// table's row has to be there first.
+///
+/// What that form needs to know: the trigger on the other table looks for rows of this one by `where`, so there should be an index for it. Rights
+/// on the other table are not asked of the client, whose expressions run as the migrator (`current_user`). `TRUNCATE` of the other table,
+/// and clients that run at REPEATABLE READ and write both tables at once, are not followed; two clients that write to the same pair of rows in
+/// different order can deadlock, as with foreign keys.
 ///
 /// # Expand
 ///
 /// `ADD COLUMN "__reshape_…"`: a nullable column beside the others, and with `up` the triggers that fill it when an old client
-/// writes. NOT NULL is a check that is `NOT VALID` at first. Then the backfill computes the value for the rows that exist, in one
+/// writes; with a value of another table both tables are locked, for a change of the catalog. NOT NULL is a check that is `NOT VALID` at first. Then the backfill computes the value for the rows that exist, in one
 /// pass together with all others of that table, and the check is validated without blocking anyone.
 ///
 /// # Contract
@@ -95,13 +104,6 @@ impl AddColumn {
 
 impl AddColumn {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        let up = match &self.up {
-            None => None,
-            Some(Transform::Expression(up)) => Some(up.to_string()),
-            Some(Transform::Table { .. }) => {
-                return Err(batch.not_supported("`up` from another table"));
-            }
-        };
         let index = batch.table(&self.table)?;
         let name = self.column.name.as_ref();
         if batch.tables[index].column(name).is_some() {
@@ -111,7 +113,13 @@ impl AddColumn {
             )));
         }
         if batch.tables[index].created {
-            self.plan_directly(batch, index, up.as_deref());
+            batch.require_not_filled(index, self.up.is_some())?;
+            // Rows of another table's cannot belong to any: the table is empty, and old clients do not know it.
+            let up = match &self.up {
+                Some(Transform::Expression(up)) => Some(up.as_ref()),
+                Some(Transform::Table { .. }) | None => None,
+            };
+            self.plan_directly(batch, index, up);
             return Ok(());
         }
         batch.require_plain(&batch.tables[index])?;
@@ -134,22 +142,22 @@ impl AddColumn {
                 .not_supported("adding an identity or serial column to a table that exists")
                 .with_help("it would rewrite the table under an exclusive lock"));
         }
-        let has_value = up.is_some() || self.column.default.is_some();
+        let has_value = self.up.is_some() || self.column.default.is_some();
         if !self.column.nullable && !has_value {
             return Err(batch
                 .refuse(format!("column `{name}` is NOT NULL and has no value for rows that exist"))
                 .with_help("give it `up` or a `default`"));
         }
         let facts = batch.facts();
-        let table = &mut batch.tables[index];
-        let value = table.add_value(&self.column.data_type, None, false);
-        let formula = match up {
-            Some(up) => Some(Formula::Expression(up)),
+        let formula = match &self.up {
+            Some(up) => Some(batch.formula(index, up, self.column.default.as_deref())?),
             None => {
                 let own = self.column.default.as_deref();
                 own.or_else(|| domain::default(facts, &self.column.data_type)).and_then(row_by_row)
             }
         };
+        let table = &mut batch.tables[index];
+        let value = table.add_value(&self.column.data_type, None, false);
         if let Some(formula) = formula {
             let scope = table.scope();
             table.ups.push(Stage { result: value, formula, scope });

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Str, Transform};
-use crate::plan::lineage::{Column, Formula, Stage, Table};
+use crate::plan::lineage::{Column, Formula, Stage};
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::ident;
@@ -18,8 +18,8 @@ use crate::sql::ident::ident;
 ///
 /// A change of the name alone, or of the default alone, moves no data.
 ///
-/// The form `{ table, value, where }` of `up` and `down` takes the value from a row of another table. The planner does not
-/// support it yet and says so.
+/// The form `{ table, value, where }` of `up` and `down` takes the value from a row of another table, as described at `add_column` (`up`) and
+/// `remove_column` (`down`).
 ///
 /// # Expand
 ///
@@ -187,9 +187,9 @@ impl AlterColumn {
 impl AlterColumn {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
         // The column itself is what it would be without `up`: that alone replaces nothing and writes no row.
-        let itself = |sql: &String| *sql == self.column || *sql == ident(&self.column);
-        let up = expression(batch, self.up.as_ref())?.filter(|sql| !itself(sql));
-        let down = expression(batch, self.down.as_ref())?;
+        let itself = |up: &&Transform| matches!(up, Transform::Expression(sql) if *sql == self.column || *sql == ident(&self.column));
+        let up = self.up.as_ref().filter(|up| !itself(up));
+        let down = self.down.as_ref();
         let index = batch.table(&self.table)?;
         let table = &batch.tables[index];
         let column = batch.column(table, &self.column)?.clone();
@@ -203,7 +203,12 @@ impl AlterColumn {
             )));
         }
         if table.created {
-            self.plan_directly(batch, index, &column, up.as_deref());
+            batch.require_not_filled(index, up.is_some() || self.changes.data_type.is_some())?;
+            let up = match up {
+                Some(Transform::Expression(up)) => Some(up.as_ref()),
+                Some(Transform::Table { .. }) | None => None,
+            };
+            self.plan_directly(batch, index, &column, up);
             if let Some(new_name) = &self.changes.name {
                 batch.rename_in_constraints(index, &self.column, new_name);
             }
@@ -231,7 +236,7 @@ impl AlterColumn {
                     batch.require_nullable(table, physical)?;
                 }
             }
-            self.replace(&mut batch.tables[index], &column, &new_type, up, down);
+            self.replace(batch, index, &column, &new_type, (up, down))?;
         } else if not_null != column.not_null {
             if let (Some(physical), false) = (table.physical(&column), not_null) {
                 batch.require_nullable(table, physical)?;
@@ -279,16 +284,21 @@ impl AlterColumn {
     /// A new value for the column, computed from the old one, and the old one from it.
     fn replace(
         &self,
-        table: &mut Table,
+        batch: &mut Batch<'_>,
+        index: usize,
         column: &Column,
         new_type: &str,
-        up: Option<String>,
-        down: Option<String>,
-    ) {
+        (up, down): (Option<&Transform>, Option<&Transform>),
+    ) -> Result<(), Refusal> {
+        let default = self.changes.default.as_deref().or(column.default.as_deref());
+        let up = up.map(|up| batch.formula(index, up, default)).transpose()?;
+        let default = column.default.as_deref();
+        let down = down.map(|down| batch.formula(index, down, default)).transpose()?;
+        let table = &mut batch.tables[index];
         let before = table.scope();
         table.compute_default(column);
         let value = table.add_value(new_type, None, false);
-        let formula = up.map_or(Formula::Copy(column.value), Formula::Expression);
+        let formula = up.unwrap_or(Formula::Copy(column.value));
         table.ups.push(Stage { result: value, formula, scope: before });
         if let Some(physical) = table.physical(column).map(str::to_owned) {
             // What was to become of the old column is the new one's business now.
@@ -309,12 +319,13 @@ impl AlterColumn {
         if new_name != column.name {
             after.names.push((column.name.clone(), value));
         }
-        let formula = down.map_or(Formula::Copy(value), Formula::Expression);
+        let formula = down.unwrap_or(Formula::Copy(value));
         table.downs.push(Stage { result: column.value, formula, scope: after });
         if let Some(changed) = table.column_mut(&column.name) {
             changed.value = value;
             changed.added_default = None;
         }
+        Ok(())
     }
 
     /// NOT NULL comes or goes, and the value stays what it is.
@@ -388,15 +399,5 @@ impl AlterColumn {
         }
         let title = format!("alter `{}` of `{}`", self.column, self.table);
         batch.push_fresh(title, sql, Vec::new());
-    }
-}
-
-fn expression(batch: &Batch<'_>, transform: Option<&Transform>) -> Result<Option<String>, Refusal> {
-    match transform {
-        None => Ok(None),
-        Some(Transform::Expression(sql)) => Ok(Some(sql.to_string())),
-        Some(Transform::Table { .. }) => {
-            Err(batch.not_supported("`up` or `down` of alter_column with another table"))
-        }
     }
 }

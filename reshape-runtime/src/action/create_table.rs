@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::{Check, Column, ForeignKey, List, Str};
 use crate::plan::constraint::foreign_key::{self, Made};
+use crate::plan::cross::Fill;
 use crate::plan::define;
 use crate::plan::lineage::Table;
 use crate::plan::{Batch, Phase, Refusal, Step};
@@ -24,16 +25,23 @@ use crate::sql::ident::{ident, idents, literal};
 /// expressions: a text is `"'text'"`. A foreign key or check without a name gets the one that Postgres chooses, e.g.
 /// `orders_user_id_fkey`.
 ///
-/// `up` is part of the format. The planner does not support it yet and says so.
+/// In `up`, `values` has an expression over the other table's columns for each column that is filled; the rest get their defaults. It must have
+/// the columns of the key by which rows are found again: the primary key, or the unique index of the same migrations that `upsert_constraint` names.
+/// What old clients write to the other table is carried over, what new clients write there is not: they write the new table themselves, and `down`
+/// of another column can take its value from there. Where the key has, as they are, the columns of a primary key or unique constraint of the
+/// other table, the new row goes when its row goes or `where` is true no more, and moves when the key changes (a generated key is made anew); otherwise
+/// several rows may have made it, so it stays, and a note says so. A sequence of the new table does not know the values that `up` gives.
+/// Columns of such a table cannot be given other values in the same batch.
 ///
 /// # Expand
 ///
 /// `CREATE TABLE`, with everything that belongs to it. A table that nobody uses yet needs no backfill; a foreign key locks the
-/// table it refers to, for the moment of its creation alone.
+/// table it refers to, for the moment of its creation alone. With `up`: a trigger on the other table, then a pass over that table's rows, which
+/// locks those of a range against changes until they are copied.
 ///
 /// # Contract
 ///
-/// Nothing: the table is what it should be.
+/// Nothing: the table is what it should be. With `up`, the trigger goes.
 ///
 /// # Rollback
 ///
@@ -229,11 +237,6 @@ impl CreateTable {
 
 impl CreateTable {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        if self.up.is_some() {
-            return Err(batch.not_supported("`up` of create_table").with_help(
-                "create the table, then fill it with a `custom` action or from the application",
-            ));
-        }
         batch.require_free(&self.name)?;
         let mut table = Table::new(&batch.facts().schema, &self.name);
         table.created = true;
@@ -244,6 +247,8 @@ impl CreateTable {
             let key = self.primary_key.contains(&column.name);
             table.columns.push(define::lineage_column(column, value, key));
         }
+        let named = self.primary_key.iter().filter_map(|name| table.column(name));
+        table.key = named.map(|column| column.value).collect();
         let mut clauses: Vec<String> = self.columns.iter().map(define::column).collect();
         if !self.primary_key.is_empty() {
             let key = idents(self.primary_key.iter().map(AsRef::as_ref));
@@ -298,6 +303,37 @@ impl CreateTable {
             batch.push(Step::sql(Phase::Expand, title, statements).locking(lock).undone_by(undo));
         }
         batch.tables.push(table);
+        match &self.up {
+            Some(up) => self.plan_up(batch, up),
+            None => Ok(()),
+        }
+    }
+}
+
+impl CreateTable {
+    /// The table that was just added is filled from another.
+    fn plan_up(&self, batch: &mut Batch<'_>, up: &TableUp) -> Result<(), Refusal> {
+        let table = batch.tables.len() - 1;
+        let source = batch.table(&up.table)?;
+        if source == table {
+            return Err(batch.refuse(format!("table `{}` is filled from itself", self.name)));
+        }
+        batch.require_plain(&batch.tables[source])?;
+        let values = up.values.iter().map(|(name, sql)| {
+            let column = batch.column(&batch.tables[table], name)?;
+            Ok((column.value, sql.to_string()))
+        });
+        let fill = Fill {
+            at: batch.at,
+            table,
+            created_as: self.name.to_string(),
+            source,
+            scope: batch.tables[source].scope(),
+            values: values.collect::<Result<_, Refusal>>()?,
+            condition: up.condition.as_deref().map(str::to_owned),
+            constraint: up.upsert_constraint.as_deref().map(str::to_owned),
+        };
+        batch.fills.push(fill);
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Str, Transform};
-use crate::plan::lineage::{Formula, Stage};
+use crate::plan::lineage::Stage;
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::ident;
@@ -17,12 +17,20 @@ use crate::sql::ident::ident;
 /// default, or NULL; a column that is NOT NULL and has no default needs `down`. Indexes on the column go with it. A column of the
 /// primary key, or one that another table's foreign key refers to, cannot be removed.
 ///
-/// The form `down = { table, value, where }` takes the value from a row of another table. The planner does not support it yet
-/// and says so.
+/// The form `down = { table, value, where }` takes the value from a row of another table: `where` says which row belongs to one of this table,
+/// `value` is an SQL expression. A name alone means a column of the other table first, then one of this table; both can be qualified. The
+/// value is read when a new client writes a row of this table, and written by a trigger when a new client writes one of the other table.
+/// If there is no such row, it is the column's default or NULL. What `add_column` says of indexes, rights and limits holds here, too. A DELETE in
+/// the other table counts as a new client's if the version is the first in the client's `search_path`: a row says who wrote it, but not who
+/// deletes it.
+///
+/// A column that is NOT NULL without a default accepts NULL while both versions are in use, since a new client can only write the two rows one
+/// after the other; old clients that write NULL get the error that they would get otherwise.
 ///
 /// # Expand
 ///
-/// With `down`: triggers that fill the column when a new client writes. The rows that exist have their values already.
+/// With `down`: triggers that fill the column when a new client writes. The rows that exist have their values already. For a value of another table
+/// both tables are locked, for a change of the catalog.
 ///
 /// # Contract
 ///
@@ -30,7 +38,9 @@ use crate::sql::ident::ident;
 ///
 /// # Rollback
 ///
-/// The triggers are dropped. Nothing has been removed, and rows of new clients have what `down` computed.
+/// The triggers are dropped. Nothing has been removed, and rows of new clients have what `down` computed. A column that accepted NULL
+/// for the time being is filled from the other table and is NOT NULL again; if rows without a match remain, it stays nullable, and a warning
+/// says how many there are and what to run.
 ///
 /// # Example
 ///
@@ -99,13 +109,7 @@ impl RemoveColumn {
 
 impl RemoveColumn {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        let down = match &self.down {
-            None => None,
-            Some(Transform::Expression(down)) => Some(down.to_string()),
-            Some(Transform::Table { .. }) => {
-                return Err(batch.not_supported("`down` into another table"));
-            }
-        };
+        let down = self.down.as_ref();
         let index = batch.table(&self.table)?;
         let table = &batch.tables[index];
         let column = batch.column(table, &self.column)?.clone();
@@ -166,12 +170,10 @@ impl RemoveColumn {
             table.new_defaults.retain(|(name, _)| Some(name) != physical.as_ref());
             table.dropped.extend(physical);
             if let Some(down) = down {
-                let stage = Stage {
-                    result: column.value,
-                    formula: Formula::Expression(down),
-                    scope: table.scope(),
-                };
-                table.downs.push(stage);
+                let formula = batch.formula(index, down, column.default.as_deref())?;
+                let table = &mut batch.tables[index];
+                let scope = table.scope();
+                table.downs.push(Stage { result: column.value, formula, scope });
             }
             return Ok(());
         }

@@ -50,15 +50,15 @@ impl Run<'_> {
         plan: &Plan,
         n: usize,
         table: &str,
-        statement: &str,
-        ctid: &str,
+        (statement, ctid, rest): (&str, &str, &str),
     ) -> Result<(u64, u32), Error> {
         let rules = Rules::of(plan, n);
         let task = Task::Step { title: &plan.steps[n].title, sql: statement, rules };
         let (mut range, mut retries) = (FIRST_RANGE, 0);
         loop {
-            let result = self
-                .retrying(task, |run| run.backfill_range(plan, n, (table, statement, ctid), range));
+            let result = self.retrying(task, |run| {
+                run.backfill_range(plan, n, table, (statement, ctid, rest), range)
+            });
             let (progress, tries) = result.map_err(|error| self.with_row(plan, n, range, error))?;
             retries += tries;
             let Progress { position, rows, elapsed, is_done } = progress;
@@ -79,7 +79,8 @@ impl Run<'_> {
         &mut self,
         plan: &Plan,
         n: usize,
-        (table, statement, ctid): (&str, &str, &str),
+        table: &str,
+        (statement, ctid, rest): (&str, &str, &str),
         range: u64,
     ) -> Result<Progress, Failure> {
         let start = Instant::now();
@@ -145,7 +146,7 @@ impl Run<'_> {
         if position.next < position.blocks {
             let end = position.next.saturating_add(range).min(position.blocks);
             let sql = format!(
-                "{statement} WHERE {ctid} >= '({},0)'::tid AND {ctid} < '({end},0)'::tid",
+                "{statement} WHERE {ctid} >= '({},0)'::tid AND {ctid} < '({end},0)'::tid{rest}",
                 position.next
             );
             written += self.client.execute_typed(&sql, &[])?;

@@ -87,7 +87,7 @@ impl Run<'_> {
         range: u64,
         state: &str,
     ) -> Result<Option<String>, Failure> {
-        let Step { work: Work::Backfill { statement, ctid, .. }, row: Some(row), .. } =
+        let Step { work: Work::Backfill { statement, ctid, rest, .. }, row: Some(row), .. } =
             &plan.steps[n]
         else {
             return Ok(None);
@@ -102,7 +102,8 @@ impl Run<'_> {
                 "SET LOCAL statement_timeout = {}; SET LOCAL reshape.backfill = 'on'",
                 PATIENCE.as_millis()
             ))?;
-            let sql = format!("{statement} WHERE {ctid} >= '{from}'::tid AND {ctid} < '{to}'::tid");
+            let sql =
+                format!("{statement} WHERE {ctid} >= '{from}'::tid AND {ctid} < '{to}'::tid{rest}");
             let result = run.client.execute_typed(&sql, &[]);
             run.roll_back_transaction();
             match result {

@@ -27,8 +27,8 @@ impl Run<'_> {
                     run.retrying(task, |run| run.transaction(plan, n, statements, is_done, &done))?;
                 Ok((None, retries))
             }
-            Work::Backfill { table, statement, ctid } => {
-                let (rows, retries) = run.backfill(plan, n, table, statement, ctid)?;
+            Work::Backfill { table, statement, ctid, rest } => {
+                let (rows, retries) = run.backfill(plan, n, table, (statement, ctid, rest))?;
                 Ok((Some(rows), retries))
             }
             Work::CreateIndex { schema, name, statement } => {

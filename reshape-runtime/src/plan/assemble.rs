@@ -3,13 +3,14 @@
 use crate::model::Index;
 use crate::plan::batch::{Batch, Draft};
 use crate::plan::contract::{Part, Stage};
+use crate::plan::expand::{Expansion, expand_member, expansion_step, translate};
 use crate::plan::facts::TableKind;
 use crate::plan::lineage::Table;
 use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
 use crate::plan::{
-    Phase, Plan, Refusal, Step, Work, backfill, carry, constraint, contract, domain, found, index,
-    not_null, offenders, partition, refuse,
+    Phase, Plan, Refusal, Step, Work, backfill, carry, constraint, contract, cross, domain, found,
+    index, not_null, offenders, partition, refuse,
 };
 use crate::sql::ident::ident;
 use crate::sql::names::{self, ORIGIN};
@@ -27,6 +28,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         table.name_shadows();
     }
     batch.tables = tables;
+    let cross = cross::resolve(&mut batch)?;
     carry::carry(&mut batch);
     constraint::resolve(&mut batch)?;
     let mut last: Vec<Draft> = Vec::new();
@@ -38,21 +40,31 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         }
     }
     let mut steps = coalesce(expand);
-    let mut fill = Vec::new();
+    let mut fills: Vec<Vec<Step>> = vec![Vec::new(); batch.tables.len()];
     let mut publish = Vec::new();
     let views = Views { target: &target, facts };
     let mut notes = std::mem::take(&mut batch.notes);
+    notes.extend(cross.notes.iter().cloned());
     let mut parts: Vec<Part> = Vec::new();
+    let mut members: Vec<Expansion> = Vec::new();
 
     for (number, table) in batch.tables.iter().enumerate() {
         let Some(live) = batch.live(table).filter(|_| !table.removed) else { continue };
         let Some(order) = table.touched else { continue };
-        let sync = Sync::new(table, batch.request.base, &target, &search_path);
+        let fill = &mut fills[number];
+        let sync = Sync::new(table, batch.request.base, &target, &search_path, cross.part(number));
         if sync.is_needed() {
             refuse::unsyncable(&batch, table, live)?;
         }
         domain::require_unconstrained(&batch, table)?;
-        steps.extend(expand_table(&batch, number, live, &sync));
+        if let Some(expansion) = expand_table(&batch, number, live, &sync) {
+            if cross.members.contains(&number) {
+                refuse::partitioned_member(&batch, table, live)?;
+                members.push(expansion);
+            } else {
+                steps.push(expansion_step(&[expansion], &[]));
+            }
+        }
         let targets = partition::targets(table, live);
         let backfills: Vec<(Work, String)> = targets
             .into_iter()
@@ -101,14 +113,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
             fill.push(Step { work, ..Step::sql(Phase::Backfill, title, Vec::new()) });
         }
         if sync.is_needed() {
-            publish.push(
-                Step::sql(
-                    Phase::Publish,
-                    format!("translate writes of both versions to {}", shown(table)),
-                    sync.install(Mode::Both, live),
-                )
-                .locking("SHARE ROW EXCLUSIVE on the table: functions and triggers, catalog only"),
-            );
+            publish.push(translate(table, sync.install(Mode::Both, live), &cross.part(number)));
         }
         publish.extend(of(&batch.publish, number).cloned());
         let pending = batch.indexes.iter().filter(|pending| pending.table == number);
@@ -120,6 +125,29 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         statements.extend(own);
         parts.push(Part { table: number, order, statements });
     }
+    for number in &cross.members {
+        let table = &batch.tables[*number];
+        if !table.created && !table.removed {
+            continue;
+        }
+        if let Some(live) = facts.table(&table.physical).filter(|_| table.removed) {
+            refuse::unsyncable(&batch, table, live)?;
+        }
+        let sync = Sync::new(table, batch.request.base, &target, &search_path, cross.part(*number));
+        members.push(expand_member(table, &sync));
+        if table.created {
+            publish.push(translate(table, sync.install_carries(Mode::Both), &cross.part(*number)));
+        }
+        let order = table.touched.unwrap_or_default();
+        parts.push(Part { table: *number, order, statements: contract::member(table, &sync) });
+    }
+    if !members.is_empty() {
+        steps.push(expansion_step(&members, &cross.proofs));
+    }
+    for (number, more) in &cross.fills {
+        fills[*number].extend(more.iter().cloned());
+    }
+    let Some(fill_order) = cross.order(fills.len()) else { return Err(refuse::circle(&batch)) };
     last.extend(contract::steps(&batch, parts));
     for table in batch.tables.iter().filter(|table| table.removed && !table.created) {
         let Some(order) = table.touched else { continue };
@@ -131,11 +159,11 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         .locking("ACCESS EXCLUSIVE on the table: nobody uses it any more");
         last.push(Draft { order, step, fresh: false });
     }
-    steps.extend(fill);
+    steps.extend(fill_order.into_iter().flat_map(|table| std::mem::take(&mut fills[table])));
     steps.append(&mut batch.all_filled);
     steps.extend(publish);
     steps.append(&mut batch.translated);
-    steps.push(publish_views(&batch, &views, &search_path));
+    steps.push(publish_views(&batch, &views, &search_path, &cross));
     steps.extend(contract::drop_base(&batch));
     last.sort_by_key(|draft| draft.order);
     steps.extend(last.into_iter().map(|draft| draft.step));
@@ -178,14 +206,13 @@ fn coalesce(drafts: Vec<Draft>) -> Vec<Step> {
     steps.into_iter().map(|(_, step)| step).collect()
 }
 
-/// One short transaction: columns, constraints, function and triggers. A write before it is the backfill's, one after it the trigger's.
+/// What a table asks of the transaction that expands it.
 fn expand_table(
     batch: &Batch<'_>,
     number: usize,
     live: &crate::plan::facts::LiveTable,
     sync: &Sync<'_>,
-    facts: &Facts,
-) -> Option<Step> {
+) -> Option<Expansion> {
     let table = &batch.tables[number];
     let mut clauses = Vec::new();
     let mut defaults = Vec::new();
@@ -231,6 +258,11 @@ fn expand_table(
         clauses.push(clause);
         undo.push(format!("DROP COLUMN IF EXISTS {}", ident(physical)));
     }
+    for value in table.hidden.iter().map(|id| &table.values[*id]) {
+        let Some(physical) = value.physical.as_deref().map(ident) else { continue };
+        clauses.push(format!("ADD COLUMN {physical} {}", value.data_type));
+        undo.push(format!("DROP COLUMN IF EXISTS {physical}"));
+    }
     let checked = checked_columns(table);
     clauses.extend(checked.iter().map(|column| not_null::add(column)));
     let more = batch.clauses.iter().filter(|(table, _, _)| *table == number);
@@ -257,24 +289,22 @@ fn expand_table(
     } else {
         "columns"
     };
-    let mut undo_statements = Vec::new();
+    let mut expansion =
+        Expansion { name: shown(table), what, columns: statements, ..Expansion::default() };
     if sync.is_needed() {
-        statements.extend(sync.proofs());
+        expansion.proofs = sync.proofs();
         if !sync.up().is_empty() {
-            statements.extend(partition::guard(table, live, partition::Stranger::WithRows));
+            expansion.proofs.extend(partition::guard(table, live, partition::Stranger::WithRows));
         }
-        statements.extend(sync.install(Mode::Filling, live));
-        undo_statements.extend(sync.remove());
+        expansion.triggers = sync.install(Mode::Filling, live);
+        expansion.undo_triggers = sync.remove();
         undo.push(format!("DROP COLUMN IF EXISTS {}", ident(ORIGIN)));
     }
     if !undo.is_empty() {
-        undo_statements.push(format!("ALTER TABLE {}\n  {}", table.sql(), undo.join(",\n  ")));
+        let undo = format!("ALTER TABLE {}\n  {}", table.sql(), undo.join(",\n  "));
+        expansion.undo_columns.push(undo);
     }
-    Some(
-        Step::sql(Phase::Expand, format!("add {what} to {}", shown(table)), statements)
-            .locking("ACCESS EXCLUSIVE on the table: no row is read or written, catalog only")
-            .undone_by(undo_statements),
-    )
+    Some(expansion)
 }
 
 /// The columns, by their names in the table, that a NOT VALID check keeps from NULL until contract.
@@ -323,15 +353,22 @@ fn build_indexes(batch: &Batch<'_>, table: usize) -> Result<Vec<Step>, Refusal> 
     Ok(steps)
 }
 
-fn publish_views(batch: &Batch<'_>, views: &Views<'_>, search_path: &str) -> Step {
+fn publish_views(
+    batch: &Batch<'_>,
+    views: &Views<'_>,
+    search_path: &str,
+    cross: &cross::Cross,
+) -> Step {
     let tables: Vec<(&Table, bool)> = batch
         .tables
         .iter()
-        .filter(|table| !table.removed)
+        .enumerate()
+        .filter(|(_, table)| !table.removed)
         // See `partition` for why a partition has no view.
-        .filter(|table| batch.live(table).is_none_or(|live| live.partition_of.is_none()))
-        .map(|table| {
-            let sync = Sync::new(table, batch.request.base, views.target, search_path);
+        .filter(|(_, table)| batch.live(table).is_none_or(|live| live.partition_of.is_none()))
+        .map(|(number, table)| {
+            let part = cross.part(number);
+            let sync = Sync::new(table, batch.request.base, views.target, search_path, part);
             (table, !table.created && sync.is_needed())
         })
         .collect();

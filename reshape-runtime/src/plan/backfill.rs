@@ -3,10 +3,12 @@
 //! **Invariant:** one pass per table, however many actions; the executor walks it in ranges of blocks.
 
 use crate::plan::Work;
+use crate::plan::cross::Locking;
 use crate::plan::flow::{Computation, Flow};
 use crate::plan::lineage::{Formula, Table};
 use crate::plan::mention::whole_row;
 use crate::sql::ident::{dollar, ident, literal};
+use crate::sql::names::ORIGIN;
 
 /// The alias under which the general form knows the row.
 const ROW: &str = "__reshape_t";
@@ -20,6 +22,12 @@ pub(crate) fn backfill(table: &Table, target: &str, up: &Flow<'_>) -> Option<Wor
     Some(Work::Backfill {
         table: target.to_owned(),
         statement: format!("UPDATE {target}{update}"),
+        // A row that a trigger has filled since the statement began has newer values of the other table than the statement sees.
+        rest: if up.stages.iter().any(Computation::is_lookup) {
+            format!(" AND {alias}.{} IS NULL", ident(ORIGIN))
+        } else {
+            String::new()
+        },
         ctid: format!("{alias}.ctid"),
     })
 }
@@ -78,7 +86,7 @@ fn direct(table: &Table, up: &Flow<'_>) -> Option<(String, String)> {
                 Formula::Expression(sql) if same && !whole_row(sql, alias) => {
                     format!("(\n{sql}\n)")
                 }
-                Formula::Expression(_) => return None,
+                Formula::Expression(_) | Formula::Lookup(_) => return None,
             };
             Some(format!("{column} = {value}"))
         })
@@ -105,6 +113,18 @@ pub(crate) fn chain(table: &Table, up: &Flow<'_>) -> (Vec<String>, Vec<String>, 
         })
         .collect();
     let mut from = format!("(SELECT {}) AS \"__reshape_row\"", sources.join(", "));
+    // Those names that it uses, not all: Postgres substitutes each for what it stands for, and a name for all others in every stage would
+    // double the query with each.
+    let in_scope = |number: usize, computation: &Computation<'_>, sql: &str| {
+        let names = computation.used.iter().filter(|(_, id)| is_known(table, up, number, *id));
+        let names: Vec<String> =
+            names.map(|(name, id)| format!("{} AS {}", value(*id), ident(name))).collect();
+        format!(
+            "(SELECT (\n{sql}\n) FROM (SELECT {}) AS {})",
+            names.join(", "),
+            ident(&computation.stage.scope.table)
+        )
+    };
     for (number, computation) in up.stages.iter().enumerate() {
         let stage = computation.stage;
         let result = match &stage.formula {
@@ -114,20 +134,11 @@ pub(crate) fn chain(table: &Table, up: &Flow<'_>) -> (Vec<String>, Vec<String>, 
                 None => typed(table, computation, &format!("(\n{sql}\n)")),
             },
             Formula::Expression(sql) => {
-                // Those that it uses, not all: Postgres substitutes each for what it stands for, and a name for all others in every stage
-                // would double the query with each.
-                let names: Vec<String> = computation
-                    .used
-                    .iter()
-                    .filter(|(_, id)| is_known(table, up, number, *id))
-                    .map(|(name, id)| format!("{} AS {}", value(*id), ident(name)))
-                    .collect();
-                let expression = format!(
-                    "(SELECT (\n{sql}\n) FROM (SELECT {}) AS {})",
-                    names.join(", "),
-                    ident(&stage.scope.table)
-                );
-                typed(table, computation, &expression)
+                typed(table, computation, &in_scope(number, computation, sql))
+            }
+            Formula::Lookup(lookup) => {
+                let sql = lookup.sql(Locking::No);
+                typed(table, computation, &in_scope(number, computation, &sql))
             }
         };
         from.push_str(&format!(

@@ -9,6 +9,7 @@ use crate::model::IndexColumn;
 use crate::plan::carry;
 use crate::plan::constraint::Pending;
 use crate::plan::contract::Stage;
+use crate::plan::cross::Fill;
 use crate::plan::facts::{Dependent, DependentKind, Facts, LiveTable};
 use crate::plan::lineage::{Column, Table};
 use crate::plan::{Offenders, Phase, Refusal, Request, Step, Work, partition};
@@ -65,6 +66,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) publish: Vec<(usize, Step)>,
     /// Tables whose shadows take the names of the columns that they replace before they get their last ones.
     pub(crate) homes: Vec<usize>,
+    /// Tables that the batch creates and fills from others.
+    pub(crate) fills: Vec<Fill>,
 }
 
 /// An index on a table that exists.
@@ -121,6 +124,7 @@ impl<'a> Batch<'a> {
             links: Vec::new(),
             publish: Vec::new(),
             homes: Vec::new(),
+            fills: Vec::new(),
         }
     }
 

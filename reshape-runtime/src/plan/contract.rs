@@ -84,6 +84,13 @@ pub(crate) fn steps(batch: &Batch<'_>, parts: Vec<Part>) -> Vec<Draft> {
     groups.into_iter().filter_map(|group| finish(batch, group)).collect()
 }
 
+/// What a table asks that the batch creates or removes, and that gives values to others or has its rows from one.
+pub(crate) fn member(table: &Table, sync: &Sync<'_>) -> Vec<(Stage, String)> {
+    let detach = sync.remove_carries().into_iter().map(|sql| (Stage::Detach, sql));
+    let drop = format!("ALTER TABLE {} DROP COLUMN {}", table.sql(), ident(ORIGIN));
+    detach.chain(table.created.then_some((Stage::Drop, drop))).collect()
+}
+
 fn finish(batch: &Batch<'_>, group: Vec<Part>) -> Option<Draft> {
     let order = group.iter().map(|part| part.order).max()?;
     let names: Vec<String> = group

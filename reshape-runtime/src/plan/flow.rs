@@ -21,19 +21,29 @@ pub(crate) struct Computation<'a> {
     pub(crate) used: Vec<(&'a str, ValueId)>,
     /// The columns of the table whose change makes the computation necessary.
     pub(crate) feeds: BTreeSet<&'a str>,
+    /// Of the columns that values of other tables are put into, those that the computation builds on.
+    pub(crate) slots: BTreeSet<&'a str>,
+}
+
+impl Computation<'_> {
+    /// Whether the value comes from another table.
+    pub(crate) fn is_lookup(&self) -> bool {
+        matches!(self.stage.formula, Formula::Lookup(_))
+    }
 }
 
 impl<'a> Flow<'a> {
     /// From old to new: the values of the target's shadow columns.
     pub(crate) fn up(table: &'a Table) -> Self {
-        let finals: BTreeSet<ValueId> = table.shadows().map(|column| column.value).collect();
+        let shadows = table.shadows().map(|column| column.value);
+        let finals: BTreeSet<ValueId> = shadows.chain(table.kept.iter().copied()).collect();
         Self::new(table, table.ups.iter().collect(), &finals)
     }
 
     /// From new to old: the values of the base's columns that the target has no more.
     pub(crate) fn down(table: &'a Table) -> Self {
-        let finals: BTreeSet<ValueId> =
-            (0..table.values.len()).filter(|id| table.values[*id].in_base).collect();
+        let base = (0..table.values.len()).filter(|id| table.values[*id].in_base);
+        let finals: BTreeSet<ValueId> = base.chain(table.kept.iter().copied()).collect();
         Self::new(table, table.downs.iter().rev().collect(), &finals)
     }
 
@@ -52,6 +62,9 @@ impl<'a> Flow<'a> {
                 }
                 Formula::Copy(id) => scope.filter(|(_, value)| value == id).take(1).collect(),
                 Formula::Default(_) => Vec::new(),
+                Formula::Lookup(lookup) => {
+                    scope.filter(|(name, _)| lookup.uses(&stage.scope, name)).collect()
+                }
             }
         };
         // Backwards: which results does anything that is kept depend on?
@@ -88,6 +101,7 @@ impl<'a> Flow<'a> {
                 }
             }
         }
+        let mut slots = slots(table, &kept);
         let stages = kept
             .into_iter()
             .map(|(stage, used)| Computation {
@@ -95,6 +109,7 @@ impl<'a> Flow<'a> {
                 column: table.values[stage.result].physical.as_deref(),
                 used,
                 feeds: feeds.get(&stage.result).cloned().unwrap_or_default(),
+                slots: slots.remove(&stage.result).unwrap_or_default(),
             })
             .collect();
         Self { stages }
@@ -109,4 +124,38 @@ impl<'a> Flow<'a> {
     pub(crate) fn feeds(&self) -> BTreeSet<&'a str> {
         self.stages.iter().flat_map(|stage| stage.feeds.iter().copied()).collect()
     }
+}
+
+/// For each result, the columns with values of other tables that it builds on. A value in between that no column holds is computed
+/// along with whatever builds on it.
+fn slots<'a>(
+    table: &'a Table,
+    kept: &[(&'a Stage, Vec<(&'a str, ValueId)>)],
+) -> BTreeMap<ValueId, BTreeSet<&'a str>> {
+    let mut slots: BTreeMap<ValueId, BTreeSet<&str>> = BTreeMap::new();
+    let column = |id: ValueId| table.values[id].physical.as_deref();
+    for (stage, used) in kept {
+        let mut own = BTreeSet::new();
+        for (_, id) in used {
+            own.extend(slots.get(id).into_iter().flatten().copied());
+            let is_lookup = |(stage, _): &(&Stage, Vec<(&str, ValueId)>)| {
+                stage.result == *id && matches!(stage.formula, Formula::Lookup(_))
+            };
+            if kept.iter().any(is_lookup) {
+                own.extend(column(*id));
+            }
+        }
+        slots.insert(stage.result, own);
+    }
+    for (stage, used) in kept.iter().rev() {
+        let own = slots.get(&stage.result).cloned().unwrap_or_default();
+        for (_, id) in used {
+            if column(*id).is_none()
+                && let Some(input) = slots.get_mut(id)
+            {
+                input.extend(own.iter().copied());
+            }
+        }
+    }
+    slots
 }

@@ -5,6 +5,7 @@
 //! `up` gives the name a new value. **Invariant:** a [`Stage`] sees the names of its own point of the batch (`before` and
 //! `after`), so any number of actions on a table become one chain.
 
+use crate::plan::cross::Lookup;
 use crate::plan::facts::{LiveColumn, LiveTable};
 use crate::plan::generated::{self, Generation};
 use crate::plan::mention::mentions;
@@ -63,6 +64,8 @@ pub(crate) enum Formula {
     Copy(ValueId),
     /// The column's default where there is no value yet: a default that has to be computed row by row.
     Default(String),
+    /// A value from a row of another table.
+    Lookup(Box<Lookup>),
 }
 
 /// One computation.
@@ -84,6 +87,11 @@ impl Stage {
                 .any(|(name, id)| *id == value && mentions(sql, &self.scope.table, name)),
             Formula::Copy(id) => *id == value,
             Formula::Default(_) => false,
+            Formula::Lookup(lookup) => self
+                .scope
+                .names
+                .iter()
+                .any(|(name, id)| *id == value && lookup.uses(&self.scope, name)),
         }
     }
 }
@@ -117,6 +125,13 @@ pub(crate) struct Table {
     pub(crate) dropped: Vec<String>,
     /// The columns of its partition key, and of those of its partitions.
     pub(crate) partition_key: Vec<String>,
+    /// Values that are neither a column of the base nor of the target, but have a column of their own until contract: they come from another
+    /// table, or another table reads them.
+    pub(crate) hidden: Vec<ValueId>,
+    /// Of the values in between, those that other tables read: they are always up to date.
+    pub(crate) kept: Vec<ValueId>,
+    /// The primary key of a table that the batch creates.
+    pub(crate) key: Vec<ValueId>,
     /// The place in the batch of the last action that touched it; `None` if none did.
     pub(crate) touched: Option<usize>,
 }
@@ -153,6 +168,9 @@ impl Table {
             new_defaults: Vec::new(),
             dropped: Vec::new(),
             partition_key: Vec::new(),
+            hidden: Vec::new(),
+            kept: Vec::new(),
+            key: Vec::new(),
             touched: None,
         }
     }
@@ -235,21 +253,32 @@ impl Table {
     /// Gives every value that the target keeps a column of its own. Called once, when all actions are known.
     pub(crate) fn name_shadows(&mut self) {
         for column in &self.columns {
-            if self.values[column.value].physical.is_some() {
-                continue;
+            if self.values[column.value].physical.is_none() {
+                self.values[column.value].physical = Some(self.free_name(&column.name));
             }
-            let taken = |name: &String| {
-                *name == names::ORIGIN
-                    || self.values.iter().any(|value| value.physical.as_ref() == Some(name))
-            };
-            let mut name = names::generated(&[&column.name]);
-            let mut number = 1;
-            while taken(&name) {
-                number += 1;
-                name = names::generated(&[&column.name, &number.to_string()]);
-            }
-            self.values[column.value].physical = Some(name);
         }
+    }
+
+    /// Gives a value that the target does not keep a column for the time of the batch.
+    pub(crate) fn hide(&mut self, value: ValueId) {
+        let name = self.free_name("value");
+        self.values[value].physical = Some(name.clone());
+        self.hidden.push(value);
+        self.dropped.push(name);
+    }
+
+    fn free_name(&self, column: &str) -> String {
+        let taken = |name: &String| {
+            *name == names::ORIGIN
+                || self.values.iter().any(|value| value.physical.as_ref() == Some(name))
+        };
+        let mut name = names::generated(&[column]);
+        let mut number = 1;
+        while taken(&name) {
+            number += 1;
+            name = names::generated(&[column, &number.to_string()]);
+        }
+        name
     }
 
     /// Columns of the target that are shadows, in order.

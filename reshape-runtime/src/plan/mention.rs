@@ -32,6 +32,45 @@ pub(crate) fn says(expression: &str, name: &str) -> bool {
     has_unicode_escape(expression) || occurrences(&code(expression), name).next().is_some()
 }
 
+/// Whether `expression`, which sees the columns of two tables, may refer to the column `name` of `table`. `hidden`: a column of that name
+/// of the `other` table is what the name alone means. `namesake`: one of the two tables has a column called `table`.
+pub(crate) fn mentions_beside(
+    expression: &str,
+    (table, namesake): (&str, bool),
+    other: &str,
+    (name, hidden): (&str, bool),
+) -> bool {
+    let code = code(expression);
+    let row = |field: Option<&str>| match field {
+        Some(field) => field.starts_with('*'),
+        None => !namesake,
+    };
+    has_unicode_escape(expression)
+        || occurrences(&code, table).any(|end| row(field(&code[end..])))
+        || places(&code, name).into_iter().any(|(start, end)| {
+            field(&code[end..]).is_none()
+                && match before_dot(&code[..start]) {
+                    None => !hidden,
+                    Some(qualifier) => !ends_with_name(qualifier, other),
+                }
+        })
+}
+
+/// What stands before a qualified name, without the dot.
+fn before_dot(text: &str) -> Option<&str> {
+    text.trim_end_matches('"').trim_end().strip_suffix('.').map(str::trim_end)
+}
+
+/// Whether the last identifier of `text` is `name`.
+fn ends_with_name(text: &str, name: &str) -> bool {
+    let quoted = name.replace('"', "\"\"");
+    if text.ends_with('"') {
+        return text.ends_with(&format!("\"{quoted}\""));
+    }
+    let start = text.char_indices().rev().take_while(|(_, c)| is_word(*c)).last();
+    start.is_some_and(|(at, _)| text[at..] == quoted || text[at..].to_lowercase() == quoted)
+}
+
 /// What follows the dot after a name.
 fn field(rest: &str) -> Option<&str> {
     rest.trim_start_matches('"').trim_start().strip_prefix('.').map(str::trim_start)
@@ -111,6 +150,11 @@ fn has_name(expression: &str, name: &str) -> bool {
 
 /// Where `name` stands as a word of its own, quoted or not: the offsets of its ends.
 fn occurrences<'a>(expression: &'a str, name: &str) -> impl Iterator<Item = usize> + 'a {
+    places(expression, name).into_iter().map(|(_, end)| end)
+}
+
+/// The same with their beginnings; a quotation mark does not count.
+fn places(expression: &str, name: &str) -> Vec<(usize, usize)> {
     let quoted = name.replace('"', "\"\"");
     let plain = quoted.chars().all(is_word);
     let mut found = Vec::new();
@@ -122,7 +166,7 @@ fn occurrences<'a>(expression: &'a str, name: &str) -> impl Iterator<Item = usiz
                 (false, Some(from)) => {
                     let word = &expression[from..at];
                     if word == quoted || word.to_lowercase() == quoted {
-                        found.push(at);
+                        found.push((from, at));
                     }
                     start = None;
                 }
@@ -130,9 +174,9 @@ fn occurrences<'a>(expression: &'a str, name: &str) -> impl Iterator<Item = usiz
             }
         }
     } else {
-        found.extend(expression.match_indices(&quoted).map(|(at, _)| at + quoted.len()));
+        found.extend(expression.match_indices(&quoted).map(|(at, _)| (at, at + quoted.len())));
     }
-    found.into_iter()
+    found
 }
 
 /// What an unquoted identifier is made of.
@@ -199,6 +243,23 @@ mod tests {
         assert!(mentions("to_jsonb(\"users\")", "users", "name"));
         assert!(!mentions("users.id + 1", "users", "name"));
         assert!(!mentions("\"users\".id + 1", "users", "name"));
+    }
+
+    #[test]
+    fn names_of_two_tables() {
+        let user = |sql, name| mentions_beside(sql, ("users", false), "profiles", (name, false));
+        let profile =
+            |sql, name, hidden| mentions_beside(sql, ("profiles", false), "users", (name, hidden));
+        let sql = "profiles.user_id = users.id AND \"users\" . \"Email\" <> ''";
+        assert!(user(sql, "id") && user(sql, "Email") && !user(sql, "user_id"));
+        assert!(profile(sql, "user_id", true) && !profile(sql, "id", true));
+        assert!(user("user_id = id", "id") && !profile("user_id = id", "id", true));
+        assert!(profile("user_id = id", "user_id", false));
+        assert!(user("to_jsonb(users)", "id") && !user("to_jsonb(profiles)", "id"));
+        assert!(user("users.*", "id") && profile("PROFILES.id", "id", true));
+        // An alias of a sub-select of the user's: it may be either.
+        assert!(user("(SELECT x.id FROM users x)", "id") && profile("x.id", "id", true));
+        assert!(!mentions_beside("id", ("users", true), "a", ("x", false)));
     }
 
     #[test]

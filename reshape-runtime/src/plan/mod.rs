@@ -15,8 +15,10 @@ pub(crate) mod batch;
 pub(crate) mod carry;
 pub(crate) mod constraint;
 pub(crate) mod contract;
+pub(crate) mod cross;
 pub(crate) mod define;
 pub(crate) mod domain;
+pub(crate) mod expand;
 pub mod facts;
 pub(crate) mod flow;
 pub(crate) mod found;
@@ -152,6 +154,9 @@ pub enum Work {
         statement: String,
         /// The row's `ctid` as the statement knows it, e.g. `"users".ctid`.
         ctid: String,
+        /// What follows the range.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        rest: String,
     },
     /// `ANALYZE` of the named table, outside a transaction.
     Analyze {

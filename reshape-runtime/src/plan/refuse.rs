@@ -4,7 +4,7 @@
 
 use crate::plan::Refusal;
 use crate::plan::batch::Batch;
-use crate::plan::facts::LiveTable;
+use crate::plan::facts::{LiveTable, TableKind};
 use crate::plan::lineage::Table;
 use crate::plan::mention::{mentions, says};
 use crate::plan::sync::fires_between;
@@ -78,6 +78,26 @@ pub(crate) fn unsyncable(
         );
     }
     Ok(())
+}
+
+/// Tables that cannot be filled one after the other.
+pub(crate) fn circle(batch: &Batch<'_>) -> Refusal {
+    let message = "tables take values from each other in a circle: none can be filled first";
+    Refusal { action: None, ..batch.refuse(message) }
+        .with_help("split the migration, and complete the first part before the second")
+}
+
+/// Rows of a partitioned table move between its partitions, and with them what is noted of who has written them.
+pub(crate) fn partitioned_member(
+    batch: &Batch<'_>,
+    table: &Table,
+    live: &LiveTable,
+) -> Result<(), Refusal> {
+    if live.kind != TableKind::Partitioned {
+        return Ok(());
+    }
+    let what = format!("a value from, or for, another table where `{}` is partitioned", table.name);
+    Err(Refusal { action: None, ..batch.not_supported(&what) })
 }
 
 /// A type can be dropped in contract only if everything that uses it goes with the batch: proven now, not then.

@@ -18,14 +18,17 @@
 
 use std::collections::BTreeSet;
 
+use crate::plan::cross::{Direction, Part};
 use crate::plan::facts::LiveTable;
 use crate::plan::flow::{Computation, Flow};
-use crate::plan::lineage::{Formula, Table};
+use crate::plan::lineage::Table;
 use crate::sql::ident::{dollar, ident, idents, literal, qualified};
 use crate::sql::names::{self, ORIGIN};
 
 mod body;
+mod carry;
 mod moved;
+mod prove;
 
 use body::restore_body;
 
@@ -47,6 +50,7 @@ pub(crate) struct Sync<'a> {
     base: Option<&'a str>,
     target: &'a str,
     search_path: &'a str,
+    part: Part<'a>,
 }
 
 const FILLING: &str = "pg_catalog.current_setting('reshape.backfill', true) IS NOT DISTINCT FROM 'on' \
@@ -58,13 +62,25 @@ impl<'a> Sync<'a> {
         base: Option<&'a str>,
         target: &'a str,
         search_path: &'a str,
+        part: Part<'a>,
     ) -> Self {
-        Self { table, up: Flow::up(table), down: Flow::down(table), base, target, search_path }
+        let (up, down) = (Flow::up(table), Flow::down(table));
+        Self { table, up, down, base, target, search_path, part }
     }
 
     /// Whether anything has to be translated at all. If not, there are no triggers, no marker and no inner view.
     pub(crate) fn is_needed(&self) -> bool {
+        self.computes() || self.part.is_member
+    }
+
+    /// Whether a row of this table has values that are computed when it is written.
+    fn computes(&self) -> bool {
         !self.up.is_empty() || !self.down.is_empty()
+    }
+
+    /// Whether such a value comes from another table: the functions read it, so they have their owner's rights.
+    fn looks_up(&self) -> bool {
+        self.up.stages.iter().chain(&self.down.stages).any(Computation::is_lookup)
     }
 
     pub(crate) fn up(&self) -> &Flow<'a> {
@@ -75,22 +91,23 @@ impl<'a> Sync<'a> {
     pub(crate) fn install(&self, mode: Mode, live: &LiveTable) -> Vec<String> {
         let on = self.table.sql();
         let watch = mode == Mode::Both && !live.before_triggers.is_empty();
-        let mut sql = vec![self.function("last", &self.last_body(mode, watch))];
-        let mut trigger = |name: &str, event: &str, when: &str, function: &str| {
-            sql.push(format!(
-                "CREATE OR REPLACE TRIGGER {} BEFORE {event} ON {on} FOR EACH ROW{}\n  EXECUTE FUNCTION {}()",
-                ident(name),
-                if when.is_empty() { String::new() } else { format!("\n  WHEN ({when})") },
-                self.function_name(function),
-            ));
-        };
-        trigger(LAST_INSERT, "INSERT", "", "last");
-        trigger(LAST_UPDATE, "UPDATE", &self.last_update_condition(mode), "last");
         let restore = mode == Mode::Filling && !live.before_update_triggers.is_empty();
-        if restore {
-            trigger(RESTORE, "UPDATE", FILLING, "restore");
+        let mut functions = Vec::new();
+        let mut triggers = Vec::new();
+        let mut trigger = |name: &str, event: &str, when: &str, function: &str| {
+            triggers.push(self.trigger(name, &format!("BEFORE {event}"), when, function));
+        };
+        if self.computes() {
+            functions.extend(self.function("last", &self.last_body(mode, watch)));
+            trigger(LAST_INSERT, "INSERT", "", "last");
+            trigger(LAST_UPDATE, "UPDATE", &self.last_update_condition(mode), "last");
+            if restore {
+                functions.extend(self.function("restore", &restore_body(live)));
+                trigger(RESTORE, "UPDATE", FILLING, "restore");
+            }
         }
         if mode == Mode::Both {
+            functions.extend(self.function("first", &self.first_body(watch)));
             let marked = format!("NEW.{} IS NOT NULL", ident(ORIGIN));
             let unmarked = format!("NEW.{} IS NULL", ident(ORIGIN));
             if !self.down.is_empty() {
@@ -103,7 +120,9 @@ impl<'a> Sync<'a> {
                 let event = format!("UPDATE OF {}", idents(shadows.iter().copied()));
                 trigger(FIRST_UPDATE, &event, &unmarked, "first");
             }
-            let shared = self.shared(&self.down.feeds());
+            let mut watched = self.down.feeds();
+            watched.extend(self.carried());
+            let shared = self.shared(&watched);
             if !shared.is_empty() {
                 let event = format!("UPDATE OF {}", idents(shared.iter().copied()));
                 let when = format!(
@@ -114,19 +133,27 @@ impl<'a> Sync<'a> {
                 trigger(FIRST_SHARED, &event, &when, "first");
             }
             if self.rows_move() {
+                functions.extend(self.function("moved", &self.moved_body()));
                 trigger(MOVED, "UPDATE", &self.may_leave(), "moved");
-                sql.insert(1, self.function("moved", &self.moved_body()));
             }
-            sql.insert(1, self.function("first", &self.first_body(watch)));
         }
-        if restore {
-            sql.insert(1, self.function("restore", &restore_body(live)));
-        }
+        let mut sql: Vec<String> = functions.into_iter().chain(triggers).collect();
+        sql.extend(self.install_carries(mode));
         if mode == Mode::Both && !live.before_update_triggers.is_empty() {
             sql.push(format!("DROP TRIGGER IF EXISTS {} ON {on}", ident(RESTORE)));
             sql.push(format!("DROP FUNCTION IF EXISTS {}()", self.function_name("restore")));
         }
         sql
+    }
+
+    fn trigger(&self, name: &str, event: &str, when: &str, function: &str) -> String {
+        format!(
+            "CREATE OR REPLACE TRIGGER {} {event} ON {} FOR EACH ROW{}\n  EXECUTE FUNCTION {}()",
+            ident(name),
+            self.table.sql(),
+            if when.is_empty() { String::new() } else { format!("\n  WHEN ({when})") },
+            self.function_name(function),
+        )
     }
 
     /// Drops whatever of functions and triggers there is.
@@ -144,66 +171,7 @@ impl<'a> Sync<'a> {
         let functions = functions
             .iter()
             .map(|f| format!("DROP FUNCTION IF EXISTS {}()", self.function_name(f)));
-        triggers.chain(functions).collect()
-    }
-
-    /// Statements that fail if an expression does not parse, names what is not there, or has a type that cannot be assigned: now,
-    /// while nothing has happened, and not in a client's write. `EXPLAIN` plans and runs nothing, not even a statement trigger.
-    pub(crate) fn proofs(&self) -> Vec<String> {
-        let prove = |computation: &Computation<'_>| {
-            let stage = computation.stage;
-            let value = &self.table.values[stage.result];
-            // No statement may write an identity column that is always generated, so there the value is only cast.
-            let assignable = computation.column.filter(|_| !value.is_always_identity);
-            let Formula::Expression(sql) = &stage.formula else {
-                let column = computation.column?;
-                let source = match &stage.formula {
-                    Formula::Copy(id) => {
-                        format!("t.{}", ident(self.table.values[*id].physical.as_deref()?))
-                    }
-                    Formula::Default(sql) | Formula::Expression(sql) => format!("(\n{sql}\n)"),
-                };
-                return Some(match assignable {
-                    Some(_) => format!(
-                        "EXPLAIN UPDATE {} AS t SET {} = {source}",
-                        self.table.sql(),
-                        ident(column)
-                    ),
-                    None => format!(
-                        "EXPLAIN SELECT CAST({source} AS {}) FROM {} AS t",
-                        value.data_type,
-                        self.table.sql()
-                    ),
-                });
-            };
-            let names: Vec<String> = stage
-                .scope
-                .names
-                .iter()
-                .map(|(name, id)| {
-                    let value = &self.table.values[*id];
-                    let source = match &value.physical {
-                        Some(column) => format!("t.{}", ident(column)),
-                        None => format!("CAST(NULL AS {})", value.data_type),
-                    };
-                    format!("{source} AS {}", ident(name))
-                })
-                .collect();
-            let sql = format!(
-                "(SELECT (\n{sql}\n) FROM (SELECT {}) AS {})",
-                names.join(", "),
-                ident(&stage.scope.table)
-            );
-            Some(match assignable {
-                Some(column) => format!(
-                    "EXPLAIN UPDATE {} AS t SET {} = {sql}",
-                    self.table.sql(),
-                    ident(column)
-                ),
-                None => format!("EXPLAIN SELECT {sql} FROM {} AS t", self.table.sql()),
-            })
-        };
-        self.up.stages.iter().chain(&self.down.stages).filter_map(prove).collect()
+        self.remove_carries().into_iter().chain(triggers).chain(functions).collect()
     }
 
     fn function_name(&self, role: &str) -> String {
@@ -211,13 +179,22 @@ impl<'a> Sync<'a> {
         qualified(names::METADATA_SCHEMA, &name)
     }
 
-    fn function(&self, role: &str, body: &str) -> String {
-        format!(
-            "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SET search_path TO {} AS {}",
-            self.function_name(role),
+    fn function(&self, role: &str, body: &str) -> Vec<String> {
+        self.function_as(role, body, self.looks_up())
+    }
+
+    /// With its owner's rights, nobody else may use the function for triggers of their own.
+    fn function_as(&self, role: &str, body: &str, definer: bool) -> Vec<String> {
+        let name = self.function_name(role);
+        let create = format!(
+            "CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql{} SET search_path TO {} AS {}",
+            // Policies that apply to the owner, too, must not hide rows: better an error.
+            if definer { " SECURITY DEFINER SET row_security TO off" } else { "" },
             self.search_path,
             dollar(body)
-        )
+        );
+        let revoke = definer.then(|| format!("REVOKE ALL ON FUNCTION {name}() FROM PUBLIC"));
+        [create].into_iter().chain(revoke).collect()
     }
 
     /// Of `columns`, those that both versions have.
@@ -237,7 +214,9 @@ impl<'a> Sync<'a> {
 
     /// Without a `down`, the mark of a new client is needed only to tell its writes of shared columns from an old client's.
     fn needs_first_update(&self) -> bool {
-        !self.down.is_empty() || !self.shared(&self.up.feeds()).is_empty()
+        !self.down.is_empty()
+            || !self.shared(&self.up.feeds()).is_empty()
+            || !self.part.carries.is_empty()
     }
 
     fn last_update_condition(&self, mode: Mode) -> String {
@@ -255,6 +234,10 @@ impl<'a> Sync<'a> {
         }
         if !shared.is_empty() {
             any.push(format!("({} AND NOT {})", changed(&shared), self.new_by_search_path()));
+        }
+        let relaxed: Vec<&str> = self.part.relaxed.iter().map(|r| r.column.as_str()).collect();
+        if !relaxed.is_empty() {
+            any.push(changed(&relaxed));
         }
         any.join("\n    OR ")
     }
@@ -296,7 +279,7 @@ pub(crate) fn fires_between(name: &str) -> bool {
 }
 
 /// Whether any of the columns has changed, by its binary image.
-fn changed(columns: &[&str]) -> String {
+pub(crate) fn changed(columns: &[&str]) -> String {
     let row = |record: &str| {
         let fields: Vec<String> =
             columns.iter().map(|column| format!("{record}.{}", ident(column))).collect();

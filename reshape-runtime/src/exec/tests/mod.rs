@@ -207,6 +207,7 @@ fn backfill() -> Step {
         table: String::from("\"public\".\"users\""),
         statement: String::from("UPDATE \"public\".\"users\" SET \"__reshape_twice\" = id * 2"),
         ctid: String::from("\"users\".ctid"),
+        rest: String::new(),
     };
     step(Phase::Backfill, "fill the column", work, Vec::new())
 }

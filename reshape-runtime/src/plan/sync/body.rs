@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::moved::seen_differs;
 use super::{Mode, Sync, changed};
+use crate::plan::cross::{Direction, Locking};
 use crate::plan::facts::LiveTable;
 use crate::plan::flow::{Computation, Flow};
 use crate::plan::lineage::{Formula, ValueId};
@@ -24,12 +25,18 @@ impl Sync<'_> {
         let marker = ident(ORIGIN);
         let translated = if watch { self.translated() } else { Vec::new() };
         let moves = mode == Mode::Both && self.rows_move();
-        let seen = if translated.is_empty() && !moves {
-            Vec::new()
+        let mut more = Vec::new();
+        if !translated.is_empty() || moves {
+            more.push(format!("  {SEEN} pg_catalog.text[];\n"));
+        }
+        if mode == Mode::Filling && self.part.is_member {
+            return self.fill_body();
+        }
+        let mut body = if self.part.is_member {
+            self.header(&[&self.up, &self.down], more) + &self.passed_on()
         } else {
-            vec![format!("  {SEEN} pg_catalog.text[];\n")]
+            self.header(&[&self.up], more)
         };
-        let mut body = self.header(&self.up, seen);
         if moves {
             self.arrive(&mut body);
         }
@@ -42,7 +49,9 @@ impl Sync<'_> {
                 }
             }
         }
-        body.push_str(&format!("    NEW.{marker} := NULL;\n    RETURN NEW;\n  END IF;\n"));
+        // Where AFTER triggers want to know, it stays.
+        let kept = if self.part.is_member { literal(self.target) } else { "NULL".into() };
+        body.push_str(&format!("    NEW.{marker} := {kept};\n    RETURN NEW;\n  END IF;\n"));
         for computation in &self.up.stages {
             // Old clients cannot change a column that only the new version has.
             let guard: Vec<&str> =
@@ -50,18 +59,54 @@ impl Sync<'_> {
             let guard = (mode == Mode::Both).then(|| insert_or_changed(&guard));
             self.compute(&mut body, &self.up, computation, guard.as_deref());
         }
+        for relaxed in &self.part.relaxed {
+            body.push_str(&relaxed.guard(self.table));
+        }
         body.push_str("  RETURN NEW;\nEND\n");
+        body
+    }
+
+    /// Until the backfill is over, on a table with values of others: every write computes everything, and says so in the marker, so that the
+    /// backfill, which may see the other table as it was before, leaves the row alone.
+    fn fill_body(&self) -> String {
+        let mut body = self.header(&[&self.up], Vec::new());
+        for computation in &self.up.stages {
+            self.compute(&mut body, &self.up, computation, None);
+        }
+        if self.up.stages.iter().any(Computation::is_lookup) {
+            let [mark, _] = Direction::Up.marks();
+            body.push_str(&format!("  NEW.{} := '{mark}';\n", ident(ORIGIN)));
+        }
+        body.push_str("  RETURN NEW;\nEND\n");
+        body
+    }
+
+    /// A trigger of ours has put a value of another table into the row: what builds on it follows, in the direction of that write.
+    fn passed_on(&self) -> String {
+        let mut body = String::new();
+        for (direction, flow) in [(Direction::Up, &self.up), (Direction::Down, &self.down)] {
+            let marks = direction.list();
+            body.push_str(&format!("  IF NEW.{} IN {marks} THEN\n", ident(ORIGIN)));
+            for computation in flow.stages.iter().filter(|c| !c.slots.is_empty()) {
+                let slots: Vec<&str> = computation.slots.iter().copied().collect();
+                self.compute(&mut body, flow, computation, Some(&changed(&slots)));
+            }
+            body.push_str("    RETURN NEW;\n  END IF;\n");
+        }
         body
     }
 
     pub(super) fn first_body(&self, watch: bool) -> String {
         let drawn = self.drawn();
-        let mut more: Vec<String> = Vec::new();
-        for (column, up) in &drawn {
-            more.push(format!("  {} pg_catalog.bool := false;\n", drew(column)));
-            more.extend(self.between(up.iter().copied()));
-        }
-        let mut body = self.header(&self.down, more);
+        let more = drawn
+            .iter()
+            .map(|(column, _)| format!("  {} pg_catalog.bool := false;\n", drew(column)))
+            .collect();
+        let mut body = if drawn.is_empty() {
+            self.header(&[&self.down], more)
+        } else {
+            self.header(&[&self.down, &self.up], more)
+        };
         body.push_str(&format!("  NEW.{} := {};\n", ident(ORIGIN), literal(self.target)));
         // A new client's row without a number gets the one that the old column has drawn.
         for (column, up) in &drawn {
@@ -120,21 +165,20 @@ impl Sync<'_> {
             .collect()
     }
 
-    /// Declarations of the values that no column holds.
-    fn between<'b>(&self, stages: impl Iterator<Item = &'b Computation<'b>>) -> Vec<String> {
-        stages
-            .filter(|computation| computation.column.is_none())
-            .map(|computation| {
-                let id = computation.stage.result;
-                format!("  {} {};\n", variable(id), self.table.values[id].data_type)
-            })
-            .collect()
-    }
-
-    /// Names of the user's tables inside an expression win over the function's variables, as they do in plain SQL.
-    fn header(&self, flow: &Flow<'_>, more: Vec<String>) -> String {
+    /// Names of the user's tables inside an expression win over the function's variables, as they do in plain SQL. A value that no column holds
+    /// is a variable, perhaps of several flows.
+    fn header(&self, flows: &[&Flow<'_>], more: Vec<String>) -> String {
         let mut header = String::from("\n#variable_conflict use_column\n");
-        let mut declarations = self.between(flow.stages.iter());
+        let mut ids: Vec<ValueId> = Vec::new();
+        for computation in flows.iter().flat_map(|flow| &flow.stages) {
+            if computation.column.is_none() && !ids.contains(&computation.stage.result) {
+                ids.push(computation.stage.result);
+            }
+        }
+        let mut declarations: Vec<String> = ids
+            .into_iter()
+            .map(|id| format!("  {} {};\n", variable(id), self.table.values[id].data_type))
+            .collect();
         declarations.extend(more);
         if !declarations.is_empty() {
             header.push_str("DECLARE\n");
@@ -167,42 +211,66 @@ impl Sync<'_> {
             Formula::Default(sql) => body.push_str(&format!(
                 "  IF {target} IS NULL THEN\n    {target} := (\n{sql}\n);\n  END IF;\n"
             )),
-            // A variable or a block named `new` or `old` would hide the rows; a whole row is no variable at all.
-            Formula::Expression(sql)
-                if whole_row(sql, &stage.scope.table)
-                    || is_row(&stage.scope.table)
-                    || computation.used.iter().any(|(name, _)| is_row(name)) =>
-            {
-                let names: Vec<String> = stage
-                    .scope
-                    .names
-                    .iter()
-                    .map(|(name, id)| format!("{} AS {}", self.holder(flow, *id), ident(name)))
-                    .collect();
-                body.push_str(&format!(
-                    "  {target} := (SELECT (\n{sql}\n) FROM (SELECT {}) AS {});\n",
-                    names.join(", "),
-                    ident(&stage.scope.table)
-                ));
-            }
-            // A block labelled with the table's name makes both `name` and `users.name` mean the variable, and the
-            // expression stays one that PL/pgSQL evaluates without the executor.
             Formula::Expression(sql) => {
-                let mut declarations = String::new();
-                for (name, id) in &computation.used {
-                    let (name, of) = (ident(name), self.type_of(*id));
-                    declarations
-                        .push_str(&format!("    {name} {of} := {};\n", self.holder(flow, *id)));
+                self.evaluate(body, flow, computation, &format!("{target} :="), sql);
+            }
+            Formula::Lookup(lookup) => {
+                let sql = lookup.sql(Locking::Yes);
+                // The lock may have waited for whoever changes the row, but not have made the new row visible.
+                self.evaluate(body, flow, computation, "PERFORM", &sql);
+                self.evaluate(body, flow, computation, &format!("{target} :="), &sql);
+                // Old clients expect a value: that of before is better than none.
+                if self.part.relaxed.iter().any(|r| Some(r.column.as_str()) == computation.column) {
+                    let before = target.replacen("NEW", "OLD", 1);
+                    body.push_str(&format!(
+                        "  IF {target} IS NULL AND TG_OP = 'UPDATE' THEN\n    {target} := {before};\n  END IF;\n"
+                    ));
                 }
-                body.push_str(&format!(
-                    "  <<{}>>\n  DECLARE\n{declarations}  BEGIN\n    {target} := (\n{sql}\n);\n  END;\n",
-                    ident(&stage.scope.table)
-                ));
             }
         }
         if guard.is_some() {
             body.push_str("  END IF;\n");
         }
+    }
+
+    /// Does `what`, an assignment say, with the expression over the stage's scope.
+    fn evaluate(
+        &self,
+        body: &mut String,
+        flow: &Flow<'_>,
+        computation: &Computation<'_>,
+        what: &str,
+        sql: &str,
+    ) {
+        let scope = &computation.stage.scope;
+        let used = &computation.used;
+        // A variable or a block named `new` or `old` would hide the rows; a whole row is no variable at all.
+        if whole_row(sql, &scope.table)
+            || is_row(&scope.table)
+            || used.iter().any(|(name, _)| is_row(name))
+        {
+            let names = scope.names.iter();
+            let names: Vec<String> = names
+                .map(|(name, id)| format!("{} AS {}", self.holder(flow, *id), ident(name)))
+                .collect();
+            body.push_str(&format!(
+                "  {what} (SELECT (\n{sql}\n) FROM (SELECT {}) AS {});\n",
+                names.join(", "),
+                ident(&scope.table)
+            ));
+            return;
+        }
+        // A block labelled with the table's name makes both `name` and `users.name` mean the variable, and the
+        // expression stays one that PL/pgSQL evaluates without the executor.
+        let mut declarations = String::new();
+        for (name, id) in used {
+            let (name, of) = (ident(name), self.type_of(*id));
+            declarations.push_str(&format!("    {name} {of} := {};\n", self.holder(flow, *id)));
+        }
+        body.push_str(&format!(
+            "  <<{}>>\n  DECLARE\n{declarations}  BEGIN\n    {what} (\n{sql}\n);\n  END;\n",
+            ident(&scope.table)
+        ));
     }
 
     fn type_of(&self, id: ValueId) -> String {

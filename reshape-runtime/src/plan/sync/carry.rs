@@ -1,0 +1,116 @@
+//! The triggers that tell other tables of a write, and the one that forgets who wrote a row before.
+//!
+//! **Invariant:** who wrote is decided in WHEN, which is evaluated with the client's `search_path`, not with the function's.
+
+use std::collections::BTreeSet;
+
+use super::{Direction, Mode, Sync, changed};
+use crate::plan::cross::Carry;
+use crate::sql::ident::{ident, literal};
+use crate::sql::names::ORIGIN;
+
+/// Before `!__reshape_insert` and all others of ours: what they see is who writes the row now.
+const CLEAR: &str = "!__reshape_clear";
+
+impl Sync<'_> {
+    /// The columns of which other tables have to be told.
+    pub(super) fn carried(&self) -> BTreeSet<&str> {
+        let reads = self.part.carries.iter().flat_map(|carry| &carry.reads);
+        reads.map(String::as_str).collect()
+    }
+
+    /// Creates or replaces them.
+    pub(crate) fn install_carries(&self, mode: Mode) -> Vec<String> {
+        if !self.part.is_member {
+            return Vec::new();
+        }
+        let mut sql = Vec::new();
+        let marker = ident(ORIGIN);
+        if mode == Mode::Both && !self.table.removed {
+            let body = format!("\nBEGIN\n  NEW.{marker} := NULL;\n  RETURN NEW;\nEND\n");
+            sql.extend(self.function_as("clear", &body, false));
+            let when = format!(
+                "NEW.{marker} IS NOT NULL AND NEW.{marker} IS NOT DISTINCT FROM OLD.{marker}"
+            );
+            sql.push(self.trigger(CLEAR, "BEFORE UPDATE", &when, "clear"));
+        }
+        let wanted = |carry: &&&Carry| mode == Mode::Both || carry.direction == Direction::Up;
+        for carry in self.part.carries.iter().filter(wanted) {
+            let role = role(carry);
+            sql.extend(self.function_as(&role, &carry.body, true));
+            let wrote = self.wrote(carry.direction, mode);
+            let mut trigger = |event: &str, conditions: Vec<String>| {
+                let name = trigger_name(carry, event);
+                let event = format!("AFTER {event}");
+                sql.push(self.trigger(&name, &event, &conditions.join("\n    AND "), &role));
+            };
+            trigger("INSERT", wrote.iter().cloned().collect());
+            if !carry.reads.is_empty() {
+                let reads: Vec<&str> = carry.reads.iter().map(String::as_str).collect();
+                trigger("UPDATE", wrote.into_iter().chain([changed(&reads)]).collect());
+            }
+            if carry.deletes {
+                trigger("DELETE", self.deleted(carry.direction, mode).into_iter().collect());
+            }
+        }
+        sql
+    }
+
+    /// Drops whatever of them there is.
+    pub(crate) fn remove_carries(&self) -> Vec<String> {
+        if !self.part.is_member {
+            return Vec::new();
+        }
+        let on = self.table.sql();
+        let mut triggers = vec![String::from(CLEAR)];
+        let mut functions = vec![String::from("clear")];
+        for carry in &self.part.carries {
+            triggers.extend(["INSERT", "UPDATE", "DELETE"].map(|event| trigger_name(carry, event)));
+            functions.push(role(carry));
+        }
+        let triggers =
+            triggers.iter().map(|t| format!("DROP TRIGGER IF EXISTS {} ON {on}", ident(t)));
+        let functions = functions
+            .iter()
+            .map(|f| format!("DROP FUNCTION IF EXISTS {}()", self.function_name(f)));
+        triggers.chain(functions).collect()
+    }
+
+    /// Whether the row was written in that direction; `None` if it cannot have been otherwise.
+    fn wrote(&self, direction: Direction, mode: Mode) -> Option<String> {
+        let marker = format!("NEW.{}", ident(ORIGIN));
+        let marks = direction.list();
+        match direction {
+            // Nobody but old clients writes to a table that goes, and nobody else writes at all before the version is published.
+            Direction::Up if self.table.removed => None,
+            // An old client writes to a table that the batch creates by way of our triggers alone.
+            Direction::Up if self.table.created => Some(format!("{marker} IN {marks}")),
+            Direction::Up if mode == Mode::Filling => None,
+            Direction::Up => Some(format!("({marker} IS NULL OR {marker} IN {marks})")),
+            Direction::Down if self.table.created => {
+                let marks = Direction::Up.list();
+                Some(format!("({marker} IS NULL OR {marker} NOT IN {marks})"))
+            }
+            Direction::Down => {
+                Some(format!("({marker} = {} OR {marker} IN {marks})", literal(self.target)))
+            }
+        }
+    }
+
+    /// The same for a row that goes, of which nothing but the `search_path` tells who did it.
+    fn deleted(&self, direction: Direction, mode: Mode) -> Option<String> {
+        match direction {
+            Direction::Up if self.table.removed || mode == Mode::Filling => None,
+            Direction::Up => Some(format!("NOT {}", self.new_by_search_path())),
+            Direction::Down => Some(self.new_by_search_path()),
+        }
+    }
+}
+
+fn role(carry: &Carry) -> String {
+    format!("carry_{}", carry.number)
+}
+
+fn trigger_name(carry: &Carry, event: &str) -> String {
+    format!("!__reshape_carry_{}_{}", carry.number, event.to_lowercase())
+}

@@ -1,0 +1,68 @@
+//! The proof that every expression can be computed, before any client's write depends on it.
+
+use super::Sync;
+use crate::plan::cross::Locking;
+use crate::plan::flow::Computation;
+use crate::plan::lineage::Formula;
+use crate::sql::ident::ident;
+
+impl Sync<'_> {
+    /// Statements that fail if an expression does not parse, names what is not there, or has a type that cannot be assigned: now,
+    /// while nothing has happened, and not in a client's write. `EXPLAIN` plans and runs nothing, not even a statement trigger.
+    pub(crate) fn proofs(&self) -> Vec<String> {
+        let prove = |computation: &Computation<'_>| {
+            let stage = computation.stage;
+            let result = &self.table.values[stage.result];
+            let simple = |column: &str, source: String| {
+                // No statement may write an identity column that is always generated: there the value is only cast.
+                if result.is_always_identity {
+                    let data_type = &result.data_type;
+                    format!(
+                        "EXPLAIN SELECT CAST({source} AS {data_type}) FROM {} AS t",
+                        self.table.sql()
+                    )
+                } else {
+                    format!(
+                        "EXPLAIN UPDATE {} AS t SET {} = {source}",
+                        self.table.sql(),
+                        ident(column)
+                    )
+                }
+            };
+            let sql = match &stage.formula {
+                Formula::Copy(id) => {
+                    let source = ident(self.table.values[*id].physical.as_deref()?);
+                    return Some(simple(computation.column?, format!("t.{source}")));
+                }
+                Formula::Default(sql) => {
+                    return Some(simple(computation.column?, format!("(\n{sql}\n)")));
+                }
+                Formula::Expression(sql) => sql.clone(),
+                Formula::Lookup(lookup) => lookup.sql(Locking::Yes),
+            };
+            let names: Vec<String> = stage
+                .scope
+                .names
+                .iter()
+                .map(|(name, id)| {
+                    let value = &self.table.values[*id];
+                    let source = match &value.physical {
+                        Some(column) => format!("t.{}", ident(column)),
+                        None => format!("CAST(NULL AS {})", value.data_type),
+                    };
+                    format!("{source} AS {}", ident(name))
+                })
+                .collect();
+            let value = format!(
+                "(SELECT (\n{sql}\n) FROM (SELECT {}) AS {})",
+                names.join(", "),
+                ident(&stage.scope.table)
+            );
+            Some(match computation.column {
+                Some(column) => simple(column, value),
+                None => format!("EXPLAIN SELECT {value} FROM {} AS t", self.table.sql()),
+            })
+        };
+        self.up.stages.iter().chain(&self.down.stages).filter_map(prove).collect()
+    }
+}
