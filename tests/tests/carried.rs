@@ -363,3 +363,57 @@ fn a_trigger_of_columns_fires_for_clients_of_both_versions() {
     r.migrator().complete().unwrap_or_else(|error| panic!("{}", error.report()));
     count(&mut r.new, "3");
 }
+
+#[test]
+fn a_start_that_breaks_a_rule_says_which_and_by_which_rows() {
+    let up = |sql: &str| {
+        format!(
+            "[[actions]]\ntype = 'alter_column'\ntable = 'users'\ncolumn = 'code'\nup = '{sql}'\ndown = 'code::integer'\nchanges = {{ type = 'bigint' }}"
+        )
+    };
+    let cases = [
+        (
+            "check",
+            "code + 990",
+            "the check `c` of `users` is violated by 41 rows, e.g. id = 10, code = 1000, name = 'n10', label = 'l10'",
+        ),
+        (
+            "unique index",
+            "code / 2 * 2",
+            "the unique index `i` of `users` is violated by 24 rows, e.g. id = 2 and id = 3, both with code = 2",
+        ),
+        (
+            "foreign key from",
+            "code + 10",
+            "the foreign key `f` of `users` is violated by 10 rows, e.g. id = 41, code = 51",
+        ),
+    ];
+    for (kind, expression, message) in cases {
+        let object = OBJECTS.iter().find(|(name, ..)| *name == kind).expect("an object").1;
+        let r = Rollout::prepare(BASE, &format!("{ROWS}; {object}"), &up(expression));
+        let error = r.start().expect_err("a refusal").report();
+        assert!(error.contains(message), "{kind}: {error}");
+        assert!(!error.contains("__reshape"), "{kind}: {error}");
+    }
+}
+
+#[test]
+fn a_serial_column_may_become_anything_with_another_default() {
+    let object = OBJECTS.iter().find(|(name, ..)| *name == "serial").expect("an object").1;
+    let change = "[[actions]]\ntype = 'alter_column'\ntable = 'users'\ncolumn = 'code'\nup = 'md5(code::text)::uuid'\n\
+                  down = 'hashtext(code::text)'\nchanges = { type = 'uuid', default = 'gen_random_uuid()' }";
+    let mut r = begun(object, change);
+    r.new.batch_execute("INSERT INTO users (id, name) VALUES (101, 'x')").expect("an insert");
+    r.old.batch_execute("INSERT INTO users (id, name) VALUES (102, 'y')").expect("an insert");
+    assert_eq!(rows(&mut r.new, "SELECT count(DISTINCT code) FROM users"), ["52"]);
+    r.complete();
+    r.new.batch_execute("INSERT INTO users (id, name) VALUES (103, 'z')").expect("an insert");
+    let without = "[[actions]]\ntype = 'alter_column'\ntable = 'users'\ncolumn = 'code'\nup = 'md5(code::text)::uuid'\n\
+                   down = 'hashtext(code::text)'\nchanges = { type = 'uuid' }";
+    let r = Rollout::prepare(BASE, &format!("{ROWS}; {object}"), without);
+    let error = r.start().expect_err("a refusal").report();
+    assert!(
+        error.contains("draws its values from a sequence, so it cannot become `uuid`"),
+        "{error}"
+    );
+}

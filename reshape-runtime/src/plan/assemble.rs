@@ -84,7 +84,9 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
                     row: row.clone(),
                     ..Step::sql(Phase::Backfill, title, Vec::new())
                 };
-                fill.push(step.violated_by(offenders::backfill(&batch, number)));
+                let rules = offenders::backfill(&batch, number);
+                let carried = of(&batch.broken, number).cloned();
+                fill.push(step.violated_by(rules.into_iter().chain(carried)));
             }
             fill.extend(partition::fill_unknown(table, live, sync.up()));
             if !live.before_update_triggers.is_empty() {

@@ -4,7 +4,7 @@ use crate::plan::batch::Batch;
 use crate::plan::carry::{Carried, Replaced};
 use crate::plan::contract::Stage;
 use crate::plan::facts::{DependentKind, LiveConstraint};
-use crate::plan::{Phase, Step};
+use crate::plan::{Offenders, Phase, Step, offenders};
 use crate::sql::ident::{ident, literal};
 use crate::sql::names;
 
@@ -32,16 +32,47 @@ pub(super) fn checks(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Carri
             format!("DROP CONSTRAINT IF EXISTS {generated}"),
         ));
         let on = replaced.table.sql();
+        out.broken.extend(offenders(batch, replaced, check, true).map(|rule| (number, rule)));
         if check.validated {
             let title = format!("check `{}` of `{}`", check.name, replaced.table.name);
             let sql = vec![format!("ALTER TABLE {on} VALIDATE CONSTRAINT {generated}")];
-            out.filled.push((number, Step::sql(Phase::Backfill, title, sql)));
+            let step = Step::sql(Phase::Backfill, title, sql)
+                .violated_by(offenders(batch, replaced, check, false));
+            out.filled.push((number, step));
         }
         let on = replaced.table.last_sql();
         for statement in take_name(check, &generated, &on) {
             out.contract.push((number, Stage::Finish, statement));
         }
     }
+}
+
+/// The rows whose new values break the check.
+fn offenders(
+    batch: &Batch<'_>,
+    replaced: &Replaced<'_>,
+    check: &LiveConstraint,
+    computed: bool,
+) -> Option<Offenders> {
+    let table = replaced.table;
+    let expression = check.expression.as_ref()?;
+    let sql = expression.render(|number| Some(ident(&replaced.name_of(number)?)))?;
+    let now: Vec<(String, String)> =
+        check.columns.iter().map(|name| (name.clone(), replaced.now(name))).collect();
+    let columns: Option<Vec<_>> = now
+        .iter()
+        .map(|(name, physical)| {
+            let column = table.columns.iter().find(|c| table.physical(c) == Some(physical))?;
+            Some((name.as_str(), column, physical.as_str()))
+        })
+        .collect();
+    let source = offenders::Source::new(batch, table, computed);
+    Some(Offenders {
+        constraint: names::generated(&[&check.name]),
+        rule: format!("the check `{}` of `{}`", check.name, table.name),
+        query: source.check(&sql, &replaced.live.name, &columns?),
+        help: String::from("correct those rows, or `up`, or drop the check, then start again"),
+    })
 }
 
 /// Contract: the old constraint has gone, and the new one gets its name and comment.

@@ -6,7 +6,7 @@ use crate::plan::carry::{Carried, Replaced};
 use crate::plan::contract::Stage;
 use crate::plan::facts::{DependentKind, LiveConstraint, Reference};
 use crate::plan::lineage::Table;
-use crate::plan::{Phase, Step};
+use crate::plan::{Offenders, Phase, Step, offenders};
 use crate::sql::ident::{ident, idents, qualified};
 use crate::sql::names;
 
@@ -44,7 +44,11 @@ pub(super) fn carry(batch: &Batch<'_>, replaced: &[Replaced<'_>], out: &mut Carr
             continue;
         }
         let generated = ident(&names::generated(&[&key.name]));
-        out.all_filled.extend(add(key, to, source, target, &generated));
+        let mut steps = add(key, to, source, target, &generated);
+        if let Some(check) = steps.pop_if(|_| key.validated) {
+            steps.push(check.violated_by(orphans(batch, key, to, source, target)));
+        }
+        out.all_filled.extend(steps);
         let last = home.map_or_else(|| on.clone(), |n| Table::last_sql(&batch.tables[n]));
         for statement in take_name(key, &generated, &last) {
             out.contract.push((number, Stage::Finish, statement));
@@ -102,4 +106,38 @@ fn add(
         ));
     }
     steps
+}
+
+/// The rows whose new values refer to none; unknown where one of the tables is not among those of the batch.
+fn orphans(
+    batch: &Batch<'_>,
+    key: &LiveConstraint,
+    to: &Reference,
+    source: Option<&Replaced<'_>>,
+    target: Option<&Replaced<'_>>,
+) -> Option<Offenders> {
+    let find = |schema: &str, table: &str| {
+        let mut tables = batch.tables.iter();
+        tables.find(|t| !t.created && t.schema == schema && t.physical == table)
+    };
+    let (own, other) = (find(&key.schema, &key.table)?, find(&to.schema, &to.table)?);
+    let now = |replaced: Option<&Replaced<'_>>, column: &String| {
+        replaced.map_or_else(|| column.clone(), |r| r.now(column))
+    };
+    let pairs: Vec<(String, String)> = key
+        .columns
+        .iter()
+        .zip(&to.columns)
+        .map(|(from, to)| (now(source, from), now(target, to)))
+        .collect();
+    let pairs: Vec<(&str, &str)> =
+        pairs.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+    Some(Offenders {
+        constraint: names::generated(&[&key.name]),
+        rule: format!("the foreign key `{}` of `{}`", key.name, own.name),
+        query: offenders::Source::new(batch, own, false).foreign_key(other, &pairs),
+        help: String::from(
+            "correct `up`, or those rows, or drop the foreign key, then start again",
+        ),
+    })
 }

@@ -1,10 +1,11 @@
 //! Indexes, and the primary key and unique constraints that are made of them.
 
+use crate::model::{Index, IndexColumn};
 use crate::plan::batch::Batch;
 use crate::plan::carry::{Carried, Replaced, options};
 use crate::plan::contract::Stage;
 use crate::plan::facts::{DependentKind, LiveIndex};
-use crate::plan::{Phase, Step, Work};
+use crate::plan::{Offenders, Phase, Step, Work, offenders};
 use crate::sql::ident::{ident, idents, literal, qualified};
 use crate::sql::names;
 
@@ -22,7 +23,8 @@ pub(super) fn carry(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Carrie
             Work::CreateIndex { schema: schema.clone(), name: name.clone(), statement: build };
         let undo = vec![Work::DropIndex { schema: schema.clone(), name: name.clone() }];
         let title = format!("build index `{}` on `{}`", index.name, replaced.table.name);
-        let step = Step { work, undo, ..Step::sql(Phase::Backfill, title, Vec::new()) };
+        let step = Step { work, undo, ..Step::sql(Phase::Backfill, title, Vec::new()) }
+            .violated_by(duplicates(batch, replaced, index, &name));
         out.filled.push((replaced.number, step));
         take_place(batch, replaced, index, &name, out);
     }
@@ -74,7 +76,7 @@ fn definition(replaced: &Replaced<'_>, index: &LiveIndex) -> Option<String> {
         if index.unique { "UNIQUE " } else { "" },
         ident(&names::generated(&[&index.name])),
         replaced.table.sql(),
-        ident(&index.method),
+        method(&index.method),
         keys.join(", ")
     );
     if !index.include.is_empty() {
@@ -95,6 +97,34 @@ fn definition(replaced: &Replaced<'_>, index: &LiveIndex) -> Option<String> {
         sql.push_str(&format!(" WHERE {}", replaced.render(predicate)?));
     }
     Some(sql)
+}
+
+/// The rows that a unique index over plain columns would not take.
+fn duplicates(
+    batch: &Batch<'_>,
+    replaced: &Replaced<'_>,
+    index: &LiveIndex,
+    generated: &str,
+) -> Option<Offenders> {
+    let columns: Option<Vec<IndexColumn>> = index
+        .keys
+        .iter()
+        .map(|key| Some(IndexColumn::Name(replaced.last(key.column.as_ref()?).into())))
+        .collect();
+    let wanted = Index {
+        name: index.name.clone().into(),
+        columns: columns?.into(),
+        unique: index.unique && index.predicate.is_none(),
+        method: None,
+        predicate: None,
+    };
+    offenders::unique(batch, replaced.table, &wanted, generated)
+}
+
+/// The access method as people write it, unless an extension has called it otherwise.
+fn method(name: &str) -> String {
+    let is_plain = name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    if is_plain { name.to_owned() } else { ident(name) }
 }
 
 /// Contract: the old index has gone with its column, the new one gets its name and its part.

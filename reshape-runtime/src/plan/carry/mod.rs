@@ -11,11 +11,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::plan::Step;
 use crate::plan::batch::Batch;
 use crate::plan::contract::Stage;
 use crate::plan::facts::{LiveTable, Snippet};
 use crate::plan::lineage::{Column, Table};
+use crate::plan::{Offenders, Step};
 use crate::sql::ident::ident;
 
 mod column;
@@ -42,6 +42,7 @@ struct Carried {
     contract: Vec<(usize, Stage, String)>,
     links: Vec<(usize, usize)>,
     homes: Vec<usize>,
+    broken: Vec<(usize, Offenders)>,
 }
 
 /// A table of which the batch replaces columns.
@@ -80,6 +81,7 @@ pub(crate) fn carry(batch: &mut Batch<'_>) {
     batch.contract.append(&mut out.contract);
     batch.links.append(&mut out.links);
     batch.homes.append(&mut out.homes);
+    batch.broken.append(&mut out.broken);
 }
 
 impl<'a> Replaced<'a> {
