@@ -302,6 +302,70 @@ fn what_cannot_be_checked_is_refused() {
     );
 }
 
+#[test]
+fn a_check_cannot_name_a_table_whose_name_another_one_takes() {
+    let change = r#"
+        [[actions]]
+        type = "rename_table"
+        table = "users"
+        new_name = "people"
+
+        [[actions]]
+        type = "add_check"
+        table = "people"
+        check = { name = "named", expression = "people.name <> ''" }
+
+        [[actions]]
+        type = "rename_table"
+        table = "people"
+        new_name = "persons"
+
+        [[actions]]
+        type = "create_table"
+        name = "people"
+        primary_key = "id"
+        columns = [{ name = "id", type = "integer" }]
+    "#;
+    assert_eq!(
+        refused(change),
+        "the migration `2_change`, action 2 is refused: the check `named` names the table `people`, a name that another table has by \
+         the end of the batch\n  help: leave the table's name out of the expression"
+    );
+}
+
+#[test]
+fn a_check_must_not_need_an_enum_that_the_batch_removes() {
+    let base = r#"
+        [[actions]]
+        type = "create_enum"
+        name = "mood"
+        values = ["calm"]
+
+        [[actions]]
+        type = "create_table"
+        name = "users"
+        primary_key = "id"
+        columns = [{ name = "id", type = "integer" }, { name = "tone", type = "text" }]
+    "#;
+    let change = r#"
+        [[actions]]
+        type = "add_check"
+        table = "users"
+        check = { name = "known", expression = "tone::mood IS NOT NULL" }
+
+        [[actions]]
+        type = "remove_enum"
+        enum = "mood"
+    "#;
+    let mut r = Rollout::prepare(base, "", change);
+    assert_eq!(
+        r.start().expect_err("a refusal").report(),
+        "the migration `2_change`, action 2 is refused: enum `mood` cannot be removed: the check `known` of `users`, which the same \
+         batch adds, names it\n  help: leave the type out of the check"
+    );
+    assert_eq!(catalog(&mut r.old), r.before);
+}
+
 macro_rules! golden {
     ($($name:ident: $change:expr;)*) => {$(
         #[test]
