@@ -41,7 +41,7 @@ pub(crate) enum Made {
     Later,
 }
 
-/// Adds a foreign key to the table at `table`, which for CREATE TABLE is not among the batch's tables yet: `created`.
+/// Adds a foreign key to the table at `number`, which for CREATE TABLE is not among the batch's tables yet: `created`.
 pub(crate) fn add(
     batch: &mut Batch<'_>,
     number: usize,
