@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Str, Transform};
 use crate::plan::lineage::{Column, Formula, Stage, Table};
-use crate::plan::{Batch, Refusal};
+use crate::plan::{Batch, Refusal, numbers};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::ident;
 
@@ -221,6 +221,7 @@ impl AlterColumn {
             )));
         }
         if replaced {
+            numbers::require_kept(batch, table, &column.name, column.numbers.is_some())?;
             if let Some(physical) = table.physical(&column) {
                 batch.require_independent(table, physical)?;
             }

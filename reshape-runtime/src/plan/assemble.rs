@@ -7,7 +7,7 @@ use crate::plan::lineage::Table;
 use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
 use crate::plan::{
-    Phase, Plan, Refusal, Step, Work, backfill, contract, domain, found, index, not_null,
+    Phase, Plan, Refusal, Step, Work, backfill, contract, domain, found, index, not_null, numbers,
     partition, refuse,
 };
 use crate::sql::ident::ident;
@@ -208,8 +208,10 @@ fn expand_table(
     if clauses.is_empty() {
         return None;
     }
-    let mut statements = vec![format!("ALTER TABLE {}\n  {}", table.sql(), clauses.join(",\n  "))];
+    let mut statements = numbers::create(table);
+    statements.push(format!("ALTER TABLE {}\n  {}", table.sql(), clauses.join(",\n  ")));
     statements.extend(defaults);
+    statements.extend(numbers::own(table, live));
     statements.extend(column_grants(table, live));
     let mut undo_statements = Vec::new();
     if sync.is_needed() {
@@ -222,6 +224,7 @@ fn expand_table(
         undo.push(format!("DROP COLUMN IF EXISTS {}", ident(ORIGIN)));
     }
     undo_statements.push(format!("ALTER TABLE {}\n  {}", table.sql(), undo.join(",\n  ")));
+    undo_statements.extend(numbers::remove(table));
     Some(
         Step::sql(Phase::Expand, format!("add columns to {}", shown(table)), statements)
             .locking("ACCESS EXCLUSIVE on the table: no row is read or written, catalog only")

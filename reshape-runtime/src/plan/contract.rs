@@ -10,7 +10,7 @@ use crate::plan::batch::{Batch, Draft};
 use crate::plan::lineage::Table;
 use crate::plan::sync::Sync;
 use crate::plan::view::Views;
-use crate::plan::{Phase, Step, not_null, partition};
+use crate::plan::{Phase, Step, not_null, numbers, partition};
 use crate::sql::ident::{ident, literal, qualified};
 use crate::sql::names::{self, ORIGIN};
 
@@ -85,6 +85,7 @@ pub(crate) fn table(
             sql.extend(not_null::finish(&name, &physical, &column.name));
         }
     }
+    sql.extend(numbers::finish(table, &name));
     for index in indexes {
         let renames = rename_index_columns(table, index);
         if !renames.is_empty() && !table.partition_key.is_empty() {

@@ -31,6 +31,7 @@ pub(crate) fn lineage_column(column: &model::Column, value: ValueId, key: bool) 
         comment: column.comment.as_deref().map(str::to_owned),
         generated: column.generated.is_some() || serial,
         ancestor: None,
+        numbers: None,
     }
 }
 

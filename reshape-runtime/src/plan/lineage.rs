@@ -8,6 +8,7 @@
 use crate::plan::facts::{LiveColumn, LiveTable};
 use crate::plan::generated::{self, Generation};
 use crate::plan::mention::mentions;
+use crate::plan::numbers::Numbers;
 use crate::sql::names;
 
 /// Index into [`Table::values`].
@@ -40,6 +41,8 @@ pub(crate) struct Column {
     pub(crate) generated: bool,
     /// The column of the base version that it descends from: source of column rights.
     pub(crate) ancestor: Option<String>,
+    /// Where its numbers come from, if the batch adds it as an identity or serial column to a table that exists.
+    pub(crate) numbers: Option<Numbers>,
 }
 
 /// The names that an expression may use, and what they stand for.
@@ -257,6 +260,7 @@ impl Column {
             comment: live.comment.clone(),
             generated: live.identity || live.generated,
             ancestor: Some(live.name.clone()),
+            numbers: None,
         }
     }
 }
