@@ -227,12 +227,6 @@ refused! {
         column = { name = "x", type = "integer" }
         up = { table = "users", value = "users.id", where = "true" }
     "# => "a value of `users` from another row of `users` is not supported yet";
-    an_identity_column_for_a_table_that_exists: r#"
-        [[actions]]
-        type = "add_column"
-        table = "users"
-        column = { name = "number", type = "integer", generated = "ALWAYS AS IDENTITY" }
-    "# => "adding an identity or serial column to a table that exists is not supported yet";
     an_index_expression_over_a_changed_column: r#"
         [[actions]]
         type = "alter_column"

@@ -6,7 +6,7 @@ use crate::model::{Column, Str, Transform};
 use crate::plan::define::row_by_row;
 use crate::plan::lineage::Stage;
 use crate::plan::{Batch, Refusal};
-use crate::plan::{define, domain};
+use crate::plan::{define, domain, numbers};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::{ident, literal};
 
@@ -17,7 +17,10 @@ use crate::sql::ident::{ident, literal};
 /// New clients have one more column. `up` computes its value for the rows that exist and for those that old clients write: an
 /// SQL expression over the row's other columns, by the names that they have at that point of the batch. Without `up` such rows
 /// get the column's default, or NULL. A column that is NOT NULL needs one of `up`, `default` and `generated`.
-/// A stored generated column cannot be added to a table that exists: Postgres would rewrite the table under an exclusive lock.
+/// A stored generated column, or one of a domain with constraints, cannot be added to a table that exists: Postgres would rewrite the
+/// table under an exclusive lock. An identity or serial column can: the rows that exist are numbered by the backfill, in no particular
+/// order, and whoever inserts a row draws the next number. Until the batch is complete, new clients may give an `ALWAYS` identity
+/// column a number of their own. A partitioned table cannot get an identity column, but a serial one.
 ///
 /// The form `up = { table, value, where }` takes the value from a row of another table: `where` says which row belongs to one of this table,
 /// `value` is an SQL expression. A name alone means a column of the other table first, then one of this table; both can be qualified
@@ -136,33 +139,40 @@ impl AddColumn {
                      of yours write it from then on",
                 ));
         }
-        let serial = self.column.data_type.to_ascii_lowercase().contains("serial");
-        if generated.is_some() || serial {
-            return Err(batch
-                .not_supported("adding an identity or serial column to a table that exists")
-                .with_help("it would rewrite the table under an exclusive lock"));
+        let live = batch.live(&batch.tables[index]);
+        let numbers = numbers::of(batch, &batch.tables[index], &self.column);
+        let mut column = self.column.clone();
+        if let Some(numbers) = &numbers {
+            numbers::require_possible(batch, live, numbers, &self.column, self.up.is_some())?;
+            column.data_type = numbers.data_type.clone().into();
+            column.default = Some(numbers.default().into());
+            column.nullable = false;
         }
-        let has_value = self.up.is_some() || self.column.default.is_some();
-        if !self.column.nullable && !has_value {
+        let has_value = self.up.is_some() || column.default.is_some();
+        if !column.nullable && !has_value {
             return Err(batch
                 .refuse(format!("column `{name}` is NOT NULL and has no value for rows that exist"))
                 .with_help("give it `up` or a `default`"));
         }
         let facts = batch.facts();
         let formula = match &self.up {
-            Some(up) => Some(batch.formula(index, up, self.column.default.as_deref())?),
+            Some(up) => Some(batch.formula(index, up, column.default.as_deref())?),
             None => {
-                let own = self.column.default.as_deref();
-                own.or_else(|| domain::default(facts, &self.column.data_type)).and_then(row_by_row)
+                let own = column.default.as_deref();
+                own.or_else(|| domain::default(facts, &column.data_type)).and_then(row_by_row)
             }
         };
         let table = &mut batch.tables[index];
-        let value = table.add_value(&self.column.data_type, None, false);
+        let value = table.add_value(&column.data_type, None, false);
         if let Some(formula) = formula {
             let scope = table.scope();
             table.ups.push(Stage { result: value, formula, scope });
         }
-        table.columns.push(define::lineage_column(&self.column, value, false));
+        let mut added = define::lineage_column(&column, value, false);
+        // What Postgres computes has no default in a view.
+        added.generated |= numbers.is_some();
+        added.numbers = numbers;
+        table.columns.push(added);
         Ok(())
     }
 

@@ -17,6 +17,9 @@ use crate::sql::names;
 /// nulls }` or `{ expression, direction, nulls }`; `type` is btree unless the file says otherwise; `where` makes it a partial
 /// index. `unique = true` holds for old clients, too: start fails, and rolls itself back, if the rows that exist have duplicates.
 ///
+/// On a partitioned table the index is built partition by partition; one that is created meanwhile has its share from the
+/// beginning. A unique index must have the partition key among its columns.
+///
 /// # Expand
 ///
 /// `CREATE INDEX CONCURRENTLY`, after the backfill of the columns that it covers. It blocks no reads or writes; an invalid index that an

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Str, Transform};
 use crate::plan::lineage::{Column, Formula, Stage};
-use crate::plan::{Batch, Refusal};
+use crate::plan::{Batch, Refusal, numbers};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::ident;
 
@@ -229,6 +229,7 @@ impl AlterColumn {
             )));
         }
         if replaced {
+            numbers::require_kept(batch, table, &column.name, column.numbers.is_some())?;
             if let Some(physical) = table.physical(&column) {
                 let counts = self.changes.default.is_none();
                 batch.require_replaceable(table, physical, &new_type, counts)?;

@@ -22,6 +22,9 @@ use crate::sql::ident::qualified;
 ///
 /// `DROP INDEX CONCURRENTLY`, which blocks no reads or writes.
 ///
+/// The index of a partitioned table goes under a short ACCESS EXCLUSIVE lock of the table and its partitions: Postgres cannot drop
+/// it concurrently.
+///
 /// # Rollback
 ///
 /// Nothing has been removed.

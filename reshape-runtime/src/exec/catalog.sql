@@ -145,7 +145,7 @@ dependent_json AS (
   FROM dependent
 ),
 -- What depends on a column of a table or, on its own account, on that column of a partition.
-column_dependent AS (
+column_dependent AS MATERIALIZED (
   SELECT t.root, own.attnum AS root_attnum, j.*
   FROM dependent_json j
   JOIN tree t ON t.oid = j.refobjid
@@ -156,8 +156,27 @@ column_dependent AS (
     AND NOT (j.adnum IS NOT NULL AND j.owner = j.refobjid AND j.adnum = j.attnum)
     AND (t.level = 0 OR NOT j.is_inherited)
 ),
+-- What depends on a table, on a partition of it or on the row type of one.
+table_dependent AS MATERIALIZED (
+  SELECT m.root, j.*
+  FROM (
+    SELECT d.*, CASE WHEN d.refclassid = 'pg_catalog.pg_class'::regclass THEN d.refobjid
+                     ELSE coalesce(nullif(t.typrelid, 0), nullif(e.typrelid, 0)) END AS of_relation
+    FROM dependent_json d
+    LEFT JOIN pg_catalog.pg_type t ON d.refclassid = 'pg_catalog.pg_type'::regclass AND t.oid = d.refobjid
+    LEFT JOIN pg_catalog.pg_type e ON e.typarray = t.oid) j
+  JOIN tree m ON m.oid = j.of_relation
+  -- The row type itself, and arrays of it, are part of the table.
+  LEFT JOIN pg_catalog.pg_type o ON j.classid = 'pg_catalog.pg_type'::regclass AND o.oid = j.objid
+  LEFT JOIN pg_catalog.pg_type oe ON oe.typarray = o.oid
+  WHERE j.kind <> 'sequence' AND j.dependent_relkind IS DISTINCT FROM 't'
+    AND NOT coalesce(m.oid IN (o.typrelid, oe.typrelid), false)
+    -- So are its partitions, and what belongs to them.
+    AND NOT EXISTS (SELECT FROM tree x WHERE x.root = m.root AND x.oid = coalesce(j.owner,
+          CASE WHEN j.classid = 'pg_catalog.pg_class'::regclass AND j.objsubid = 0 THEN j.objid END))
+),
 -- What a partition has set for a column that its parent has not.
-partition_setting AS (
+partition_setting AS MATERIALIZED (
   SELECT t.root, own.attnum AS root_attnum, s.name || ' on partition ' || t.oid::regclass AS name
   FROM tree t
   JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -298,17 +317,7 @@ SELECT pg_catalog.jsonb_build_object(
         SELECT coalesce(pg_catalog.jsonb_agg(j.doc ORDER BY j.classid, j.objid), '[]')
         FROM (
           SELECT DISTINCT ON (j.classid, j.objid) j.*
-          FROM tree m
-          JOIN pg_catalog.pg_type t ON t.typrelid = m.oid
-          JOIN dependent_json j ON j.refclassid = 'pg_catalog.pg_class'::regclass AND j.refobjid = m.oid
-            OR j.refclassid = 'pg_catalog.pg_type'::regclass AND j.refobjid IN (t.oid, t.typarray)
-          WHERE m.root = rel.oid
-            -- Its partitions, and what belongs to them, are part of it.
-            AND NOT EXISTS (SELECT FROM tree x WHERE x.root = rel.oid AND x.oid = coalesce(j.owner,
-                  CASE WHEN j.classid = 'pg_catalog.pg_class'::regclass AND j.objsubid = 0 THEN j.objid END))
-            AND NOT (j.classid = 'pg_catalog.pg_type'::regclass AND j.objid IN (t.oid, t.typarray))
-            AND j.kind <> 'sequence'
-            AND j.dependent_relkind IS DISTINCT FROM 't') j),
+          FROM table_dependent j WHERE j.root = rel.oid) j),
       'partition_of', (
         SELECT i.inhparent::regclass::text FROM pg_catalog.pg_inherits i WHERE i.inhrelid = rel.oid AND rel.relispartition),
       -- A column of the key cannot go without its table.

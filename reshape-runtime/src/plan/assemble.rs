@@ -10,7 +10,7 @@ use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
 use crate::plan::{
     Phase, Plan, Refusal, Step, Work, backfill, carry, constraint, contract, cross, domain, found,
-    index, not_null, offenders, partition, refuse,
+    index, not_null, numbers, offenders, partition, refuse,
 };
 use crate::sql::ident::ident;
 use crate::sql::names::{self, ORIGIN};
@@ -279,11 +279,12 @@ fn expand_table(
     if clauses.is_empty() && more.is_empty() {
         return None;
     }
-    let mut statements = Vec::new();
+    let mut statements = numbers::create(table);
     if !clauses.is_empty() {
         statements.push(format!("ALTER TABLE {}\n  {}", table.sql(), clauses.join(",\n  ")));
     }
     statements.extend(defaults);
+    statements.extend(numbers::own(table, live));
     statements.extend(more);
     statements.extend(column_grants(table, live));
     let what = if table.shadows().next().is_none() && !sync.is_needed() && checked.is_empty() {
@@ -306,6 +307,7 @@ fn expand_table(
         let undo = format!("ALTER TABLE {}\n  {}", table.sql(), undo.join(",\n  "));
         expansion.undo_columns.push(undo);
     }
+    expansion.undo_columns.extend(numbers::remove(table));
     Some(expansion)
 }
 

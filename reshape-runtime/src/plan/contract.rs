@@ -10,7 +10,7 @@ use crate::plan::batch::{Batch, Draft};
 use crate::plan::lineage::Table;
 use crate::plan::sync::Sync;
 use crate::plan::view::Views;
-use crate::plan::{Phase, Step, not_null, partition};
+use crate::plan::{Phase, Step, not_null, numbers, partition};
 use crate::sql::ident::{ident, literal, qualified};
 use crate::sql::names::{self, ORIGIN};
 
@@ -182,6 +182,9 @@ pub(crate) fn table(
                 add(Stage::Finish, statement);
             }
         }
+    }
+    for statement in numbers::finish(table, &name) {
+        add(Stage::Finish, statement);
     }
     for index in indexes {
         let renames = rename_index_columns(table, index);

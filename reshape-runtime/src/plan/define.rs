@@ -32,6 +32,7 @@ pub(crate) fn lineage_column(column: &model::Column, value: ValueId, key: bool) 
         generated: column.generated.is_some() || serial,
         draws: false,
         ancestor: None,
+        numbers: None,
     }
 }
 

@@ -55,24 +55,21 @@ fn parts(data_type: &str) -> Option<Vec<String>> {
     let mut parts = Vec::new();
     let mut rest = data_type.trim();
     loop {
-        let (part, after) = match rest.strip_prefix('"') {
-            Some(quoted) => {
-                let mut name = String::new();
-                let mut chars = quoted.char_indices().peekable();
-                let end = loop {
-                    match chars.next()? {
-                        (_, '"') if chars.next_if(|(_, c)| *c == '"').is_some() => name.push('"'),
-                        (at, '"') => break at + 1,
-                        (_, c) => name.push(c),
-                    }
-                };
-                (name, &quoted[end..])
-            }
-            None => {
-                let word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
-                let end = rest.find(|c| !word(c)).unwrap_or(rest.len());
-                (rest[..end].to_lowercase(), &rest[end..])
-            }
+        let (part, after) = if let Some(quoted) = rest.strip_prefix('"') {
+            let mut name = String::new();
+            let mut chars = quoted.char_indices().peekable();
+            let end = loop {
+                match chars.next()? {
+                    (_, '"') if chars.next_if(|(_, c)| *c == '"').is_some() => name.push('"'),
+                    (at, '"') => break at + 1,
+                    (_, c) => name.push(c),
+                }
+            };
+            (name, &quoted[end..])
+        } else {
+            let word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+            let end = rest.find(|c| !word(c)).unwrap_or(rest.len());
+            (rest[..end].to_lowercase(), &rest[end..])
         };
         if part.is_empty() {
             return None;

@@ -9,6 +9,7 @@ use crate::plan::cross::Lookup;
 use crate::plan::facts::{LiveColumn, LiveTable};
 use crate::plan::generated::{self, Generation};
 use crate::plan::mention::mentions;
+use crate::plan::numbers::Numbers;
 use crate::sql::names;
 
 /// Index into [`Table::values`].
@@ -45,6 +46,8 @@ pub(crate) struct Column {
     pub(crate) draws: bool,
     /// The column of the base version that it descends from: source of column rights.
     pub(crate) ancestor: Option<String>,
+    /// Where its numbers come from, if the batch adds it as an identity or serial column to a table that exists.
+    pub(crate) numbers: Option<Numbers>,
 }
 
 /// The names that an expression may use, and what they stand for.
@@ -300,6 +303,7 @@ impl Column {
             draws: live.identity
                 || live.default.as_deref().is_some_and(|default| default.contains("nextval(")),
             ancestor: Some(live.name.clone()),
+            numbers: None,
         }
     }
 }

@@ -27,6 +27,7 @@ pub(crate) mod index;
 pub(crate) mod lineage;
 pub(crate) mod mention;
 pub(crate) mod not_null;
+pub(crate) mod numbers;
 pub(crate) mod offenders;
 pub(crate) mod partition;
 pub(crate) mod refuse;

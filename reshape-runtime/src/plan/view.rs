@@ -221,6 +221,6 @@ pub(crate) fn grant(grant: &Grant, column: Option<&str>, on: &str) -> String {
     )
 }
 
-fn role(grantee: Option<&str>) -> String {
+pub(crate) fn role(grantee: Option<&str>) -> String {
     grantee.map_or_else(|| String::from("PUBLIC"), ident)
 }
