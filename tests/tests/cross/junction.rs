@@ -158,3 +158,42 @@ fn the_same_without_a_table_before_each_name() {
         .replace("users.id = user_account_connections.user_id", "id = user_id");
     junction(&change);
 }
+
+/// What a foreign key does to the new table, it does for the client that has written the row referred to.
+#[test]
+fn an_old_clients_key_cascades_to_connections_that_it_does_not_know() {
+    let change = JUNCTION.replace(
+        "referenced_table = \"users\", referenced_columns = [\"id\"]",
+        "referenced_table = \"users\", referenced_columns = [\"id\"], on_update = \"CASCADE\", on_delete = \"CASCADE\"",
+    );
+    let mut r = Rollout::begin(ACCOUNTS, ACCOUNT_ROWS, &change);
+    new(&mut r, "INSERT INTO user_account_connections VALUES (1, 2, 'SECOND', 'mine')");
+    old(&mut r, "UPDATE users SET account_id = 1, account_role = 'first' WHERE id = 1");
+    sees(&mut r, CONNECTIONS, &["1|1|FIRST|none", "2|2|DEVELOPER|none"]);
+    new(&mut r, "INSERT INTO user_account_connections VALUES (1, 2, 'SECOND', 'mine')");
+    old(&mut r, "UPDATE users SET account_id = 1, account_role = 'again' WHERE id = 1");
+    new(
+        &mut r,
+        "INSERT INTO user_account_connections VALUES (1, 2, 'SECOND', 'mine') ON CONFLICT DO NOTHING",
+    );
+    new(&mut r, "DELETE FROM user_account_connections WHERE user_id = 2");
+    new(&mut r, "INSERT INTO user_account_connections VALUES (2, 1, 'ONE'), (2, 2, 'TWO')");
+    sees(&mut r, &OLD_ACCOUNTS.replace(" ORDER", " WHERE id = 2 ORDER"), &["2|2|two"]);
+    old(&mut r, "UPDATE users SET account_role = 'Two' WHERE id = 2");
+    old(&mut r, "UPDATE users SET id = 20 WHERE id = 2");
+    sees(&mut r, &OLD_ACCOUNTS.replace(" ORDER", " WHERE id = 20 ORDER"), &["20|2|Two"]);
+    sees(
+        &mut r,
+        &CONNECTIONS.replace(" ORDER", " WHERE user_id = 20 ORDER"),
+        &["20|1|ONE|none", "20|2|TWO|none"],
+    );
+    new(&mut r, "UPDATE users SET id = 2 WHERE id = 20");
+    sees(
+        &mut r,
+        &CONNECTIONS.replace(" ORDER", " WHERE user_id = 2 ORDER"),
+        &["2|1|ONE|none", "2|2|TWO|none"],
+    );
+    old(&mut r, "DELETE FROM users WHERE id = 2");
+    sees(&mut r, &CONNECTIONS.replace(" ORDER", " WHERE user_id = 2 ORDER"), &[]);
+    r.complete();
+}

@@ -163,6 +163,11 @@ fn triggers_that_write() {
     sees(&mut r, OLD, &["1|ada", "2|alan", "3|grace@x", "4|four"]);
     sees(&mut r, list, &["10|+|ada", "20|+|Alan", "40|+|four"]);
     sees(&mut r, "SELECT what FROM migration_1_base.log ORDER BY id", &["ada", "four", "alan"]);
+    new(&mut r, "INSERT INTO profiles (id, user_id, email) VALUES (55, 5, 'Five')");
+    new(&mut r, "INSERT INTO users VALUES (5, 'x')");
+    sees(&mut r, OLD, &["1|ada", "2|alan", "3|grace@x", "4|four", "5|five"]);
+    // `follow` writes to the table itself, which is what old clients do.
+    sees(&mut r, &list.replace(" ORDER", " WHERE user_id = 5 ORDER"), &["50|+|five", "55|+|Five"]);
     r.abort();
     r.start().expect("a second start");
     r.complete();
