@@ -244,12 +244,6 @@ impl<'a> Sync<'a> {
 
     /// The last resort of attribution: what the client said, or the first of the two versions in its `search_path`.
     fn new_by_search_path(&self) -> String {
-        let position = |version: &str| {
-            format!(
-                "pg_catalog.array_position(pg_catalog.current_schemas(false), {}::name)",
-                literal(&names::version_schema(version))
-            )
-        };
         let base = match self.base {
             Some(base) => format!("coalesce({}, 2147483647)", position(base)),
             None => String::from("2147483647"),
@@ -262,6 +256,27 @@ impl<'a> Sync<'a> {
             position(self.target),
         )
     }
+
+    /// The same for an old client; none where old clients have no version to name.
+    fn old_by_search_path(&self) -> Option<String> {
+        let base = self.base?;
+        Some(format!(
+            "(CASE WHEN pg_catalog.current_setting('reshape.version', true) <> ''\n      \
+             THEN pg_catalog.current_setting('reshape.version', true) = {}\n      \
+             ELSE coalesce({} < coalesce({}, 2147483647), false) END)",
+            literal(base),
+            position(base),
+            position(self.target),
+        ))
+    }
+}
+
+/// Where the version is in the `search_path`.
+fn position(version: &str) -> String {
+    format!(
+        "pg_catalog.array_position(pg_catalog.current_schemas(false), {}::name)",
+        literal(&names::version_schema(version))
+    )
 }
 
 const FIRST_INSERT: &str = "!__reshape_insert";

@@ -89,7 +89,10 @@ impl Sync<'_> {
             Direction::Up => Some(format!("({marker} IS NULL OR {marker} IN {marks})")),
             Direction::Down if self.table.created => {
                 let marks = Direction::Up.list();
-                Some(format!("({marker} IS NULL OR {marker} NOT IN {marks})"))
+                // A foreign key's action is the client's whose write it follows.
+                let by_old = self.old_by_search_path();
+                let by_old = by_old.map(|sql| format!(" AND NOT {sql}")).unwrap_or_default();
+                Some(format!("({marker} IS NULL OR {marker} NOT IN {marks}){by_old}"))
             }
             Direction::Down => {
                 Some(format!("({marker} = {} OR {marker} IN {marks})", literal(self.target)))
