@@ -15,6 +15,9 @@ use crate::sql::ident::literal;
 /// How long a query for offenders may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long one try of a part of a range may take: it locks the rows that it would write.
+const TRY: Duration = Duration::from_secs(1);
+
 /// How long the search for a row on which an expression fails may take.
 const SEARCH: Duration = Duration::from_secs(15);
 
@@ -100,7 +103,7 @@ impl Run<'_> {
             run.begin(&plan.search_path, n)?;
             run.client.batch_execute(&format!(
                 "SET LOCAL statement_timeout = {}; SET LOCAL reshape.backfill = 'on'",
-                PATIENCE.as_millis()
+                TRY.as_millis()
             ))?;
             let sql =
                 format!("{statement} WHERE {ctid} >= '{from}'::tid AND {ctid} < '{to}'::tid{rest}");
