@@ -670,3 +670,57 @@ fn a_column_that_draws_numbers_has_no_up_and_is_not_replaced() {
     let refused = refusal(PEOPLE, "", &format!("{add}{replace}"));
     assert!(refused.contains("not supported yet"), "{refused}");
 }
+
+#[test]
+fn inheritance_is_refused() {
+    let base = table_made_by(
+        "CREATE TABLE things (id int PRIMARY KEY, name text); CREATE TABLE more (extra text) INHERITS (things)",
+        "things",
+        &[("id", "int"), ("name", "text")],
+    );
+    for change in [
+        "type = 'add_column'\ntable = 'things'\nup = \"name\"\ncolumn = { name = 'x', type = 'text' }",
+        "type = 'alter_column'\ntable = 'things'\ncolumn = 'name'\nchanges = { name = 'x' }",
+        "type = 'remove_column'\ntable = 'things'\ncolumn = 'name'",
+        "type = 'add_index'\ntable = 'things'\nindex = { name = 'i', columns = ['name'] }",
+    ] {
+        let refused = refusal(&base, "", &format!("[[actions]]\n{change}\n"));
+        assert!(refused.contains("inherits or is inherited from"), "{refused}");
+        assert!(refused.contains("NO INHERIT"), "{refused}");
+    }
+    let remove = "[[actions]]\ntype = 'remove_table'\ntable = 'things'\n";
+    let refused = refusal(&base, "", remove);
+    assert!(refused.contains("table public.more depends on it"), "{refused}");
+}
+
+/// A rewritten table has another file.
+#[test]
+fn no_new_column_rewrites_the_table() {
+    let base = table_made_by(DOMAINS, "things", &[("id", "int"), ("p", "int"), ("s", "text")]);
+    let add = |name: &str, column: &str| {
+        format!(
+            "[[actions]]\ntype = 'add_column'\ntable = 'things'\ncolumn = {{ name = '{name}', {column} }}\n"
+        )
+    };
+    let change = [
+        add("a", "type = 'shared'"),
+        add("b", "type = 'number'"),
+        add("c", "type = 'shared', default = \"'own'\""),
+        add("d", "type = 'serial'"),
+        add("e", "type = 'bigint', generated = 'ALWAYS AS IDENTITY'"),
+        add("f", "type = 'timestamptz', default = 'clock_timestamp()', nullable = false"),
+        add("g", "type = 'number', default = '7'"),
+    ]
+    .concat();
+    let data = "INSERT INTO things (id) SELECT generate_series(1, 3)";
+    let mut r = Rollout::prepare(&base, data, &change);
+    let file = "SELECT pg_relation_filenode('public.things')";
+    let before = rows(&mut r.old, file);
+    r.start().unwrap_or_else(|error| panic!("{}", error.report()));
+    assert_eq!(rows(&mut r.old, file), before);
+    let all = "SELECT a, c, count(DISTINCT b), count(DISTINCT d), count(DISTINCT e), count(f), g FROM things GROUP BY 1, 2, 7";
+    assert_eq!(rows(&mut r.new, all), ["shared|own|3|3|3|3|7"]);
+    r.complete();
+    assert_eq!(rows(&mut r.old, file), before);
+    assert_eq!(rows(&mut r.new, all), ["shared|own|3|3|3|3|7"]);
+}

@@ -250,7 +250,13 @@ impl<'a> Batch<'a> {
             TableKind::Partitioned => return partition::require_local(self, live),
             TableKind::Foreign => "a foreign table",
         };
-        Err(self.not_supported(&format!("changing `{}`, {what},", table.name)))
+        let refusal = self.not_supported(&format!("changing `{}`, {what},", table.name));
+        Err(match live.kind {
+            TableKind::Ordinary => refusal.with_help(
+                "end the inheritance first, with `ALTER TABLE … NO INHERIT`, or partition the table",
+            ),
+            TableKind::Partitioned | TableKind::Foreign => refusal,
+        })
     }
 
     /// The column is about to be replaced by another: what hangs on it has to be able to come along.
