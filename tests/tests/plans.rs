@@ -245,13 +245,6 @@ refused! {
         table = "users"
         column = { name = "number", type = "integer", generated = "ALWAYS AS IDENTITY" }
     "# => "adding an identity, serial or generated column to a table that exists is not supported yet";
-    replacing_an_identity_column: r#"
-        [[actions]]
-        type = "alter_column"
-        table = "users"
-        column = "id"
-        changes = { type = "bigint" }
-    "# => "replacing the identity or generated column `users`.`id` is not supported yet";
     an_index_expression_over_a_changed_column: r#"
         [[actions]]
         type = "alter_column"

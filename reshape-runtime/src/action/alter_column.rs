@@ -227,7 +227,11 @@ impl AlterColumn {
         }
         if replaced {
             if let Some(physical) = table.physical(&column) {
-                batch.require_independent(table, physical)?;
+                let counts = self.changes.default.is_none();
+                batch.require_replaceable(table, physical, &new_type, counts)?;
+                if !not_null {
+                    batch.require_nullable(table, physical)?;
+                }
             }
             self.replace(batch, index, &column, &new_type, (up, down))?;
         } else if not_null != column.not_null {
@@ -266,6 +270,7 @@ impl AlterColumn {
         column.not_null = not_null;
         if let Some(default) = &self.changes.default {
             column.default = Some(default.to_string());
+            column.draws = false;
         }
         if let Some(name) = &self.changes.name {
             column.name = name.to_string();

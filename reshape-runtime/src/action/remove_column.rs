@@ -135,6 +135,9 @@ impl RemoveColumn {
                     ))
                     .with_help("start and complete the batch that alters it first"));
             }
+            if let (None, Some(ancestor)) = (&physical, &column.ancestor) {
+                batch.require_droppable(table, ancestor)?;
+            }
             if let Some(physical) = &physical {
                 batch.require_droppable(table, physical)?;
                 // A default that this batch sets is not the table's before contract.

@@ -2,7 +2,7 @@
 -- $1: the schema that tables live in; $2: the name of the base version's migration, or NULL;
 -- $3: the schemas in the migrator's own search_path; $4: a relation whose columns are called as `Snippet` wants it: expressions are
 -- printed as if they were over its columns.
-WITH
+WITH RECURSIVE
 space AS (SELECT oid, nspname FROM pg_catalog.pg_namespace WHERE nspname = $1::text),
 -- Views of versions are ours: they are no obstacle, the batch drops them itself.
 ours AS (
@@ -52,13 +52,19 @@ dependent AS (
       WHEN con.oid IS NOT NULL THEN CASE con.contype
         WHEN 'p' THEN 'primary_key' WHEN 'u' THEN 'unique' WHEN 'x' THEN 'exclusion'
         WHEN 'c' THEN 'check' WHEN 'f' THEN 'foreign_key' ELSE 'other' END
+      -- An expression of an exclusion constraint: the index goes with the column, the constraint does not.
+      WHEN idx.indisexclusion THEN 'other'
       WHEN cls.relkind IN ('i', 'I') THEN 'index'
       WHEN cls.relkind = 'S' THEN 'sequence'
       WHEN d.classid = 'pg_catalog.pg_class'::regclass AND d.objsubid > 0 THEN 'column'
-      WHEN rew.oid IS NOT NULL THEN 'view'
+      WHEN rew.rulename = '_RETURN' AND rel_of.relkind = 'v' THEN 'view'
+      WHEN trg.oid IS NOT NULL AND trg.tgisinternal IS FALSE THEN 'trigger'
+      WHEN pol.oid IS NOT NULL THEN 'policy'
+      WHEN stx.oid IS NOT NULL THEN 'statistics'
       ELSE 'other'
     END AS kind,
-    coalesce(con.conname, cls.relname) AS name,
+    coalesce(con.conname, cls.relname, trg.tgname, pol.polname, stx.stxname, rel_of.relname) AS name,
+    rel_of.relname AS relation, rel_of.relnamespace AS space,
     coalesce(con.conrelid, idx.indrelid, trg.tgrelid, pol.polrelid, def.adrelid, stx.stxrelid,
              CASE WHEN d.objsubid > 0 THEN d.objid END, rew.ev_class) AS owner,
     CASE
@@ -84,9 +90,25 @@ dependent AS (
   LEFT JOIN pg_catalog.pg_policy pol ON d.classid = 'pg_catalog.pg_policy'::regclass AND pol.oid = d.objid
   LEFT JOIN pg_catalog.pg_attrdef def ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND def.oid = d.objid
   LEFT JOIN pg_catalog.pg_statistic_ext stx ON d.classid = 'pg_catalog.pg_statistic_ext'::regclass AND stx.oid = d.objid
+  LEFT JOIN pg_catalog.pg_class rel_of ON rel_of.oid = coalesce(rew.ev_class, trg.tgrelid, pol.polrelid)
   WHERE NOT coalesce((SELECT relnamespace IN (SELECT oid FROM ours)
                       FROM pg_catalog.pg_class WHERE oid = coalesce(rew.ev_class, def.adrelid, cls.oid)), false)
     AND coalesce(con.contype, '') <> 'n'
+),
+-- Which relations a view reads; versions' views are left out.
+user_view_reads AS (
+  SELECT DISTINCT r.ev_class AS view, d.refobjid AS reads
+  FROM pg_catalog.pg_rewrite r
+  JOIN pg_catalog.pg_class c ON c.oid = r.ev_class AND c.relkind = 'v'
+  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid
+    AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid <> r.ev_class
+  WHERE r.rulename = '_RETURN' AND c.relnamespace NOT IN (SELECT oid FROM ours)
+),
+-- Views over tables of ours, and views over those; a view that is read stands before those that read it.
+user_view(view, depth) AS (
+  SELECT view, 1 FROM user_view_reads WHERE reads IN (SELECT oid FROM rel)
+  UNION
+  SELECT e.view, v.depth + 1 FROM user_view_reads e JOIN user_view v ON e.reads = v.view WHERE v.depth < 64
 ),
 dependent_json AS (
   SELECT refclassid, refobjid, attnum, classid, objid, owner, adnum, kind, dependent_relkind,
@@ -94,6 +116,8 @@ dependent_json AS (
       'kind', kind,
       'description', description,
       'name', name,
+      'schema', (SELECT nspname FROM pg_catalog.pg_namespace n WHERE n.oid = space),
+      'relation', relation,
       'table', (SELECT relname FROM rel WHERE rel.oid = owner),
       'columns', (SELECT coalesce(pg_catalog.jsonb_agg(a.attname ORDER BY k.n), '[]')
                   FROM pg_catalog.unnest(keys) WITH ORDINALITY k(attnum, n)
@@ -137,12 +161,6 @@ SELECT pg_catalog.jsonb_build_object(
           'settings', (
             SELECT coalesce(pg_catalog.jsonb_agg(s.name), '[]')
             FROM pg_catalog.pg_type t, LATERAL (VALUES
-              (a.attcollation <> t.typcollation, 'collation ' || a.attcollation::regcollation),
-              (coalesce(a.attstattarget, -1) <> -1, 'statistics target'),
-              -- Some minor releases keep a note of the server's own there, on every column.
-              (EXISTS (SELECT FROM pg_catalog.unnest(a.attoptions) o WHERE o NOT LIKE 'pg\_%'), 'planner options'),
-              (a.attstorage <> t.typstorage, 'storage'),
-              (a.attcompression <> '', 'compression'),
               (EXISTS (SELECT FROM pg_catalog.pg_seclabel l WHERE l.classoid = 'pg_catalog.pg_class'::regclass
                          AND l.objoid = rel.oid AND l.objsubid = a.attnum), 'security label')) s(is_set, name)
             WHERE t.oid = a.atttypid AND s.is_set),
@@ -160,6 +178,20 @@ SELECT pg_catalog.jsonb_build_object(
               -- Its own default is known; a generated column's expression is a dependency of its own.
               AND NOT (j.adnum IS NOT NULL AND j.owner = rel.oid AND j.adnum = a.attnum)),
           'number', a.attnum,
+          'identity_kind', CASE a.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END,
+          'collation', (
+            SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(co.collname)
+            FROM pg_catalog.pg_collation co JOIN pg_catalog.pg_namespace n ON n.oid = co.collnamespace
+            JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+            WHERE co.oid = a.attcollation AND a.attcollation <> t.typcollation),
+          'statistics', nullif(coalesce(a.attstattarget, -1), -1),
+          -- Some minor releases keep a note of the server's own there, on every column.
+          'options', (
+            SELECT coalesce(pg_catalog.jsonb_agg(o), '[]') FROM pg_catalog.unnest(a.attoptions) o WHERE o NOT LIKE 'pg\_%'),
+          'storage', (
+            SELECT CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END
+            FROM pg_catalog.pg_type t WHERE t.oid = a.atttypid AND a.attstorage <> t.typstorage),
+          'compression', CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END,
           'sequence', (
             SELECT pg_catalog.jsonb_build_object(
               'schema', n.nspname, 'name', c.relname, 'data_type', pg_catalog.format_type(s.seqtypid, NULL),
@@ -301,6 +333,114 @@ SELECT pg_catalog.jsonb_build_object(
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE con.contype IN ('p', 'u', 'x', 'c', 'f')
       AND (con.conrelid IN (SELECT oid FROM rel) OR con.confrelid IN (SELECT oid FROM rel))),
+  'statistics', (
+    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+      'schema', n.nspname, 'name', x.stxname, 'table', rel.relname, 'owned', pg_catalog.pg_has_role(x.stxowner, 'USAGE'),
+      'kinds', CASE WHEN x.stxkind::text[] = '{e}' THEN '[]' ELSE (
+        SELECT pg_catalog.jsonb_agg(CASE k WHEN 'd' THEN 'ndistinct' WHEN 'f' THEN 'dependencies' ELSE 'mcv' END)
+        FROM pg_catalog.unnest(x.stxkind::text[]) k WHERE k IN ('d', 'f', 'm')) END,
+      'columns', (
+        SELECT coalesce(pg_catalog.jsonb_agg(a.attname ORDER BY k.n), '[]')
+        FROM pg_catalog.unnest(x.stxkeys::int2[]) WITH ORDINALITY k(attnum, n)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = rel.oid AND a.attnum = k.attnum),
+      'expressions', pg_catalog.pg_get_expr(x.stxexprs, $4::text::regclass),
+      'expression_texts', coalesce(pg_catalog.to_jsonb(pg_catalog.pg_get_statisticsobjdef_expressions(x.oid)), '[]'),
+      'target', nullif(coalesce(x.stxstattarget, -1), -1),
+      'comment', pg_catalog.obj_description(x.oid, 'pg_statistic_ext')) ORDER BY n.nspname, x.stxname), '[]')
+    FROM pg_catalog.pg_statistic_ext x
+    JOIN rel ON rel.oid = x.stxrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = x.stxnamespace),
+  'triggers', (
+    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+      'name', t.tgname, 'table', rel.relname, 'definition', pg_catalog.pg_get_triggerdef(t.oid),
+      'columns', (
+        SELECT coalesce(pg_catalog.jsonb_agg(a.attname ORDER BY k.n), '[]')
+        FROM pg_catalog.unnest(t.tgattr::int2[]) WITH ORDINALITY k(attnum, n)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = rel.oid AND a.attnum = k.attnum),
+      'enabled', t.tgenabled,
+      'comment', pg_catalog.obj_description(t.oid, 'pg_trigger')) ORDER BY rel.relname, t.tgname), '[]')
+    FROM pg_catalog.pg_trigger t JOIN rel ON rel.oid = t.tgrelid
+    WHERE NOT t.tgisinternal AND t.tgname NOT LIKE '%\_\_reshape%'),
+  'policies', (
+    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+      'name', p.polname, 'schema', n.nspname, 'table', c.relname, 'owned', pg_catalog.pg_has_role(c.relowner, 'USAGE'),
+      'tables', (
+        SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT rel.relname), '[]')
+        FROM pg_catalog.pg_depend d JOIN rel ON rel.oid = d.refobjid
+        WHERE d.classid = 'pg_catalog.pg_policy'::regclass AND d.objid = p.oid
+          AND d.refclassid = 'pg_catalog.pg_class'::regclass),
+      'definition', pg_catalog.concat(
+        CASE WHEN p.polpermissive THEN 'AS PERMISSIVE' ELSE 'AS RESTRICTIVE' END,
+        CASE p.polcmd WHEN 'r' THEN ' FOR SELECT' WHEN 'a' THEN ' FOR INSERT' WHEN 'w' THEN ' FOR UPDATE'
+                      WHEN 'd' THEN ' FOR DELETE' ELSE ' FOR ALL' END,
+        ' TO ' || (
+          SELECT pg_catalog.string_agg(CASE r WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(r)) END, ', ')
+          FROM pg_catalog.unnest(p.polroles) r),
+        ' USING (' || pg_catalog.pg_get_expr(p.polqual, p.polrelid) || ')',
+        ' WITH CHECK (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) || ')'),
+      'comment', pg_catalog.obj_description(p.oid, 'pg_policy')) ORDER BY n.nspname, c.relname, p.polname), '[]')
+    FROM pg_catalog.pg_policy p
+    JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE EXISTS (
+      SELECT FROM pg_catalog.pg_depend d
+      WHERE d.classid = 'pg_catalog.pg_policy'::regclass AND d.objid = p.oid
+        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid IN (SELECT oid FROM rel))),
+  'views', (
+    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+      'schema', n.nspname, 'name', c.relname, 'definition', pg_catalog.pg_get_viewdef(c.oid),
+      'options', coalesce(pg_catalog.to_jsonb(c.reloptions), '[]'),
+      'owner', CASE WHEN pg_catalog.pg_get_userbyid(c.relowner) <> CURRENT_USER THEN pg_catalog.pg_get_userbyid(c.relowner) END,
+      'owned', pg_catalog.pg_has_role(c.relowner, 'USAGE'),
+      'grants', (
+        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+          'grantee', CASE WHEN g.grantee = 0 THEN NULL ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
+          'privilege', g.privilege_type, 'grantable', g.is_grantable)
+          ORDER BY pg_catalog.pg_get_userbyid(g.grantee), g.privilege_type), '[]')
+        FROM pg_catalog.aclexplode(c.relacl) g WHERE g.grantee <> c.relowner),
+      'comment', pg_catalog.obj_description(c.oid, 'pg_class'),
+      'columns', (
+        SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+          'name', a.attname,
+          'default', (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d
+                      WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum),
+          'comment', pg_catalog.col_description(c.oid, a.attnum),
+          'grants', (
+            SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+              'grantee', CASE WHEN g.grantee = 0 THEN NULL ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
+              'privilege', g.privilege_type, 'grantable', g.is_grantable)
+              ORDER BY pg_catalog.pg_get_userbyid(g.grantee), g.privilege_type), '[]')
+            FROM pg_catalog.aclexplode(a.attacl) g WHERE g.grantee <> c.relowner)) ORDER BY a.attnum)
+        FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+      'reads', (
+        SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT pg_catalog.jsonb_build_array(rn.nspname, r.relname)), '[]')
+        FROM user_view_reads e
+        JOIN pg_catalog.pg_class r ON r.oid = e.reads AND r.relkind = 'v'
+        JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace
+        WHERE e.view = c.oid),
+      'tables', (
+        SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT rel.relname), '[]')
+        FROM user_view_reads e JOIN rel ON rel.oid = e.reads WHERE e.view = c.oid),
+      'obstacles', (
+        SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT
+          CASE WHEN rew.rulename = '_RETURN'
+            THEN pg_catalog.pg_describe_object('pg_catalog.pg_class'::regclass, rew.ev_class, 0)
+            ELSE pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) END), '[]')
+        FROM pg_catalog.pg_depend d
+        LEFT JOIN pg_catalog.pg_rewrite rew ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND rew.oid = d.objid
+        LEFT JOIN pg_catalog.pg_class rc ON rc.oid = rew.ev_class
+        LEFT JOIN pg_catalog.pg_attrdef def ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND def.oid = d.objid
+        WHERE (d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = c.oid
+            OR d.refclassid = 'pg_catalog.pg_type'::regclass AND d.refobjid IN (
+                 SELECT pg_catalog.unnest(ARRAY[t.oid, t.typarray]) FROM pg_catalog.pg_type t WHERE t.oid = c.reltype))
+          AND d.deptype IN ('n', 'a', 'i')
+          AND d.classid <> 'pg_catalog.pg_type'::regclass
+          AND coalesce(def.adrelid, 0) <> c.oid
+          AND NOT coalesce(rew.ev_class = c.oid AND rew.rulename = '_RETURN' OR rc.relkind = 'v' AND rew.rulename = '_RETURN', false))
+      ) ORDER BY v.depth, n.nspname, c.relname), '[]')
+    FROM (SELECT view, max(depth) AS depth FROM user_view GROUP BY view) v
+    JOIN pg_catalog.pg_class c ON c.oid = v.view
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace),
   'types', (
     SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
       'name', t.typname, 'is_enum', t.typtype = 'e',

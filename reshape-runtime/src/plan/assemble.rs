@@ -8,7 +8,8 @@ use crate::plan::lineage::Table;
 use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
 use crate::plan::{
-    Phase, Plan, Refusal, Step, Work, backfill, contract, cross, found, index, not_null, refuse,
+    Phase, Plan, Refusal, Step, Work, backfill, carry, contract, cross, found, index, not_null,
+    refuse,
 };
 use crate::sql::ident::ident;
 use crate::sql::names::{self, ORIGIN};
@@ -26,6 +27,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         table.name_shadows();
     }
     batch.tables = tables;
+    carry::carry(&mut batch);
     let cross = cross::resolve(&mut batch)?;
     let mut last: Vec<Draft> = Vec::new();
     let mut expand = Vec::new();
@@ -91,11 +93,12 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         if sync.is_needed() {
             publish.push(translate(table, sync.install(Mode::Both, live), &cross.part(number)));
         }
+        publish.extend(of(&batch.publish, number).cloned());
         let pending = batch.indexes.iter().filter(|pending| pending.table == number);
         let indexes: Vec<&Index> = pending.map(|pending| &pending.index).collect();
         let own = batch.contract.iter().filter(|(table, _, _)| *table == number);
         let own: Vec<(Stage, String)> = own.map(|(_, stage, sql)| (*stage, sql.clone())).collect();
-        let goes_home = own.iter().any(|(stage, _)| *stage == Stage::Attach);
+        let goes_home = batch.homes.contains(&number);
         let mut statements = contract::table(table, &sync, &views, &indexes, goes_home);
         statements.extend(own);
         parts.push(Part { table: number, order, statements });
@@ -198,9 +201,14 @@ fn expand_table(
     }
     for column in table.shadows() {
         let Some(physical) = table.physical(column) else { continue };
-        let mut clause =
-            format!("ADD COLUMN {} {}", ident(physical), table.values[column.value].data_type);
-        if let Some(default) = column.added_default.as_ref().or(column.default.as_ref()) {
+        let data_type = &table.values[column.value].data_type;
+        let mut clause = format!("ADD COLUMN {} {data_type}", ident(physical));
+        if let Some(ancestor) = column.ancestor.as_ref().and_then(|name| live.column(name)) {
+            clause.push_str(&carry::collation(ancestor, data_type));
+        }
+        let default = column.added_default.as_ref().or(column.default.as_ref());
+        // Two columns that draw from one sequence would draw twice, and `currval` would not be what the old one has got.
+        if let Some(default) = default.filter(|_| !column.draws) {
             if table.is_computed(column) {
                 defaults.push(format!(
                     "ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {default}",

@@ -6,6 +6,7 @@
 
 use crate::action::Action;
 use crate::model::IndexColumn;
+use crate::plan::carry;
 use crate::plan::contract::Stage;
 use crate::plan::cross::Fill;
 use crate::plan::facts::{Dependent, DependentKind, Facts, LiveTable};
@@ -54,6 +55,10 @@ pub(crate) struct Batch<'a> {
     pub(crate) links: Vec<(usize, usize)>,
     /// Tables that the batch creates and fills from others.
     pub(crate) fills: Vec<Fill>,
+    /// Steps of the publish phase that come after the triggers for both versions, by table.
+    pub(crate) publish: Vec<(usize, Step)>,
+    /// Tables whose shadows take the names of the columns that they replace before they get their last ones.
+    pub(crate) homes: Vec<usize>,
 }
 
 /// An index on a table that exists.
@@ -105,6 +110,8 @@ impl<'a> Batch<'a> {
             contract: Vec::new(),
             links: Vec::new(),
             fills: Vec::new(),
+            publish: Vec::new(),
+            homes: Vec::new(),
         }
     }
 
@@ -227,33 +234,17 @@ impl<'a> Batch<'a> {
         Err(self.not_supported(&format!("changing `{}`, {what},", table.name)))
     }
 
-    /// The column is about to be replaced by another: nothing may hang on it that would not come along.
-    pub(crate) fn require_independent(&self, table: &Table, column: &str) -> Result<(), Refusal> {
-        let Some(live) = self.live(table).and_then(|live| live.column(column)) else {
-            return Ok(());
-        };
-        if live.identity || live.generated {
-            return Err(self.not_supported(&format!(
-                "replacing the identity or generated column `{}`.`{column}`",
-                table.name
-            )));
-        }
-        if let Some(setting) = live.settings.first() {
-            return Err(self
-                .not_supported(&format!(
-                    "replacing `{}`.`{column}`, which has a {setting} of its own,",
-                    table.name
-                ))
-                .with_help("reset it first, and set it again afterwards"));
-        }
-        match live.dependents.first() {
+    /// The column is about to be replaced by another: what hangs on it has to be able to come along.
+    pub(crate) fn require_replaceable(
+        &self,
+        table: &Table,
+        column: &str,
+        new_type: &str,
+        counts: bool,
+    ) -> Result<(), Refusal> {
+        match carry::refusal(self, table, column, new_type, counts) {
             None => Ok(()),
-            Some(dependent) => Err(self
-                .not_supported(&format!(
-                    "replacing `{}`.`{column}`, on which {} depends,",
-                    table.name, dependent.description
-                ))
-                .with_help("remove what depends on the column first, and add it again afterwards")),
+            Some((message, help)) => Err(self.refuse(message).with_help(help)),
         }
     }
 
@@ -292,7 +283,7 @@ impl<'a> Batch<'a> {
             | DependentKind::Exclusion
             | DependentKind::Check => {
                 let gone = |name: &String| {
-                    !table.columns.iter().any(|c| table.physical(c) == Some(name.as_str()))
+                    !table.columns.iter().any(|c| c.ancestor.as_ref() == Some(name))
                 };
                 let removed =
                     dependent.name.as_ref().is_some_and(|name| self.removed_indexes.contains(name));
@@ -305,6 +296,9 @@ impl<'a> Batch<'a> {
             DependentKind::PrimaryKey
             | DependentKind::View
             | DependentKind::Column
+            | DependentKind::Trigger
+            | DependentKind::Policy
+            | DependentKind::Statistics
             | DependentKind::Other => true,
         };
         match live.dependents.iter().find(in_the_way) {

@@ -30,6 +30,7 @@ pub(crate) fn lineage_column(column: &model::Column, value: ValueId, key: bool) 
         added_default: None,
         comment: column.comment.as_deref().map(str::to_owned),
         generated: column.generated.is_some() || serial,
+        draws: false,
         ancestor: None,
     }
 }

@@ -10,7 +10,10 @@ use crate::schema::{Schema, Table};
 
 mod definition;
 
-pub use definition::{LiveConstraint, LiveKey, LiveSequence, Reference, Snippet};
+pub use definition::{
+    LiveConstraint, LiveKey, LivePolicy, LiveSequence, LiveStatistics, LiveTrigger, LiveView,
+    LiveViewColumn, Reference, Snippet,
+};
 
 /// A snapshot of the catalog. Read by the executor, or made from a simulated schema in tests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +46,14 @@ pub struct Facts {
     pub base_dependents: Vec<String>,
     /// Constraints of the tables, and foreign keys that refer to them from elsewhere, by table and name; NOT NULL is a property of columns.
     pub constraints: Vec<LiveConstraint>,
+    /// Statistics over several columns of the tables.
+    pub statistics: Vec<LiveStatistics>,
+    /// The user's own triggers on the tables.
+    pub triggers: Vec<LiveTrigger>,
+    /// Policies, also of tables elsewhere that mention a table of ours.
+    pub policies: Vec<LivePolicy>,
+    /// The user's views that read the tables, also by way of other views; those that are read come first.
+    pub views: Vec<LiveView>,
 }
 
 /// A table.
@@ -107,7 +118,7 @@ pub struct LiveColumn {
     pub generated: bool,
     /// Its comment.
     pub comment: Option<String>,
-    /// What is set for the column and would not be for another of its type, e.g. `collation "C"`.
+    /// What is set for the column and cannot be set for another: `security label`.
     pub settings: Vec<String>,
     /// Rights on the column alone.
     pub grants: Vec<Grant>,
@@ -117,6 +128,18 @@ pub struct LiveColumn {
     pub number: i16,
     /// The sequence that it owns.
     pub sequence: Option<LiveSequence>,
+    /// `always` or `by default` as SQL, where it is an identity column.
+    pub identity_kind: Option<String>,
+    /// Its collation, quoted and qualified, where it is not its type's.
+    pub collation: Option<String>,
+    /// Its statistics target, where it is not the default.
+    pub statistics: Option<i32>,
+    /// Its planner options, as `name=value`.
+    pub options: Vec<String>,
+    /// Its storage, as SQL, where it is not its type's.
+    pub storage: Option<String>,
+    /// Its compression method, where it is not the default.
+    pub compression: Option<String>,
 }
 
 /// A right.
@@ -139,6 +162,12 @@ pub struct Dependent {
     pub description: String,
     /// The object's own name, where it has one.
     pub name: Option<String>,
+    /// The schema of a view, or of the table that a policy or trigger belongs to.
+    #[serde(default)]
+    pub schema: Option<String>,
+    /// The relation that a view is or a trigger or policy belongs to, wherever it is.
+    #[serde(default)]
+    pub relation: Option<String>,
     /// The table of ours that it belongs to, if it does.
     pub table: Option<String>,
     /// The columns of that table that it covers, by name, where it is an index, a constraint or a column.
@@ -165,9 +194,15 @@ pub enum DependentKind {
     ForeignKey,
     /// A sequence owned by the column.
     Sequence,
-    /// A view, materialised view or rule.
+    /// A view.
     View,
-    /// Anything else: generated columns, triggers, policies, statistics, publications, functions, domains.
+    /// A trigger of the user's.
+    Trigger,
+    /// A row-level security policy.
+    Policy,
+    /// Statistics over several columns or expressions.
+    Statistics,
+    /// Anything else: generated columns, materialised views, rules, publications, functions, domains.
     Other,
 }
 
@@ -270,6 +305,10 @@ impl Facts {
             base_owned: true,
             base_dependents: Vec::new(),
             constraints: Vec::new(),
+            statistics: Vec::new(),
+            triggers: Vec::new(),
+            policies: Vec::new(),
+            views: Vec::new(),
         }
     }
 }
@@ -289,6 +328,16 @@ impl LiveTable {
             dependents: Vec::new(),
             number: i16::try_from(number + 1).unwrap_or(i16::MAX),
             sequence: None,
+            identity_kind: column
+                .generated
+                .as_deref()
+                .and_then(|sql| sql.strip_suffix(" AS IDENTITY"))
+                .map(str::to_owned),
+            collation: None,
+            statistics: None,
+            options: Vec::new(),
+            storage: None,
+            compression: None,
         };
         Self {
             name: table.name.clone(),

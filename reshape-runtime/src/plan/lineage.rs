@@ -22,6 +22,8 @@ pub(crate) struct Value {
     pub(crate) physical: Option<String>,
     /// Whether `physical` is a column that the base version has.
     pub(crate) in_base: bool,
+    /// Whether `physical` is `GENERATED ALWAYS AS IDENTITY`: a trigger may write it, a statement may not.
+    pub(crate) is_always_identity: bool,
 }
 
 /// A column as the clients of the current point of the batch see it.
@@ -36,6 +38,8 @@ pub(crate) struct Column {
     pub(crate) comment: Option<String>,
     /// Identity or generated: Postgres computes it, so no view default and no assignment.
     pub(crate) generated: bool,
+    /// Its values come from a sequence, by an identity or a default: where the batch replaces the column, the old one goes on drawing them.
+    pub(crate) draws: bool,
     /// The column of the base version that it descends from: source of column rights.
     pub(crate) ancestor: Option<String>,
 }
@@ -133,6 +137,8 @@ impl Table {
         table.comment.clone_from(&live.comment);
         for column in &live.columns {
             let value = table.add_value(&column.data_type, Some(&column.name), true);
+            table.values[value].is_always_identity =
+                column.identity_kind.as_deref() == Some("ALWAYS");
             table.columns.push(Column::from_live(column, value));
         }
         table
@@ -181,6 +187,7 @@ impl Table {
             data_type: data_type.to_owned(),
             physical: physical.map(str::to_owned),
             in_base,
+            is_always_identity: false,
         });
         self.values.len() - 1
     }
@@ -281,6 +288,8 @@ impl Column {
             added_default: None,
             comment: live.comment.clone(),
             generated: live.identity || live.generated,
+            draws: live.identity
+                || live.default.as_deref().is_some_and(|default| default.contains("nextval(")),
             ancestor: Some(live.name.clone()),
         }
     }

@@ -12,6 +12,7 @@ use crate::model::Migration;
 pub(crate) mod assemble;
 pub(crate) mod backfill;
 pub(crate) mod batch;
+pub(crate) mod carry;
 pub(crate) mod contract;
 pub(crate) mod cross;
 pub(crate) mod define;

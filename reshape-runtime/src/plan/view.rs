@@ -78,7 +78,8 @@ impl Views<'_> {
             ));
         }
         for column in &table.columns {
-            if let (Some(default), false) = (&column.default, column.generated) {
+            let drawn = column.draws && table.is_new(column);
+            if let (Some(default), false) = (&column.default, column.generated || drawn) {
                 sql.push(format!(
                     "ALTER VIEW {outer} ALTER COLUMN {} SET DEFAULT {default}",
                     ident(&column.name)
@@ -209,7 +210,8 @@ pub(crate) fn column_grants(table: &Table, live: &LiveTable) -> Vec<String> {
     sql
 }
 
-fn grant(grant: &Grant, column: Option<&str>, on: &str) -> String {
+/// `GRANT`, on a relation or on one of its columns.
+pub(crate) fn grant(grant: &Grant, column: Option<&str>, on: &str) -> String {
     let columns = column.map(|column| format!(" ({})", ident(column))).unwrap_or_default();
     let option = if grant.grantable { " WITH GRANT OPTION" } else { "" };
     format!(

@@ -46,6 +46,32 @@ impl Snippet {
         Some(sql)
     }
 
+    /// The single expressions of a list separated by commas. `texts` are the same ones, each with the columns' own names, which `name` gives;
+    /// `None` if the two do not fit together.
+    pub fn split(
+        &self,
+        texts: &[&str],
+        name: impl Fn(i16) -> Option<String>,
+    ) -> Option<Vec<Snippet>> {
+        let plain = |text: &str| text.replace('"', "");
+        let is = |candidate: &str, text: &str| {
+            let rendered = Snippet(candidate.to_owned()).render(&name);
+            rendered.is_some_and(|sql| {
+                plain(&sql) == plain(text) || format!("({})", plain(&sql)) == plain(text)
+            })
+        };
+        let (last, first) = texts.split_last()?;
+        let mut rest = self.0.as_str();
+        let mut found = Vec::new();
+        for text in first {
+            let (end, _) = rest.match_indices(", ").find(|(end, _)| is(&rest[..*end], text))?;
+            found.push(Snippet(rest[..end].to_owned()));
+            rest = &rest[end + 2..];
+        }
+        is(rest, last).then(|| found.push(Snippet(rest.to_owned())))?;
+        Some(found)
+    }
+
     /// Each hole with the text after it; the first piece is the text before all holes.
     fn pieces(&self) -> impl Iterator<Item = (Option<i16>, &str)> {
         let mut parts = self.0.split(HOLE);
@@ -157,6 +183,109 @@ pub struct LiveSequence {
     pub comment: Option<String>,
 }
 
+/// Statistics over several columns or expressions (`CREATE STATISTICS`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveStatistics {
+    /// Their schema.
+    pub schema: String,
+    /// Their name.
+    pub name: String,
+    /// Their table.
+    pub table: String,
+    /// Whether the migrator owns them.
+    pub owned: bool,
+    /// The kinds that are kept, as SQL: `ndistinct`, `dependencies`, `mcv`; empty for statistics of one expression.
+    pub kinds: Vec<String>,
+    /// The columns.
+    pub columns: Vec<String>,
+    /// The expressions, separated by commas.
+    pub expressions: Option<Snippet>,
+    /// The same ones, each with the columns' own names.
+    pub expression_texts: Vec<String>,
+    /// The statistics target, where it is not the default.
+    pub target: Option<i32>,
+    /// Their comment.
+    pub comment: Option<String>,
+}
+
+/// A trigger of the user's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveTrigger {
+    /// Its name.
+    pub name: String,
+    /// Its table.
+    pub table: String,
+    /// As `pg_get_triggerdef` prints it.
+    pub definition: String,
+    /// The columns of `UPDATE OF`, in its order.
+    pub columns: Vec<String>,
+    /// When it fires, as `pg_trigger.tgenabled`: `O`, `D`, `R` or `A`.
+    pub enabled: String,
+    /// Its comment.
+    pub comment: Option<String>,
+}
+
+/// A row-level security policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LivePolicy {
+    /// Its name.
+    pub name: String,
+    /// The schema of its table.
+    pub schema: String,
+    /// Its table.
+    pub table: String,
+    /// Whether the migrator owns the table.
+    pub owned: bool,
+    /// The tables of ours that it mentions.
+    pub tables: Vec<String>,
+    /// What follows `CREATE POLICY name ON table`, as SQL.
+    pub definition: String,
+    /// Its comment.
+    pub comment: Option<String>,
+}
+
+/// A view of the user's that reads a table of ours, perhaps by way of other views.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveView {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// Its query, as `pg_get_viewdef` prints it.
+    pub definition: String,
+    /// Its options, as `name=value`.
+    pub options: Vec<String>,
+    /// Its owner, where that is not the migrator.
+    pub owner: Option<String>,
+    /// Whether the migrator owns it, perhaps as a member of the owner.
+    pub owned: bool,
+    /// Rights on it, its owner's left out.
+    pub grants: Vec<Grant>,
+    /// Its comment.
+    pub comment: Option<String>,
+    /// Its columns, in order.
+    pub columns: Vec<LiveViewColumn>,
+    /// The views that it reads: schema and name.
+    pub reads: Vec<(String, String)>,
+    /// The tables of ours that it reads.
+    pub tables: Vec<String>,
+    /// What depends on it other than views, as Postgres describes it.
+    pub obstacles: Vec<String>,
+}
+
+/// A column of a [`LiveView`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveViewColumn {
+    /// Its name.
+    pub name: String,
+    /// Its view default.
+    pub default: Option<String>,
+    /// Its comment.
+    pub comment: Option<String>,
+    /// Rights on it alone.
+    pub grants: Vec<Grant>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +301,16 @@ mod tests {
             Some("((\"c2\")::text ~ 'x_2_'::text) AND \"c13\"")
         );
         assert_eq!(sql.render(|number| (number == 2).then(String::new)), None);
+    }
+
+    #[test]
+    fn a_list_is_split_where_its_parts_end() {
+        let list =
+            Snippet("concat(__reshape_column_1_, ', '), (__reshape_column_2_ || ', ')".into());
+        let name = |number| Some(["", "a", "B"][usize::try_from(number).ok()?].to_owned());
+        let parts = list.split(&["concat(a, ', ')", "((\"B\" || ', '))"], name).expect("two parts");
+        assert_eq!(parts[1].0, "(__reshape_column_2_ || ', ')");
+        assert_eq!(list.split(&["concat(a, ', ')", "x"], name), None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The bodies of the trigger functions.
 
+use std::collections::BTreeSet;
+
 use super::{Mode, Sync, changed};
 use crate::plan::cross::{Direction, Locking};
 use crate::plan::facts::LiveTable;
@@ -7,7 +9,7 @@ use crate::plan::flow::{Computation, Flow};
 use crate::plan::lineage::{Formula, ValueId};
 use crate::plan::mention::whole_row;
 use crate::sql::ident::{ident, literal};
-use crate::sql::names::ORIGIN;
+use crate::sql::names::{self, ORIGIN};
 
 impl Sync<'_> {
     /// The old columns that `first` computes.
@@ -24,10 +26,15 @@ impl Sync<'_> {
         if mode == Mode::Filling && self.part.is_member {
             return self.fill_body();
         }
-        let mut body = if self.part.is_member {
-            self.header(&[&self.up, &self.down], !translated.is_empty()) + &self.passed_on()
+        let seen = if translated.is_empty() {
+            Vec::new()
         } else {
-            self.header(&[&self.up], !translated.is_empty())
+            vec![format!("  {SEEN} pg_catalog.text[];\n")]
+        };
+        let mut body = if self.part.is_member {
+            self.header(&[&self.up, &self.down], seen) + &self.passed_on()
+        } else {
+            self.header(&[&self.up], seen)
         };
         body.push_str(&format!("  IF NEW.{marker} IS NOT NULL THEN\n"));
         if !translated.is_empty() {
@@ -67,7 +74,7 @@ impl Sync<'_> {
     /// Until the backfill is over, on a table with values of others: every write computes everything, and says so in the marker, so that the
     /// backfill, which may see the other table as it was before, leaves the row alone.
     fn fill_body(&self) -> String {
-        let mut body = self.header(&[&self.up], false);
+        let mut body = self.header(&[&self.up], Vec::new());
         for computation in &self.up.stages {
             self.compute(&mut body, &self.up, computation, None);
         }
@@ -95,11 +102,35 @@ impl Sync<'_> {
     }
 
     pub(super) fn first_body(&self, watch: bool) -> String {
-        let mut body = self.header(&[&self.down], false);
+        let drawn = self.drawn();
+        let mut more: Vec<String> = Vec::new();
+        for (column, up) in &drawn {
+            more.push(format!("  {} pg_catalog.bool := false;\n", drew(column)));
+            more.extend(self.between(up.iter().copied()));
+        }
+        let mut body = self.header(&[&self.down], more);
         body.push_str(&format!("  NEW.{} := {};\n", ident(ORIGIN), literal(self.target)));
+        // A new client's row without a number gets the one that the old column has drawn.
+        for (column, up) in &drawn {
+            let Some(shadow) = up.last().and_then(|computation| computation.column) else {
+                continue;
+            };
+            let shadow = ident(shadow);
+            body.push_str(&format!("  IF TG_OP = 'INSERT' AND NEW.{shadow} IS NULL THEN\n"));
+            for computation in up {
+                self.compute(&mut body, &self.up, computation, None);
+            }
+            body.push_str(&format!("  {} := true;\n  END IF;\n", drew(column)));
+        }
         for computation in &self.down.stages {
             let guard: Vec<&str> = computation.feeds.iter().copied().collect();
-            self.compute(&mut body, &self.down, computation, Some(&insert_or_changed(&guard)));
+            let mut guard = insert_or_changed(&guard);
+            if let Some((column, _)) =
+                drawn.iter().find(|(column, _)| computation.column == Some(column))
+            {
+                guard = format!("NOT {} AND ({guard})", drew(column));
+            }
+            self.compute(&mut body, &self.down, computation, Some(&guard));
         }
         let translated = self.translated();
         if watch && !translated.is_empty() {
@@ -117,25 +148,50 @@ impl Sync<'_> {
         body
     }
 
+    /// The old columns that draw numbers and are replaced, each with the computations that lead from it to the new one.
+    fn drawn(&self) -> Vec<(&str, Vec<&Computation<'_>>)> {
+        let columns = self.table.shadows().filter(|column| column.draws);
+        columns
+            .filter_map(|column| {
+                let mut wanted = BTreeSet::from([column.value]);
+                let mut up = Vec::new();
+                for computation in self.up.stages.iter().rev() {
+                    if wanted.contains(&computation.stage.result) {
+                        wanted.extend(computation.used.iter().map(|(_, id)| *id));
+                        up.push(computation);
+                    }
+                }
+                up.reverse();
+                Some((column.ancestor.as_deref()?, up))
+            })
+            .collect()
+    }
+
+    /// Declarations of the values that no column holds.
+    fn between<'b>(&self, stages: impl Iterator<Item = &'b Computation<'b>>) -> Vec<String> {
+        stages
+            .filter(|computation| computation.column.is_none())
+            .map(|computation| {
+                let id = computation.stage.result;
+                format!("  {} {};\n", variable(id), self.table.values[id].data_type)
+            })
+            .collect()
+    }
+
     /// Names of the user's tables inside an expression win over the function's variables, as they do in plain SQL.
-    fn header(&self, flows: &[&Flow<'_>], seen: bool) -> String {
+    fn header(&self, flows: &[&Flow<'_>], more: Vec<String>) -> String {
         let mut header = String::from("\n#variable_conflict use_column\n");
-        let mut ids: Vec<ValueId> = Vec::new();
-        for computation in flows.iter().flat_map(|flow| &flow.stages) {
-            if computation.column.is_none() && !ids.contains(&computation.stage.result) {
-                ids.push(computation.stage.result);
-            }
+        let mut declarations: Vec<String> = Vec::new();
+        for flow in flows {
+            declarations.extend(self.between(flow.stages.iter()));
         }
-        let mut between: Vec<String> = ids
-            .into_iter()
-            .map(|id| format!("  {} {};\n", variable(id), self.table.values[id].data_type))
-            .collect();
-        if seen {
-            between.push(format!("  {SEEN} pg_catalog.text[];\n"));
-        }
-        if !between.is_empty() {
+        declarations.extend(more);
+        // A value in between may be computed in both directions.
+        let mut declared = BTreeSet::new();
+        declarations.retain(|declaration| declared.insert(declaration.clone()));
+        if !declarations.is_empty() {
             header.push_str("DECLARE\n");
-            header.push_str(&between.concat());
+            header.push_str(&declarations.concat());
         }
         header.push_str("BEGIN\n");
         header
@@ -247,6 +303,11 @@ impl Sync<'_> {
 
 /// The variable that holds what `first` noted.
 const SEEN: &str = "\"__reshape_seen\"";
+
+/// The variable that says whether a column's value has been drawn.
+fn drew(column: &str) -> String {
+    ident(&names::fit(&format!("__reshape_drew_{column}")))
+}
 
 /// When a value has to be computed that depends on these columns.
 fn insert_or_changed(columns: &[&str]) -> String {

@@ -1,0 +1,55 @@
+//! What is set for a column itself.
+
+use crate::plan::carry::{Carried, Replaced, options};
+use crate::plan::facts::LiveColumn;
+use crate::sql::ident::ident;
+
+/// Types that know collations.
+const COLLATABLE: [&str; 7] =
+    ["text", "character varying", "varchar", "character", "char", "bpchar", "citext"];
+
+/// Expand: statistics target, planner options, storage and compression.
+pub(super) fn carry(replaced: &Replaced<'_>, out: &mut Carried) {
+    for (name, column) in &replaced.columns {
+        let Some(live) = replaced.live.column(name) else { continue };
+        let new_type = &replaced.table.values[column.value].data_type;
+        let mut changes = Vec::new();
+        changes.extend(live.statistics.map(|target| format!("SET STATISTICS {target}")));
+        if !live.options.is_empty() {
+            changes.push(format!("SET ({})", options(&live.options)));
+        }
+        // Another type has a storage of its own.
+        if base(new_type) == base(&live.data_type) {
+            changes.extend(live.storage.as_ref().map(|storage| format!("SET STORAGE {storage}")));
+            changes.extend(
+                live.compression.as_ref().map(|method| format!("SET COMPRESSION {method}")),
+            );
+        }
+        let on = replaced.table.sql();
+        let physical = ident(&replaced.now(name));
+        out.expand.extend(changes.into_iter().map(|change| {
+            (replaced.number, format!("ALTER TABLE {on} ALTER COLUMN {physical} {change}"))
+        }));
+    }
+}
+
+/// The collation that a column of type `new_type` takes over from `live`, as a clause.
+pub(crate) fn collation(live: &LiveColumn, new_type: &str) -> String {
+    match &live.collation {
+        Some(collation) if keeps_collation(live, new_type) => format!(" COLLATE {collation}"),
+        Some(_) | None => String::new(),
+    }
+}
+
+fn keeps_collation(live: &LiveColumn, new_type: &str) -> bool {
+    let says_its_own = new_type.to_ascii_lowercase().contains("collate");
+    let base = base(new_type);
+    !says_its_own && (base == self::base(&live.data_type) || COLLATABLE.contains(&base.as_str()))
+}
+
+/// The type without its modifiers.
+fn base(data_type: &str) -> String {
+    let lower = data_type.trim().to_ascii_lowercase();
+    let base = lower.split(['(', '[']).next().unwrap_or_default();
+    base.trim().to_owned()
+}

@@ -1,0 +1,105 @@
+//! Foreign keys, of which a replaced column may be on either side.
+
+use crate::plan::batch::Batch;
+use crate::plan::carry::constraint::take_name;
+use crate::plan::carry::{Carried, Replaced, is_removed};
+use crate::plan::contract::Stage;
+use crate::plan::facts::{DependentKind, LiveConstraint, Reference};
+use crate::plan::lineage::Table;
+use crate::plan::{Phase, Step};
+use crate::sql::ident::{ident, idents, qualified};
+use crate::sql::names;
+
+/// A second foreign key stands beside the old one until contract, so that none is ever missing.
+pub(super) fn carry(batch: &Batch<'_>, replaced: &[Replaced<'_>], out: &mut Carried) {
+    for key in &batch.facts().constraints {
+        let (DependentKind::ForeignKey, Some(to)) = (key.kind, &key.references) else { continue };
+        let find = |schema: &str, table: &str| {
+            replaced.iter().find(|r| r.table.schema == schema && r.live.name == table)
+        };
+        let source = find(&key.schema, &key.table).filter(|r| r.any(&key.columns));
+        let target = find(&to.schema, &to.table).filter(|r| r.any(&to.columns));
+        let Some(anchor) = source.or(target) else { continue };
+        if is_removed(batch, key) {
+            continue;
+        }
+        // The table that the key belongs to, if the batch finishes it.
+        let home = batch.tables.iter().position(|table| {
+            !table.created
+                && table.touched.is_some()
+                && table.schema == key.schema
+                && table.physical == key.table
+        });
+        let number = home.filter(|n| !batch.tables[*n].removed).unwrap_or(anchor.number);
+        if let Some(target) = target {
+            out.links.push((number, target.number));
+        }
+        let on = qualified(&key.schema, &key.table);
+        out.contract.push((
+            number,
+            Stage::Detach,
+            format!("ALTER TABLE {on} DROP CONSTRAINT {}", ident(&key.name)),
+        ));
+        if home.is_some_and(|n| batch.tables[n].removed) {
+            continue;
+        }
+        let generated = ident(&names::generated(&[&key.name]));
+        out.all_filled.extend(add(key, to, source, target, &generated));
+        let last = home.map_or_else(|| on.clone(), |n| Table::last_sql(&batch.tables[n]));
+        for statement in take_name(key, &generated, &last) {
+            out.contract.push((number, Stage::Finish, statement));
+        }
+    }
+}
+
+/// The steps that add the second foreign key.
+fn add(
+    key: &LiveConstraint,
+    to: &Reference,
+    source: Option<&Replaced<'_>>,
+    target: Option<&Replaced<'_>>,
+    generated: &str,
+) -> Vec<Step> {
+    let now = |replaced: Option<&Replaced<'_>>, columns: &[String]| -> String {
+        let names: Vec<String> = columns
+            .iter()
+            .map(|column| replaced.map_or_else(|| column.clone(), |r| r.now(column)))
+            .collect();
+        idents(names.iter().map(String::as_str))
+    };
+    let on = qualified(&key.schema, &key.table);
+    let mut clauses = to.clauses.clone();
+    if !to.set_columns.is_empty() {
+        clauses.push_str(&format!(" ({})", now(source, &to.set_columns)));
+    }
+    if key.deferrable {
+        clauses.push_str(" DEFERRABLE");
+    }
+    if key.deferred {
+        clauses.push_str(" INITIALLY DEFERRED");
+    }
+    let add = format!(
+        "ALTER TABLE {on} ADD CONSTRAINT {generated} FOREIGN KEY ({}) REFERENCES {} ({}){clauses} NOT VALID",
+        now(source, &key.columns),
+        qualified(&to.schema, &to.table),
+        now(target, &to.columns),
+    );
+    let undo = format!("ALTER TABLE {on} DROP CONSTRAINT IF EXISTS {generated}");
+    let mut steps = vec![
+        Step::sql(
+            Phase::Backfill,
+            format!("add foreign key `{}` of `{}`", key.name, key.table),
+            vec![add],
+        )
+        .locking("SHARE ROW EXCLUSIVE on both tables: catalog only")
+        .undone_by(vec![undo]),
+    ];
+    if key.validated {
+        steps.push(Step::sql(
+            Phase::Backfill,
+            format!("check foreign key `{}` of `{}`", key.name, key.table),
+            vec![format!("ALTER TABLE {on} VALIDATE CONSTRAINT {generated}")],
+        ));
+    }
+    steps
+}

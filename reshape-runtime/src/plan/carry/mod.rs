@@ -1,0 +1,163 @@
+//! Whatever hangs on a column goes along when the batch replaces the column by another.
+//!
+//! Indexes, constraints and statistics are made on the new column before the new version is published, under generated names, and take
+//! their names in contract, when the old column has gone and the old ones with it. What stands outside the table (foreign keys, views,
+//! policies) or knows columns by their names (triggers) is taken off and made again in contract, in the transaction that drops the column.
+//!
+//! **Invariant:** what cannot go along is refused by [`refusal`] when the action is planned; what is not refused is carried.
+//!
+//! **Invariant:** no SQL of the user's is rewritten. An expression is printed by Postgres with holes for its columns
+//! ([`Snippet`](crate::plan::facts::Snippet)), or made again from its own text while the columns have their old names.
+
+use std::collections::BTreeMap;
+
+use crate::plan::Step;
+use crate::plan::batch::Batch;
+use crate::plan::contract::Stage;
+use crate::plan::facts::{LiveConstraint, LiveTable, Snippet};
+use crate::plan::lineage::{Column, Table};
+use crate::sql::ident::ident;
+
+mod column;
+mod constraint;
+mod foreign_key;
+mod index;
+mod object;
+mod refusal;
+mod sequence;
+mod statistics;
+mod trigger;
+
+pub(crate) use column::collation;
+pub(crate) use refusal::refusal;
+
+/// What carrying asks of the batch; the fields are those of [`Batch`].
+#[derive(Debug, Default)]
+struct Carried {
+    clauses: Vec<(usize, String, String)>,
+    expand: Vec<(usize, String)>,
+    filled: Vec<(usize, Step)>,
+    all_filled: Vec<Step>,
+    publish: Vec<(usize, Step)>,
+    contract: Vec<(usize, Stage, String)>,
+    links: Vec<(usize, usize)>,
+    homes: Vec<usize>,
+}
+
+/// A table of which the batch replaces columns.
+#[derive(Debug)]
+struct Replaced<'a> {
+    number: usize,
+    table: &'a Table,
+    live: &'a LiveTable,
+    /// The columns that are replaced, by their names in the catalog, and the target's columns that take their places.
+    columns: BTreeMap<&'a str, &'a Column>,
+}
+
+/// Asks the batch for all that has to come along. Shadow columns have their names by now.
+pub(crate) fn carry(batch: &mut Batch<'_>) {
+    let mut out = Carried::default();
+    let replaced: Vec<Replaced<'_>> =
+        (0..batch.tables.len()).filter_map(|number| Replaced::of(batch, number)).collect();
+    for table in &replaced {
+        column::carry(table, &mut out);
+        // What only knows the columns by their names has to be taken off first, and be made again last.
+        trigger::carry(batch, table, &mut out);
+    }
+    object::carry(batch, &replaced, &mut out);
+    for table in &replaced {
+        constraint::checks(batch, table, &mut out);
+        index::carry(batch, table, &mut out);
+        statistics::carry(batch, table, &mut out);
+        sequence::carry(table, &mut out);
+    }
+    foreign_key::carry(batch, &replaced, &mut out);
+    batch.clauses.append(&mut out.clauses);
+    batch.expand.append(&mut out.expand);
+    batch.filled.append(&mut out.filled);
+    batch.all_filled.append(&mut out.all_filled);
+    batch.publish.append(&mut out.publish);
+    batch.contract.append(&mut out.contract);
+    batch.links.append(&mut out.links);
+    batch.homes.append(&mut out.homes);
+}
+
+impl<'a> Replaced<'a> {
+    fn of(batch: &'a Batch<'_>, number: usize) -> Option<Self> {
+        let table = &batch.tables[number];
+        let live = batch.live(table).filter(|_| !table.removed)?;
+        let columns: BTreeMap<&str, &Column> = table
+            .shadows()
+            .filter_map(|column| Some((column.ancestor.as_deref()?, column)))
+            .filter(|(name, _)| table.dropped.iter().any(|dropped| dropped == name))
+            .collect();
+        (!columns.is_empty()).then_some(Self { number, table, live, columns })
+    }
+
+    /// Whether any of these columns, by their names in the catalog, is replaced.
+    fn any<'b>(&self, columns: impl IntoIterator<Item = &'b String>) -> bool {
+        columns.into_iter().any(|column| self.columns.contains_key(column.as_str()))
+    }
+
+    /// The column that stands for `column` from now on, by its name in the catalog until contract.
+    fn now(&self, column: &str) -> String {
+        let shadow = self.columns.get(column).and_then(|column| self.table.physical(column));
+        shadow.unwrap_or(column).to_owned()
+    }
+
+    /// The last name of the column that stands for `column`.
+    fn last(&self, column: &str) -> String {
+        let replaced = self.columns.get(column).copied();
+        let kept =
+            || self.table.columns.iter().find(|other| self.table.physical(other) == Some(column));
+        replaced.or_else(kept).map_or_else(|| column.to_owned(), |column| column.name.clone())
+    }
+
+    /// The names in the catalog of the columns that an expression is over.
+    fn columns_of(&self, snippet: Option<&Snippet>) -> Vec<String> {
+        let numbers = snippet.map(Snippet::columns).unwrap_or_default();
+        numbers.into_iter().filter_map(|number| self.name_of(number)).collect()
+    }
+
+    fn name_of(&self, number: i16) -> Option<String> {
+        self.live.columns.iter().find(|c| c.number == number).map(|c| c.name.clone())
+    }
+
+    /// The expression over the columns that stand there from now on.
+    fn render(&self, snippet: &Snippet) -> Option<String> {
+        snippet.render(|number| Some(ident(&self.now(&self.name_of(number)?))))
+    }
+
+    /// Statements that rename an index's columns, which are named after the table's when it is built but do not follow them.
+    fn rename_index_columns(&self, index: &str, columns: &[&String]) -> Vec<String> {
+        let mut seen: Vec<(String, String)> = Vec::new();
+        for column in columns {
+            let (now, last) = (self.now(column), self.last(column));
+            if now != last && !seen.iter().any(|(known, _)| *known == now) {
+                seen.push((now, last));
+            }
+        }
+        seen.into_iter()
+            .map(|(now, last)| {
+                format!("ALTER TABLE {index} RENAME COLUMN {} TO {}", ident(&now), ident(&last))
+            })
+            .collect()
+    }
+}
+
+/// Whether the batch removes the constraint: then nothing of it is carried.
+fn is_removed(_batch: &Batch<'_>, _constraint: &LiveConstraint) -> bool {
+    false
+}
+
+/// `WITH`-style options from what the catalog keeps, `name=value`.
+fn options(list: &[String]) -> String {
+    let options: Vec<String> = list
+        .iter()
+        .map(|option| {
+            let (name, value) = option.split_once('=').unwrap_or((option, "true"));
+            format!("{} = {}", ident(name), crate::sql::ident::literal(value))
+        })
+        .collect();
+    options.join(", ")
+}

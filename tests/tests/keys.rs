@@ -1,0 +1,177 @@
+//! The key that everything refers to becomes a bigint while clients of both versions write: no error, no row without its parent, no number twice.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use postgres::Client;
+use reshape_tests::{BASE, CHANGE, Rollout, client, rows};
+
+const TABLES: &str = r#"
+[[actions]]
+type = "create_table"
+name = "orders"
+primary_key = "id"
+columns = [
+  { name = "id", type = "KIND" },
+  { name = "note", type = "text" },
+]
+
+[[actions]]
+type = "create_table"
+name = "items"
+primary_key = "id"
+columns = [
+  { name = "id", type = "integer", generated = "ALWAYS AS IDENTITY" },
+  { name = "order_id", type = "integer", nullable = false },
+  { name = "name", type = "text" },
+]
+foreign_keys = [{ columns = ["order_id"], referenced_table = "orders", referenced_columns = ["id"], on_delete = "CASCADE" }]
+
+[[actions]]
+type = "add_index"
+table = "items"
+index = { name = "items_by_order", columns = ["order_id"] }
+"#;
+
+const ROWS: &str = "INSERT INTO orders (note) SELECT 'n' FROM generate_series(1, 3000); \
+                    INSERT INTO items (order_id, name) SELECT id, 'i' FROM orders, generate_series(1, 2)";
+
+const PARENT: &str = r#"
+[[actions]]
+type = "alter_column"
+table = "orders"
+column = "id"
+changes = { type = "bigint" }
+"#;
+
+const BOTH: &str = r#"
+[[actions]]
+type = "alter_column"
+table = "orders"
+column = "id"
+changes = { type = "bigint" }
+
+[[actions]]
+type = "alter_column"
+table = "items"
+column = "order_id"
+changes = { type = "bigint", name = "of_order" }
+"#;
+
+/// Orders with two items each, some of them deleted again; returns how many orders are left, for each of which there are two items.
+fn write(
+    client: &mut Client,
+    order: &str,
+    rounds: usize,
+    stop: &AtomicBool,
+) -> Result<i64, postgres::Error> {
+    let mut kept = 0;
+    for round in 0.. {
+        if round >= rounds && stop.load(Ordering::SeqCst) {
+            break;
+        }
+        let mut transaction = client.transaction()?;
+        let id: i64 = transaction
+            .query_one("INSERT INTO orders (note) VALUES ('w') RETURNING id::bigint", &[])?
+            .get(0);
+        let sql = format!(
+            "INSERT INTO items ({order}, name) SELECT id, 'w' FROM orders, generate_series(1, 2) WHERE id = {id}"
+        );
+        assert_eq!(transaction.execute(&sql, &[])?, 2);
+        transaction.commit()?;
+        client.batch_execute(&format!("UPDATE orders SET note = 'x' WHERE id = {id}"))?;
+        client.batch_execute(&format!("UPDATE items SET name = 'y' WHERE {order} = {id}"))?;
+        if round % 3 == 0 {
+            assert_eq!(client.execute(&format!("DELETE FROM orders WHERE id = {id}"), &[])?, 1);
+        } else {
+            kept += 1;
+        }
+    }
+    Ok(kept)
+}
+
+fn under_load(kind: &str, change: &str, order: &str) {
+    let generated = match kind {
+        "serial" => TABLES.replace("KIND", "serial"),
+        _ => TABLES.replace(
+            r#"type = "KIND""#,
+            &format!(r#"type = "integer", generated = "{kind} AS IDENTITY""#),
+        ),
+    };
+    let mut r = Rollout::prepare(&generated, ROWS, change);
+    let stop_old = Arc::new(AtomicBool::new(false));
+    let stop_new = Arc::new(AtomicBool::new(false));
+    let spawn = |version: &'static str, order: String, stop: &Arc<AtomicBool>| {
+        let mut client = client(&r.database, version);
+        let stop = Arc::clone(stop);
+        thread::spawn(move || write(&mut client, &order, 20, &stop))
+    };
+    let old: Vec<_> = (0..2).map(|_| spawn(BASE, String::from("order_id"), &stop_old)).collect();
+    r.start().unwrap_or_else(|error| panic!("{}", error.report()));
+    let new: Vec<_> = (0..2).map(|_| spawn(CHANGE, order.to_owned(), &stop_new)).collect();
+    stop_old.store(true, Ordering::SeqCst);
+    let mut kept = 0;
+    for writer in old {
+        kept += writer.join().expect("a writer").expect("no error");
+    }
+    r.complete();
+    stop_new.store(true, Ordering::SeqCst);
+    for writer in new {
+        kept += writer.join().expect("a writer").expect("no error");
+    }
+    let seen = rows(
+        &mut r.new,
+        &format!(
+            "SELECT count(*), count(DISTINCT o.id), (SELECT count(*) FROM orders), pg_typeof(max(o.id)) \
+             FROM orders o JOIN items i ON i.{order} = o.id"
+        ),
+    );
+    let orders = 3000 + kept;
+    assert_eq!(seen, [format!("{}|{orders}|{orders}|bigint", 2 * orders)]);
+    assert_eq!(rows(&mut r.new, "SELECT count(*) FROM items"), [format!("{}", 2 * orders)]);
+    let constraints = "SELECT conname, convalidated FROM pg_constraint WHERE contype IN ('p', 'f') AND conrelid::regclass::text IN ('public.orders', 'public.items') ORDER BY 1";
+    assert_eq!(
+        rows(&mut r.new, constraints),
+        ["items_order_id_fkey|t", "items_pkey|t", "orders_pkey|t"]
+    );
+    // Numbers go on, now beyond what an integer holds.
+    r.new
+        .batch_execute("SELECT setval(pg_get_serial_sequence('public.orders', 'id'), 3000000000); INSERT INTO orders (note) VALUES ('big')")
+        .expect("a big number");
+    assert_eq!(rows(&mut r.new, "SELECT id FROM orders WHERE note = 'big'"), ["3000000001"]);
+    r.new
+        .batch_execute(&format!("INSERT INTO items ({order}) VALUES (-1)"))
+        .expect_err("no parent");
+}
+
+#[test]
+fn a_serial_key_becomes_bigint_under_load() {
+    under_load("serial", PARENT, "order_id");
+}
+
+#[test]
+fn an_identity_key_becomes_bigint_under_load() {
+    under_load("ALWAYS", PARENT, "order_id");
+}
+
+#[test]
+fn a_key_and_what_refers_to_it_become_bigint_under_load() {
+    under_load("BY DEFAULT", BOTH, "of_order");
+}
+
+#[test]
+fn both_foreign_keys_hold_while_both_versions_are_live() {
+    let mut r = Rollout::begin(&TABLES.replace("KIND", "serial"), ROWS, BOTH);
+    for (client, order) in [(&mut r.old, "order_id"), (&mut r.new, "of_order")] {
+        let error = client
+            .batch_execute(&format!("INSERT INTO items ({order}) VALUES (-1)"))
+            .expect_err("no parent");
+        assert_eq!(error.code().map(|code| code.code()), Some("23503"));
+        client
+            .batch_execute("DELETE FROM orders WHERE id = (SELECT min(id) FROM orders)")
+            .expect("a cascade");
+    }
+    assert_eq!(rows(&mut r.old, "SELECT count(*) FROM items"), ["5996"]);
+    r.abort();
+}
