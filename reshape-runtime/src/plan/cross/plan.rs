@@ -52,6 +52,12 @@ pub(super) fn lookup(batch: &Batch<'_>, cross: &mut Cross, place: Place) -> Resu
         waits |= is_computed(source, *id);
     }
     let Some(slot) = reader.values[stage.result].physical.as_deref() else { return Ok(()) };
+    if reader.values[stage.result].is_always_identity {
+        return Err(batch.not_supported(&format!(
+            "a value of another table for the identity column `{}`.`{slot}`",
+            reader.name
+        )));
+    }
     let column = reader.columns.iter().find(|column| column.value == stage.result);
     let base = batch.live(reader).and_then(|live| live.column(slot));
     let required =

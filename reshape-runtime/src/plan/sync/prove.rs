@@ -12,30 +12,28 @@ impl Sync<'_> {
     pub(crate) fn proofs(&self) -> Vec<String> {
         let prove = |computation: &Computation<'_>| {
             let stage = computation.stage;
+            let on = self.table.sql();
             let result = &self.table.values[stage.result];
-            let simple = |column: &str, source: String| {
-                // No statement may write an identity column that is always generated: there the value is only cast.
-                if result.is_always_identity {
-                    let data_type = &result.data_type;
-                    format!(
-                        "EXPLAIN SELECT CAST({source} AS {data_type}) FROM {} AS t",
-                        self.table.sql()
-                    )
-                } else {
-                    format!(
-                        "EXPLAIN UPDATE {} AS t SET {} = {source}",
-                        self.table.sql(),
-                        ident(column)
-                    )
+            // No statement may write an identity column that is always generated, so there the value is only cast.
+            let assignable = computation.column.filter(|_| !result.is_always_identity);
+            let update = |column: &str, source: &str| {
+                format!("EXPLAIN UPDATE {on} AS t SET {} = {source}", ident(column))
+            };
+            let simple = |source: String| match assignable {
+                Some(column) => update(column, &source),
+                None => {
+                    format!("EXPLAIN SELECT CAST({source} AS {}) FROM {on} AS t", result.data_type)
                 }
             };
             let sql = match &stage.formula {
                 Formula::Copy(id) => {
+                    computation.column?;
                     let source = ident(self.table.values[*id].physical.as_deref()?);
-                    return Some(simple(computation.column?, format!("t.{source}")));
+                    return Some(simple(format!("t.{source}")));
                 }
                 Formula::Default(sql) => {
-                    return Some(simple(computation.column?, format!("(\n{sql}\n)")));
+                    computation.column?;
+                    return Some(simple(format!("(\n{sql}\n)")));
                 }
                 Formula::Expression(sql) => sql.clone(),
                 Formula::Lookup(lookup) => lookup.sql(Locking::Yes),
@@ -58,9 +56,9 @@ impl Sync<'_> {
                 names.join(", "),
                 ident(&stage.scope.table)
             );
-            Some(match computation.column {
-                Some(column) => simple(column, value),
-                None => format!("EXPLAIN SELECT {value} FROM {} AS t", self.table.sql()),
+            Some(match assignable {
+                Some(column) => update(column, &value),
+                None => format!("EXPLAIN SELECT {value} FROM {on} AS t"),
             })
         };
         self.up.stages.iter().chain(&self.down.stages).filter_map(prove).collect()
