@@ -380,7 +380,7 @@ fn a_start_that_breaks_a_rule_says_which_and_by_which_rows() {
         (
             "unique index",
             "code / 2 * 2",
-            "the unique index `i` of `users` is violated by 24 rows, e.g. id = 2 and id = 3, both with code = 2",
+            "the unique index `i` of `users` is violated by 48 rows, e.g. id = 2 and id = 3, both with code = 2",
         ),
         (
             "foreign key from",
