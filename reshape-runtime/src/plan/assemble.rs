@@ -138,7 +138,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         let sync = Sync::new(table, batch.request.base, &target, &search_path, cross.part(*number));
         members.push(expand_member(table, &sync));
         if table.created {
-            publish.push(translate(table, sync.install_carries(Mode::Both), &cross.part(*number)));
+            publish.push(translate(table, sync.install_relays(Mode::Both), &cross.part(*number)));
         }
         let order = table.touched.unwrap_or_default();
         parts.push(Part { table: *number, order, statements: contract::member(table, &sync) });

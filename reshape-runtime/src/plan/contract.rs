@@ -86,7 +86,7 @@ pub(crate) fn steps(batch: &Batch<'_>, parts: Vec<Part>) -> Vec<Draft> {
 
 /// What a table asks that the batch creates or removes, and that gives values to others or has its rows from one.
 pub(crate) fn member(table: &Table, sync: &Sync<'_>) -> Vec<(Stage, String)> {
-    let detach = sync.remove_carries().into_iter().map(|sql| (Stage::Detach, sql));
+    let detach = sync.remove_relays().into_iter().map(|sql| (Stage::Detach, sql));
     let drop = format!("ALTER TABLE {} DROP COLUMN {}", table.sql(), ident(ORIGIN));
     detach.chain(table.created.then_some((Stage::Drop, drop))).collect()
 }

@@ -1,7 +1,7 @@
 //! Values that go from one table to another: `up` and `down` with a `table`, and tables that are filled from one.
 //!
 //! Who looks a value up reads it when its own row is written. When the row that it came from is written, an AFTER trigger there, a
-//! [`Carry`], writes the value into a column of the reader: its *slot*. The tables of a batch between which values go are its *members*: on them
+//! [`Relay`], writes the value into a column of the reader: its *slot*. The tables of a batch between which values go are its *members*: on them
 //! the origin marker stays in the row until the next write, so that AFTER triggers know who wrote: the target's name stands for a new client,
 //! NULL for an old one, and a [mark](Direction::marks) for a trigger of ours, which passes on what an old client (`up`) or a new one (`down`) wrote.
 //!
@@ -18,13 +18,13 @@ use crate::plan::flow::Flow;
 use crate::plan::lineage::{Formula, Stage, Table, ValueId};
 use crate::plan::{Refusal, Step};
 
-mod carry;
 mod fill;
 mod keep;
 mod lookup;
 mod order;
 mod plan;
 mod relax;
+mod relay;
 
 pub(crate) use fill::Fill;
 pub(crate) use lookup::{Locking, Lookup};
@@ -57,7 +57,7 @@ impl Direction {
 
 /// A trigger on `source` that passes writes on.
 #[derive(Debug)]
-pub(crate) struct Carry {
+pub(crate) struct Relay {
     /// Its number in the batch: part of its name.
     pub(crate) number: usize,
     pub(crate) source: usize,
@@ -73,7 +73,7 @@ pub(crate) struct Carry {
 /// Everything that goes from table to table in a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Cross {
-    pub(crate) carries: Vec<Carry>,
+    pub(crate) relays: Vec<Relay>,
     /// The tables that take part.
     pub(crate) members: BTreeSet<usize>,
     /// Columns that can be NULL for a moment while both versions are in use, by table.
@@ -90,7 +90,7 @@ pub(crate) struct Cross {
 #[derive(Debug, Default)]
 pub(crate) struct Part<'a> {
     pub(crate) is_member: bool,
-    pub(crate) carries: Vec<&'a Carry>,
+    pub(crate) relays: Vec<&'a Relay>,
     pub(crate) relaxed: Vec<&'a Relaxed>,
 }
 
@@ -99,7 +99,7 @@ impl Cross {
     pub(crate) fn part(&self, table: usize) -> Part<'_> {
         Part {
             is_member: self.members.contains(&table),
-            carries: self.carries.iter().filter(|carry| carry.source == table).collect(),
+            relays: self.relays.iter().filter(|relay| relay.source == table).collect(),
             relaxed: self
                 .relaxed
                 .iter()

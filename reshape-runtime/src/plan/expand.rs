@@ -62,8 +62,8 @@ pub(crate) fn expand_member(table: &Table, sync: &Sync<'_>) -> Expansion {
         name: shown(table),
         what: COLUMNS,
         columns: alter("ADD COLUMN").into_iter().map(|sql| sql + " text").collect(),
-        triggers: sync.install_carries(Mode::Filling),
-        undo_triggers: sync.remove_carries(),
+        triggers: sync.install_relays(Mode::Filling),
+        undo_triggers: sync.remove_relays(),
         undo_columns: alter("DROP COLUMN IF EXISTS"),
         ..Expansion::default()
     }

@@ -26,9 +26,9 @@ use crate::sql::ident::{dollar, ident, idents, literal, qualified};
 use crate::sql::names::{self, ORIGIN};
 
 mod body;
-mod carry;
 mod moved;
 mod prove;
+mod relay;
 
 use body::restore_body;
 
@@ -121,7 +121,7 @@ impl<'a> Sync<'a> {
                 trigger(FIRST_UPDATE, &event, &unmarked, "first");
             }
             let mut watched = self.down.feeds();
-            watched.extend(self.carried());
+            watched.extend(self.relayed());
             let shared = self.shared(&watched);
             if !shared.is_empty() {
                 let event = format!("UPDATE OF {}", idents(shared.iter().copied()));
@@ -138,7 +138,7 @@ impl<'a> Sync<'a> {
             }
         }
         let mut sql: Vec<String> = functions.into_iter().chain(triggers).collect();
-        sql.extend(self.install_carries(mode));
+        sql.extend(self.install_relays(mode));
         if mode == Mode::Both && !live.before_update_triggers.is_empty() {
             sql.push(format!("DROP TRIGGER IF EXISTS {} ON {on}", ident(RESTORE)));
             sql.push(format!("DROP FUNCTION IF EXISTS {}()", self.function_name("restore")));
@@ -171,7 +171,7 @@ impl<'a> Sync<'a> {
         let functions = functions
             .iter()
             .map(|f| format!("DROP FUNCTION IF EXISTS {}()", self.function_name(f)));
-        self.remove_carries().into_iter().chain(triggers).chain(functions).collect()
+        self.remove_relays().into_iter().chain(triggers).chain(functions).collect()
     }
 
     fn function_name(&self, role: &str) -> String {
@@ -216,7 +216,7 @@ impl<'a> Sync<'a> {
     fn needs_first_update(&self) -> bool {
         !self.down.is_empty()
             || !self.shared(&self.up.feeds()).is_empty()
-            || !self.part.carries.is_empty()
+            || !self.part.relays.is_empty()
     }
 
     fn last_update_condition(&self, mode: Mode) -> String {

@@ -80,7 +80,8 @@ fn rows_without_a_match_fail_the_start() {
     let rows = format!("{ROWS}; INSERT INTO profiles VALUES (30, 33)");
     let mut r = Rollout::prepare(&not_null(USERS), &rows, &not_null(MOVE));
     let error = r.start().expect_err("a row has no value");
-    assert!(error.report().contains("__reshape_email_not_null"), "{}", error.report());
+    let message = "NOT NULL of `profiles`.`email` is violated by 1 row: id = 30, email = NULL";
+    assert!(error.report().contains(message), "{}", error.report());
     assert_eq!(reshape_tests::catalog(&mut r.old), r.before);
 }
 

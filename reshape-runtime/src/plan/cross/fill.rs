@@ -4,11 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use super::carry::{self, NEW_ROW, OLD_ROW};
 use super::keep::fill_reads;
 use super::lookup::{ROW, columns};
 use super::plan::{changes, is_computed, not_generated};
-use super::{Carry, Cross, Direction, key, unique};
+use super::relay::{self, NEW_ROW, OLD_ROW};
+use super::{Cross, Direction, Relay, key, unique};
 use crate::action::Action;
 use crate::plan::batch::Batch;
 use crate::plan::facts::DependentKind;
@@ -117,8 +117,8 @@ pub(super) fn plan(batch: &Batch<'_>, cross: &mut Cross, fill: &Fill) -> Result<
         }
     }
     cross.members.extend([fill.table, fill.source]);
-    cross.carries.push(Carry {
-        number: cross.carries.len() + 1,
+    cross.relays.push(Relay {
+        number: cross.relays.len() + 1,
         source: fill.source,
         direction: Direction::Up,
         reads: reads.into_iter().map(str::to_owned).collect(),
@@ -273,7 +273,7 @@ impl Parts<'_> {
             declarations
                 .push_str(&format!("  {was} boolean := false;\n{}", declare("old", &self.key)));
         }
-        let mut body = carry::header(self.source, &declarations);
+        let mut body = relay::header(self.source, &declarations);
         body.push_str(&format!(
             "  IF TG_OP <> 'DELETE' THEN\n{}  END IF;\n",
             compute("new", is, NEW_ROW, &all)
@@ -292,7 +292,7 @@ impl Parts<'_> {
                 .key
                 .iter()
                 .map(|column| format!("{} = {}", ident(column), variable("new", column)))
-                .chain([carry::mark(Direction::Up)]);
+                .chain([relay::mark(Direction::Up)]);
             body.push_str(&format!(
                 "  IF TG_OP <> 'INSERT' THEN\n{}  END IF;\n",
                 compute("old", was, OLD_ROW, &self.key)
@@ -319,7 +319,7 @@ impl Parts<'_> {
             .iter()
             .filter(|column| !self.key.contains(column))
             .map(|column| format!("{0} = excluded.{0}", ident(column)))
-            .chain([carry::mark(Direction::Up)]);
+            .chain([relay::mark(Direction::Up)]);
         let [mark, _] = Direction::Up.marks();
         body.push_str(&format!(
             "  IF {is} THEN\n    INSERT INTO {on} AS {ROW} ({}, {}) OVERRIDING SYSTEM VALUE\n      VALUES ({}, '{mark}')\n      \

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::carry::Parts;
-use super::{Carry, Cross, Direction, Place, key, relax};
+use super::relay::Parts;
+use super::{Cross, Direction, Place, Relay, key, relax};
 use crate::plan::Refusal;
 use crate::plan::batch::Batch;
 use crate::plan::lineage::{Formula, Table, ValueId};
@@ -95,8 +95,8 @@ pub(super) fn lookup(batch: &Batch<'_>, cross: &mut Cross, place: Place) -> Resu
         condition,
         key: key(batch, lookup.table),
     };
-    cross.carries.push(Carry {
-        number: cross.carries.len() + 1,
+    cross.relays.push(Relay {
+        number: cross.relays.len() + 1,
         source: lookup.table,
         direction,
         reads: reads.into_iter().map(str::to_owned).collect(),

@@ -106,7 +106,7 @@ impl Relaxed {
         let fill = format!(
             "UPDATE {on} AS {row} SET {column} = {}, {} WHERE {row}.{column} IS NULL",
             self.value,
-            super::carry::mark(Direction::Down),
+            super::relay::mark(Direction::Down),
             row = super::lookup::ROW
         );
         let hold = [

@@ -1,4 +1,4 @@
-//! The body of the trigger that carries a write of one table to the rows of another that look a value up in it.
+//! The body of the trigger that relays a write of one table to the rows of another that look a value up in it.
 //!
 //! **Invariant:** of two clients that write at the same time, one of each table, one sees what the other wrote. The lookup locks the row that it
 //! finds FOR KEY SHARE, and reads it again when it has the lock; this trigger locks that row FOR UPDATE before it looks for rows to

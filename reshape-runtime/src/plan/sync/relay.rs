@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::{Direction, Mode, Sync, changed};
-use crate::plan::cross::Carry;
+use crate::plan::cross::Relay;
 use crate::sql::ident::{ident, literal};
 use crate::sql::names::ORIGIN;
 
@@ -14,13 +14,13 @@ const CLEAR: &str = "!__reshape_clear";
 
 impl Sync<'_> {
     /// The columns of which other tables have to be told.
-    pub(super) fn carried(&self) -> BTreeSet<&str> {
-        let reads = self.part.carries.iter().flat_map(|carry| &carry.reads);
+    pub(super) fn relayed(&self) -> BTreeSet<&str> {
+        let reads = self.part.relays.iter().flat_map(|relay| &relay.reads);
         reads.map(String::as_str).collect()
     }
 
     /// Creates or replaces them.
-    pub(crate) fn install_carries(&self, mode: Mode) -> Vec<String> {
+    pub(crate) fn install_relays(&self, mode: Mode) -> Vec<String> {
         if !self.part.is_member {
             return Vec::new();
         }
@@ -34,39 +34,39 @@ impl Sync<'_> {
             );
             sql.push(self.trigger(CLEAR, "BEFORE UPDATE", &when, "clear"));
         }
-        let wanted = |carry: &&&Carry| mode == Mode::Both || carry.direction == Direction::Up;
-        for carry in self.part.carries.iter().filter(wanted) {
-            let role = role(carry);
-            sql.extend(self.function_as(&role, &carry.body, true));
-            let wrote = self.wrote(carry.direction, mode);
+        let wanted = |relay: &&&Relay| mode == Mode::Both || relay.direction == Direction::Up;
+        for relay in self.part.relays.iter().filter(wanted) {
+            let role = role(relay);
+            sql.extend(self.function_as(&role, &relay.body, true));
+            let wrote = self.wrote(relay.direction, mode);
             let mut trigger = |event: &str, conditions: Vec<String>| {
-                let name = trigger_name(carry, event);
+                let name = trigger_name(relay, event);
                 let event = format!("AFTER {event}");
                 sql.push(self.trigger(&name, &event, &conditions.join("\n    AND "), &role));
             };
             trigger("INSERT", wrote.iter().cloned().collect());
-            if !carry.reads.is_empty() {
-                let reads: Vec<&str> = carry.reads.iter().map(String::as_str).collect();
+            if !relay.reads.is_empty() {
+                let reads: Vec<&str> = relay.reads.iter().map(String::as_str).collect();
                 trigger("UPDATE", wrote.into_iter().chain([changed(&reads)]).collect());
             }
-            if carry.deletes {
-                trigger("DELETE", self.deleted(carry.direction, mode).into_iter().collect());
+            if relay.deletes {
+                trigger("DELETE", self.deleted(relay.direction, mode).into_iter().collect());
             }
         }
         sql
     }
 
     /// Drops whatever of them there is.
-    pub(crate) fn remove_carries(&self) -> Vec<String> {
+    pub(crate) fn remove_relays(&self) -> Vec<String> {
         if !self.part.is_member {
             return Vec::new();
         }
         let on = self.table.sql();
         let mut triggers = vec![String::from(CLEAR)];
         let mut functions = vec![String::from("clear")];
-        for carry in &self.part.carries {
-            triggers.extend(["INSERT", "UPDATE", "DELETE"].map(|event| trigger_name(carry, event)));
-            functions.push(role(carry));
+        for relay in &self.part.relays {
+            triggers.extend(["INSERT", "UPDATE", "DELETE"].map(|event| trigger_name(relay, event)));
+            functions.push(role(relay));
         }
         let triggers =
             triggers.iter().map(|t| format!("DROP TRIGGER IF EXISTS {} ON {on}", ident(t)));
@@ -110,10 +110,10 @@ impl Sync<'_> {
     }
 }
 
-fn role(carry: &Carry) -> String {
-    format!("carry_{}", carry.number)
+fn role(relay: &Relay) -> String {
+    format!("relay_{}", relay.number)
 }
 
-fn trigger_name(carry: &Carry, event: &str) -> String {
-    format!("!__reshape_carry_{}_{}", carry.number, event.to_lowercase())
+fn trigger_name(relay: &Relay, event: &str) -> String {
+    format!("!__reshape_relay_{}_{}", relay.number, event.to_lowercase())
 }
