@@ -779,6 +779,16 @@ fn what_a_partition_has_of_its_own_is_not_lost() {
                 "the trigger `!`",
             ),
         ] {
+            // A view of a partition next to the table comes along as one of the table does.
+            if scheme == "range" && change == replace && object.starts_with("CREATE VIEW") {
+                let mut r = Rollout::begin(&base(scheme), &format!("{ROWS}; {object}"), change);
+                r.complete();
+                assert_eq!(
+                    rows(&mut r.new, "SELECT DISTINCT pg_typeof(size)::text FROM public.own"),
+                    ["bigint"]
+                );
+                continue;
+            }
             let refused = refusal(&base(scheme), &object, change);
             assert!(refused.contains(message), "{object}: {refused}");
         }
