@@ -167,7 +167,7 @@ fn both_foreign_keys_hold_while_both_versions_are_live() {
         let error = client
             .batch_execute(&format!("INSERT INTO items ({order}) VALUES (-1)"))
             .expect_err("no parent");
-        assert_eq!(error.code().map(|code| code.code()), Some("23503"));
+        assert_eq!(error.code().map(postgres::error::SqlState::code), Some("23503"));
         client
             .batch_execute("DELETE FROM orders WHERE id = (SELECT min(id) FROM orders)")
             .expect("a cascade");

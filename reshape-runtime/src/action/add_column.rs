@@ -155,12 +155,11 @@ impl AddColumn {
                 .with_help("give it `up` or a `default`"));
         }
         let facts = batch.facts();
-        let formula = match &self.up {
-            Some(up) => Some(batch.formula(index, up, column.default.as_deref())?),
-            None => {
-                let own = column.default.as_deref();
-                own.or_else(|| domain::default(facts, &column.data_type)).and_then(row_by_row)
-            }
+        let formula = if let Some(up) = &self.up {
+            Some(batch.formula(index, up, column.default.as_deref())?)
+        } else {
+            let own = column.default.as_deref();
+            own.or_else(|| domain::default(facts, &column.data_type)).and_then(row_by_row)
         };
         let table = &mut batch.tables[index];
         let value = table.add_value(&column.data_type, None, false);

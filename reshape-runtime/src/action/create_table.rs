@@ -247,8 +247,8 @@ impl CreateTable {
             let key = self.primary_key.contains(&column.name);
             table.columns.push(define::lineage_column(column, value, key));
         }
-        let named = self.primary_key.iter().filter_map(|name| table.column(name));
-        table.key = named.map(|column| column.value).collect();
+        let key = self.primary_key.iter().filter_map(|name| table.column(name));
+        table.key = key.map(|column| column.value).collect();
         let mut clauses: Vec<String> = self.columns.iter().map(define::column).collect();
         if !self.primary_key.is_empty() {
             let key = idents(self.primary_key.iter().map(AsRef::as_ref));
@@ -263,8 +263,8 @@ impl CreateTable {
             clauses.push(format!("{name}CHECK (\n{}\n)", check.expression));
         }
         let number = batch.tables.len();
-        let names = self.checks.iter().filter_map(|check| check.name.as_deref());
-        batch.constraints.names.extend(names.map(|name| (number, name.to_owned())));
+        let checks = self.checks.iter().filter_map(|check| check.name.as_deref());
+        batch.constraints.names.extend(checks.map(|name| (number, name.to_owned())));
         let mut lock = Vec::new();
         // After everything else, so that what they refer to is locked only for the end of the transaction.
         let mut keys = Vec::new();

@@ -25,17 +25,17 @@ impl Sync<'_> {
         let marker = ident(ORIGIN);
         let translated = if watch { self.translated() } else { Vec::new() };
         let moves = mode == Mode::Both && self.rows_move();
-        let mut more = Vec::new();
+        let mut declarations = Vec::new();
         if !translated.is_empty() || moves {
-            more.push(format!("  {SEEN} pg_catalog.text[];\n"));
+            declarations.push(format!("  {SEEN} pg_catalog.text[];\n"));
         }
         if mode == Mode::Filling && self.part.is_member {
             return self.fill_body();
         }
         let mut body = if self.part.is_member {
-            self.header(&[&self.up, &self.down], more) + &self.passed_on()
+            self.header(&[&self.up, &self.down], declarations) + &self.passed_on()
         } else {
-            self.header(&[&self.up], more)
+            self.header(&[&self.up], declarations)
         };
         if moves {
             self.arrive(&mut body);
