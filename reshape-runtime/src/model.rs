@@ -34,6 +34,9 @@ pub struct Migration {
     pub checksum: Str,
     /// What it does, in order.
     pub actions: List<Action>,
+    /// What it takes upon itself that would otherwise be refused.
+    #[serde(default, skip_serializing_if = "no_items")]
+    pub allow: List<Allow>,
 }
 
 impl Migration {
@@ -93,6 +96,39 @@ pub struct Column {
     /// Its comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<Str>,
+}
+
+fn no_items<T: Clone>(list: &List<T>) -> bool {
+    list.is_empty()
+}
+
+/// A consequence that the author of a migration accepts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allow {
+    /// Which.
+    pub lint: Lint,
+    /// Why, for those who read it later.
+    pub reason: Str,
+}
+
+/// A consequence that has to be accepted, or the batch is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lint {
+    /// On PostgreSQL 14 a version's views read their tables with the rights of the views' owner, so row-level security does not hold through them.
+    RowSecurityBypass,
+}
+
+impl Lint {
+    /// Every value.
+    pub const ALL: [Self; 1] = [Self::RowSecurityBypass];
+
+    /// Its name in a migration file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RowSecurityBypass => "row_security_bypass",
+        }
+    }
 }
 
 fn yes() -> bool {

@@ -54,7 +54,8 @@ fn everything() -> Value {
             {"type": "create_enum", "name": "e", "values": ["a", "b"]},
             {"type": "remove_enum", "enum": "e"},
             {"type": "custom", "start": "SELECT 1", "complete": "SELECT 2", "abort": "SELECT 3"}
-        ]
+        ],
+        "allow": [{"lint": "row_security_bypass", "reason": "why"}]
     })
 }
 

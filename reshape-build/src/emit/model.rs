@@ -6,9 +6,9 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use reshape_runtime::model::{
-    Action, AddCheck, AddColumn, AddForeignKey, AddIndex, AlterColumn, Check, Column,
+    Action, AddCheck, AddColumn, AddForeignKey, AddIndex, Allow, AlterColumn, Check, Column,
     ColumnChanges, CreateEnum, CreateTable, Custom, Direction, ForeignKey, Index, IndexColumn,
-    IndexMethod, List, Nulls, ReferentialAction, RemoveCheck, RemoveColumn, RemoveEnum,
+    IndexMethod, Lint, List, Nulls, ReferentialAction, RemoveCheck, RemoveColumn, RemoveEnum,
     RemoveForeignKey, RemoveIndex, RemoveTable, RenameTable, Str, TableUp, Transform,
 };
 
@@ -58,6 +58,7 @@ macro_rules! emit_actions {
 }
 
 emit_structs! {
+    Allow { lint, reason }
     AddCheck { table, check }
     AddColumn { table, column, up }
     AddForeignKey { table, foreign_key }
@@ -83,6 +84,7 @@ emit_structs! {
 
 emit_keywords! {
     Direction { Asc, Desc }
+    Lint { RowSecurityBypass }
     IndexMethod { Btree, Hash, Gist, Spgist, Gin, Brin }
     Nulls { First, Last }
     ReferentialAction { NoAction, Restrict, Cascade, SetNull, SetDefault }

@@ -107,17 +107,19 @@ fn migration(root: &Node, context: &Context, stem: &str) -> Option<Migration> {
     let own_name = fields.optional("name", name);
     let description = fields.optional("description", text);
     let actions = fields.required("actions", list(action::action));
+    let allow = fields.optional("allow", list(part::allow));
     fields.finish(&["requires"]);
 
     let name = own_name?.unwrap_or_else(|| Str::Owned(stem.to_owned()));
     let name_span = root.get("name").map(|node| &node.span);
-    let (name, description, actions) =
-        (checked_name(context, name, name_span)?, description?, actions?);
+    let (name, description, actions, allow) =
+        (checked_name(context, name, name_span)?, description?, actions?, allow?);
     Some(Migration {
         name,
         description,
         checksum: Str::Owned(checksum(&actions)),
         actions: List::Owned(actions.into_owned()),
+        allow: allow.unwrap_or_default(),
     })
 }
 

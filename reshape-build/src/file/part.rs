@@ -1,8 +1,8 @@
 //! The parts that actions are made of: columns, keys, checks, indexes and transforms. One table, one function.
 
 use reshape_runtime::model::{
-    Check, Column, ColumnChanges, Direction, ForeignKey, Index, IndexColumn, IndexMethod, Nulls,
-    ReferentialAction, Str, TableUp, Transform,
+    Allow, Check, Column, ColumnChanges, Direction, ForeignKey, Index, IndexColumn, IndexMethod,
+    Lint, Nulls, ReferentialAction, Str, TableUp, Transform,
 };
 
 use super::field::{Field, Label, boolean, data_type, expression, keyword, name, non_empty, text};
@@ -32,9 +32,28 @@ const INDEX_METHODS: [(&str, IndexMethod); 6] = {
     ]
 };
 
+const LINTS: [(&str, Lint); 1] = [(Lint::ALL[0].name(), Lint::ALL[0])];
+
 const DIRECTIONS: [(&str, Direction); 2] = [("ASC", Direction::Asc), ("DESC", Direction::Desc)];
 
 const NULLS: [(&str, Nulls); 2] = [("FIRST", Nulls::First), ("LAST", Nulls::Last)];
+
+pub(super) fn allow(field: Field<'_>) -> Option<Allow> {
+    let mut fields = Fields::of(field, "what is allowed")?;
+    let lint = fields.required("lint", keyword(&LINTS));
+    let reason = fields.required("reason", reason);
+    fields.finish(&[]);
+    Some(Allow { lint: lint?, reason: reason? })
+}
+
+/// A text for people, which says something.
+fn reason(field: Field<'_>) -> Option<Str> {
+    let reason = text(field)?;
+    if reason.trim().is_empty() {
+        return field.fail("`reason` is empty");
+    }
+    Some(reason)
+}
 
 pub(super) fn column(field: Field<'_>) -> Option<Column> {
     let mut fields = Fields::of(field, "a column")?;

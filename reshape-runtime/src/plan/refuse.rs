@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a completion never fails for a reason that was there at start.
 
+use crate::model::Lint;
 use crate::plan::Refusal;
 use crate::plan::batch::Batch;
 use crate::plan::facts::{LiveTable, TableKind};
@@ -17,12 +18,19 @@ pub(crate) fn row_security(batch: &Batch<'_>) -> Result<(), Refusal> {
         return Ok(());
     }
     let Some(live) = facts.tables.iter().find(|live| live.row_security) else { return Ok(()) };
+    let mut allowed = batch.request.pending.iter().flat_map(|migration| migration.allow.iter());
+    if allowed.any(|allow| allow.lint == Lint::RowSecurityBypass) {
+        return Ok(());
+    }
     let mut refusal = batch.refuse(format!(
         "table `{}` has row-level security, which the views of a version would bypass on PostgreSQL 14",
         live.name
     ));
     refusal.action = None;
-    Err(refusal.with_help("upgrade the server to PostgreSQL 15 or newer"))
+    Err(refusal.with_help(
+        "upgrade the server to PostgreSQL 15 or newer; or accept it, with `[[allow]]`, `lint = \"row_security_bypass\"` and a `reason` \
+         in the migration",
+    ))
 }
 
 /// The base version's views are dropped in contract, which must not fail then for a reason that is known now.

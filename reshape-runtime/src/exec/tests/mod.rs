@@ -144,6 +144,7 @@ fn migration(name: &'static str) -> Migration {
         description: None,
         checksum: format!("checksum of {name}").into(),
         actions: vec![Action::Custom(custom)].into(),
+        allow: Vec::new().into(),
     }
 }
 
