@@ -219,6 +219,33 @@ golden! {
     "#;
 }
 
+/// The second worked example: a key that others refer to gets another type, and is never missing.
+#[test]
+fn a_referenced_key_becomes_bigint() {
+    let base = r#"
+        [[actions]]
+        type = "create_table"
+        name = "orders"
+        primary_key = "id"
+        columns = [{ name = "id", type = "integer", generated = "BY DEFAULT AS IDENTITY" }]
+
+        [[actions]]
+        type = "create_table"
+        name = "items"
+        primary_key = "id"
+        columns = [{ name = "id", type = "integer" }, { name = "order_id", type = "integer" }]
+        foreign_keys = [{ columns = ["order_id"], referenced_table = "orders", referenced_columns = ["id"], on_delete = "CASCADE" }]
+    "#;
+    let change = r#"
+        [[actions]]
+        type = "alter_column"
+        table = "orders"
+        column = "id"
+        changes = { type = "bigint" }
+    "#;
+    insta::assert_snapshot!(golden(base, change).expect("a plan"));
+}
+
 refused! {
     up_from_another_row_of_the_same_table: r#"
         [[actions]]

@@ -98,6 +98,14 @@ fn finish(batch: &Batch<'_>, group: Vec<Part>) -> Option<Draft> {
         .filter(|part| !part.statements.is_empty())
         .map(|part| shown(&batch.tables[part.table]))
         .collect();
+    let mut locked = names.clone();
+    for (_, other) in
+        batch.locked_too.iter().filter(|(number, _)| group.iter().any(|part| part.table == *number))
+    {
+        if !locked.contains(other) {
+            locked.push(other.clone());
+        }
+    }
     let mut statements: Vec<(Stage, String)> =
         group.into_iter().flat_map(|part| part.statements).collect();
     if statements.is_empty() {
@@ -106,10 +114,13 @@ fn finish(batch: &Batch<'_>, group: Vec<Part>) -> Option<Draft> {
     statements.sort_by_key(|(stage, _)| *stage);
     let statements = statements.into_iter().map(|(_, sql)| sql).collect();
     let step = Step::sql(Phase::Contract, format!("finish {}", names.join(", ")), statements)
-        .locking(if names.len() > 1 {
-            "ACCESS EXCLUSIVE on the tables: no row is read or written, catalog only"
+        .locking(if locked.len() > 1 {
+            format!(
+                "ACCESS EXCLUSIVE on {}: no row is read or written, catalog only",
+                locked.join(", ")
+            )
         } else {
-            "ACCESS EXCLUSIVE on the table: no row is read or written, catalog only"
+            String::from("ACCESS EXCLUSIVE on the table: no row is read or written, catalog only")
         });
     Some(Draft { order, step, fresh: false })
 }

@@ -35,6 +35,11 @@ pub(super) fn carry(batch: &Batch<'_>, replaced: &[Replaced<'_>], out: &mut Carr
             out.links.push((number, target.number));
         }
         let on = qualified(&key.schema, &key.table);
+        for other in [&key.table, &to.table] {
+            if *other != batch.tables[number].physical {
+                out.locked_too.push((number, format!("`{other}`")));
+            }
+        }
         out.contract.push((
             number,
             Stage::Detach,

@@ -42,6 +42,7 @@ struct Carried {
     contract: Vec<(usize, Stage, String)>,
     links: Vec<(usize, usize)>,
     homes: Vec<usize>,
+    locked_too: Vec<(usize, String)>,
     broken: Vec<(usize, Offenders)>,
 }
 
@@ -81,6 +82,7 @@ pub(crate) fn carry(batch: &mut Batch<'_>) {
     batch.contract.append(&mut out.contract);
     batch.links.append(&mut out.links);
     batch.homes.append(&mut out.homes);
+    batch.locked_too.append(&mut out.locked_too);
     batch.broken.append(&mut out.broken);
 }
 
