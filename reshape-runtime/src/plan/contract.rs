@@ -222,19 +222,23 @@ fn rename_column(table: &Table, from: &str, to: &str) -> String {
     format!("ALTER TABLE {} RENAME COLUMN {} TO {}", table.sql(), ident(from), ident(to))
 }
 
-/// Renames from the names that columns have to their last ones, by way of generated names where two columns swap theirs.
+/// Renames from the names that columns have to their last ones.
 fn rename_columns(table: &Table, current: &[(&str, &str)]) -> Vec<String> {
-    let rename = |from: &str, to: &str| rename_column(table, from, to);
-    let renames: Vec<(&str, &str)> =
-        current.iter().copied().filter(|(from, to)| from != to).collect();
-    let crossed = renames.iter().any(|(_, to)| renames.iter().any(|(from, _)| from == to));
+    let steps = renames(current);
+    steps.iter().map(|(from, to)| rename_column(table, from, to)).collect()
+}
+
+/// What leads from the first names to the second, one after the other: by way of generated names where two of them cross.
+pub(crate) fn renames(wanted: &[(&str, &str)]) -> Vec<(String, String)> {
+    let wanted: Vec<(&str, &str)> =
+        wanted.iter().copied().filter(|(from, to)| from != to).collect();
+    let crossed = wanted.iter().any(|(_, to)| wanted.iter().any(|(from, _)| from == to));
     if !crossed {
-        return renames.iter().map(|(from, to)| rename(from, to)).collect();
+        return wanted.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect();
     }
-    let between: Vec<String> =
-        renames.iter().map(|(_, to)| names::generated(&["rename", to])).collect();
-    let away = renames.iter().zip(&between).map(|((from, _), between)| rename(from, between));
-    let home = renames.iter().zip(&between).map(|((_, to), between)| rename(between, to));
+    let between = |to: &str| names::generated(&["rename", to]);
+    let away = wanted.iter().map(|(from, to)| ((*from).to_owned(), between(to)));
+    let home = wanted.iter().map(|(_, to)| (between(to), (*to).to_owned()));
     away.chain(home).collect()
 }
 
@@ -243,10 +247,11 @@ fn rename_index_columns(table: &Table, index: &Index) -> Vec<String> {
     let on = qualified(&table.schema, &index.name);
     let names: BTreeSet<&str> = index.columns.iter().filter_map(IndexColumn::name).collect();
     let columns = names.into_iter().filter_map(|name| table.column(name));
-    let renamed =
-        columns.filter_map(|column| Some((table.physical(column)?, column.name.as_str())));
-    renamed
-        .filter(|(from, to)| from != to)
+    let last: Vec<(&str, &str)> = columns
+        .filter_map(|column| Some((table.physical(column)?, column.name.as_str())))
+        .collect();
+    renames(&last)
+        .iter()
         .map(|(from, to)| {
             format!("ALTER TABLE {on} RENAME COLUMN {} TO {}", ident(from), ident(to))
         })

@@ -2,7 +2,7 @@
 
 use crate::model::{Index, IndexColumn};
 use crate::plan::batch::Batch;
-use crate::plan::carry::{Carried, Replaced, options};
+use crate::plan::carry::{Carried, Replaced, name_by_place, options};
 use crate::plan::contract::Stage;
 use crate::plan::facts::{DependentKind, LiveIndex};
 use crate::plan::{Offenders, Phase, Step, Work, offenders};
@@ -146,10 +146,21 @@ fn take_place(
     } else {
         Stage::Finish
     };
-    let columns: Vec<&String> =
-        index.keys.iter().filter_map(|key| key.column.as_ref()).chain(&index.include).collect();
-    for rename in replaced.rename_index_columns(&qualified(schema, generated), &columns) {
-        out.contract.push((number, stage, rename));
+    let mut columns: Vec<&String> = Vec::new();
+    let mut wanted = Vec::new();
+    let keys = index.keys.iter().map(|key| key.column.as_ref());
+    for column in keys.chain(index.include.iter().map(Some)) {
+        let first = column.filter(|column| !columns.contains(column));
+        columns.extend(first);
+        wanted.push(first.map(|column| replaced.last(column)));
+    }
+    let built = qualified(schema, generated);
+    if columns.len() == wanted.len() {
+        for rename in replaced.rename_index_columns(&built, &columns) {
+            out.contract.push((number, stage, rename));
+        }
+    } else {
+        out.contract.push((number, stage, name_by_place(&built, &wanted)));
     }
     let on = replaced.table.last_sql();
     let last = qualified(schema, &index.name);

@@ -12,11 +12,11 @@
 use std::collections::BTreeMap;
 
 use crate::plan::batch::Batch;
-use crate::plan::contract::Stage;
+use crate::plan::contract::{Stage, renames};
 use crate::plan::facts::{LiveTable, Snippet};
 use crate::plan::lineage::{Column, Table};
 use crate::plan::{Offenders, Step};
-use crate::sql::ident::ident;
+use crate::sql::ident::{dollar, ident, literal};
 
 mod column;
 mod constraint;
@@ -141,12 +141,61 @@ impl<'a> Replaced<'a> {
                 seen.push((now, last));
             }
         }
-        seen.into_iter()
+        let seen: Vec<(&str, &str)> =
+            seen.iter().map(|(now, last)| (now.as_str(), last.as_str())).collect();
+        renames(&seen)
+            .iter()
             .map(|(now, last)| {
-                format!("ALTER TABLE {index} RENAME COLUMN {} TO {}", ident(&now), ident(&last))
+                format!("ALTER TABLE {index} RENAME COLUMN {} TO {}", ident(now), ident(last))
             })
             .collect()
     }
+}
+
+/// Takes away what default privileges have given to others on an object that is made again: it gets the rights that it had, and no more.
+fn forget_rights(kind: &str, name: &str) -> String {
+    let body = format!(
+        "\nDECLARE\n  grantee text;\nBEGIN\n  FOR grantee IN\n    \
+         SELECT DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(g.grantee)) END\n    \
+         FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) g\n    \
+         WHERE c.oid = {}::regclass AND g.grantee <> c.relowner\n  LOOP\n    \
+         EXECUTE pg_catalog.format('REVOKE ALL ON %s %s FROM %s', {}, {}, grantee);\n  END LOOP;\nEND\n",
+        literal(name),
+        literal(kind),
+        literal(name),
+    );
+    format!("DO {}", dollar(&body))
+}
+
+/// Names the columns of an index, by their places, after the table's. Those without a wanted name, expressions and columns that the index has
+/// a second time, keep theirs, unless it is made of a generated one or another column is to get it: what Postgres has called them, and the
+/// columns beside them, depends on all the names before.
+fn name_by_place(index: &str, wanted: &[Option<String>]) -> String {
+    let wanted: Vec<String> = wanted
+        .iter()
+        .map(|name| name.as_ref().map_or_else(|| String::from("NULL"), |name| literal(name)))
+        .collect();
+    let rename = format!(
+        "EXECUTE pg_catalog.format('ALTER TABLE %s RENAME COLUMN %I TO %I', {}, part.attname, free)",
+        literal(index)
+    );
+    let body = format!(
+        "\nDECLARE\n  part record;\n  free name;\n  number int := 0;\n  wanted name[] := ARRAY[{}]::name[];\nBEGIN\n  FOR part IN\n    \
+         SELECT attnum, attname FROM pg_catalog.pg_attribute WHERE attrelid = {of}::regclass ORDER BY attnum\n  LOOP\n    \
+         CONTINUE WHEN part.attname = wanted[part.attnum] OR wanted[part.attnum] IS NULL\n      \
+         AND pg_catalog.strpos(part.attname, '__reshape') = 0 AND (part.attname = ANY (wanted)) IS NOT TRUE;\n    \
+         free := '__reshape_place_' || part.attnum;\n    {rename};\n  END LOOP;\n  FOR part IN\n    \
+         SELECT attnum, attname FROM pg_catalog.pg_attribute\n    \
+         WHERE attrelid = {of}::regclass AND pg_catalog.strpos(attname, '__reshape_place_') = 1 ORDER BY attnum\n  LOOP\n    \
+         free := wanted[part.attnum];\n    \
+         WHILE free IS NULL OR wanted[part.attnum] IS NULL AND (free = ANY (wanted) OR EXISTS (\n      \
+         SELECT FROM pg_catalog.pg_attribute WHERE attrelid = {of}::regclass AND attname = free)) LOOP\n      \
+         free := 'expr' || coalesce(nullif(number, 0)::text, '');\n      number := number + 1;\n    END LOOP;\n    \
+         {rename};\n  END LOOP;\nEND\n",
+        wanted.join(", "),
+        of = literal(index),
+    );
+    format!("DO {}", dollar(&body))
 }
 
 /// `WITH`-style options from what the catalog keeps, `name=value`.
@@ -155,7 +204,7 @@ fn options(list: &[String]) -> String {
         .iter()
         .map(|option| {
             let (name, value) = option.split_once('=').unwrap_or((option, "true"));
-            format!("{} = {}", ident(name), crate::sql::ident::literal(value))
+            format!("{} = {}", ident(name), literal(value))
         })
         .collect();
     options.join(", ")

@@ -128,6 +128,7 @@ fn create_view(view: &LiveView) -> Vec<String> {
     let columns: Vec<String> = view.columns.iter().map(|column| ident(&column.name)).collect();
     let query = view.definition.trim_end().trim_end_matches(';');
     let mut sql = vec![format!("CREATE VIEW {name} ({}){options} AS\n{query}", columns.join(", "))];
+    sql.push(super::forget_rights("TABLE", &name));
     for column in &view.columns {
         let of = ident(&column.name);
         if let Some(default) = &column.default {

@@ -106,6 +106,13 @@ fn in_the_way(
                     "migrate as a role that owns it, or drop it first",
                 );
             }
+            // Nobody but the session that made it can make it again.
+            if let Some(view) = views.iter().find(|view| view.schema.starts_with("pg_temp")) {
+                return no(
+                    &format!(", and `{}` is a temporary view", view.name),
+                    "end the session that has made it",
+                );
+            }
             let obstacle = views.iter().find_map(|view| Some((view, view.obstacles.first()?)));
             match obstacle {
                 Some((_, obstacle)) => no(&format!(", and {obstacle} on that"), again),

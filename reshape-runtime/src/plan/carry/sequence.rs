@@ -99,6 +99,7 @@ fn identity(
     if let Some(comment) = &sequence.comment {
         add(format!("COMMENT ON SEQUENCE {of} IS {}", literal(comment)));
     }
+    add(super::forget_rights("SEQUENCE", &of));
     for grant in &sequence.grants {
         add(crate::plan::view::grant(grant, None, &format!("SEQUENCE {of}")));
     }
