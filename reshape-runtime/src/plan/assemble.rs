@@ -146,6 +146,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
     if !members.is_empty() {
         steps.push(expansion_step(&members, &cross.proofs));
     }
+    steps.append(&mut batch.rehearsals);
     for (number, more) in &cross.fills {
         fills[*number].extend(more.iter().cloned());
     }

@@ -66,6 +66,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) publish: Vec<(usize, Step)>,
     /// Tables whose shadows take the names of the columns that they replace before they get their last ones.
     pub(crate) homes: Vec<usize>,
+    /// The last steps of the expand phase: trials of what contract will do.
+    pub(crate) rehearsals: Vec<Step>,
     /// Other tables, as people call them, that are locked when a table is finished.
     pub(crate) locked_too: Vec<(usize, String)>,
     /// Rules of the user's that the values which a backfill writes may break, by table.
@@ -128,6 +130,7 @@ impl<'a> Batch<'a> {
             links: Vec::new(),
             publish: Vec::new(),
             homes: Vec::new(),
+            rehearsals: Vec::new(),
             locked_too: Vec::new(),
             broken: Vec::new(),
             fills: Vec::new(),

@@ -22,7 +22,7 @@ pub(super) fn checks(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Carri
         else {
             continue;
         };
-        let generated = ident(&names::generated(&[&check.name]));
+        let generated = ident(&working_name(check));
         out.clauses.push((
             number,
             format!(
@@ -68,7 +68,7 @@ fn offenders(
         .collect();
     let source = offenders::Source::new(batch, table, computed);
     Some(Offenders {
-        constraint: names::generated(&[&check.name]),
+        constraint: working_name(check),
         rule: format!("the check `{}` of `{}`", check.name, table.name),
         query: source.check(&sql, &replaced.live.name, &columns?),
         help: String::from("correct those rows, or `up`, or drop the check, then start again"),
@@ -86,4 +86,9 @@ pub(super) fn take_name(constraint: &LiveConstraint, generated: &str, on: &str) 
             .map(|comment| format!("COMMENT ON CONSTRAINT {name} ON {on} IS {}", literal(comment))),
     );
     sql
+}
+
+/// The name on the new column until contract. NOT NULL of a column has a check of ours, whose name must stay apart.
+pub(super) fn working_name(constraint: &LiveConstraint) -> String {
+    names::generated(&["carried", &constraint.name])
 }

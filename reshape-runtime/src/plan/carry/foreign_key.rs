@@ -1,14 +1,13 @@
 //! Foreign keys, of which a replaced column may be on either side.
 
 use crate::plan::batch::Batch;
-use crate::plan::carry::constraint::take_name;
+use crate::plan::carry::constraint::{take_name, working_name};
 use crate::plan::carry::{Carried, Replaced};
 use crate::plan::contract::Stage;
 use crate::plan::facts::{DependentKind, LiveConstraint, Reference};
 use crate::plan::lineage::Table;
 use crate::plan::{Offenders, Phase, Step, offenders};
 use crate::sql::ident::{ident, idents, qualified};
-use crate::sql::names;
 
 /// A second foreign key stands beside the old one until contract, so that none is ever missing.
 pub(super) fn carry(batch: &Batch<'_>, replaced: &[Replaced<'_>], out: &mut Carried) {
@@ -48,7 +47,7 @@ pub(super) fn carry(batch: &Batch<'_>, replaced: &[Replaced<'_>], out: &mut Carr
         if home.is_some_and(|n| batch.tables[n].removed) {
             continue;
         }
-        let generated = ident(&names::generated(&[&key.name]));
+        let generated = ident(&working_name(key));
         let mut steps = add(key, to, source, target, &generated);
         if let Some(check) = steps.pop_if(|_| key.validated) {
             steps.push(check.violated_by(orphans(batch, key, to, source, target)));
@@ -138,7 +137,7 @@ fn orphans(
     let pairs: Vec<(&str, &str)> =
         pairs.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
     Some(Offenders {
-        constraint: names::generated(&[&key.name]),
+        constraint: working_name(key),
         rule: format!("the foreign key `{}` of `{}`", key.name, own.name),
         query: offenders::Source::new(batch, own, false).foreign_key(other, &pairs),
         help: String::from(

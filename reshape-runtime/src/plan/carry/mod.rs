@@ -24,6 +24,7 @@ mod foreign_key;
 mod index;
 mod object;
 mod refusal;
+mod rehearsal;
 mod sequence;
 mod statistics;
 mod trigger;
@@ -59,6 +60,7 @@ struct Replaced<'a> {
 /// Asks the batch for all that has to come along. Shadow columns have their names by now.
 pub(crate) fn carry(batch: &mut Batch<'_>) {
     let mut out = Carried::default();
+    let mut rehearsals = Vec::new();
     let replaced: Vec<Replaced<'_>> =
         (0..batch.tables.len()).filter_map(|number| Replaced::of(batch, number)).collect();
     for table in &replaced {
@@ -67,6 +69,7 @@ pub(crate) fn carry(batch: &mut Batch<'_>) {
         trigger::carry(batch, table, &mut out);
     }
     object::carry(batch, &replaced, &mut out);
+    rehearsals.extend(rehearsal::step(&replaced, &out.contract, &out.homes));
     for table in &replaced {
         constraint::checks(batch, table, &mut out);
         index::carry(batch, table, &mut out);
@@ -74,6 +77,7 @@ pub(crate) fn carry(batch: &mut Batch<'_>) {
         sequence::carry(table, &mut out);
     }
     foreign_key::carry(batch, &replaced, &mut out);
+    batch.rehearsals.append(&mut rehearsals);
     batch.clauses.append(&mut out.clauses);
     batch.expand.append(&mut out.expand);
     batch.filled.append(&mut out.filled);
