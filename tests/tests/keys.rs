@@ -199,3 +199,19 @@ fn a_foreign_key_that_goes_does_not_keep_the_key_from_becoming_bigint() {
         }
     }
 }
+
+#[test]
+fn a_policy_of_a_table_that_goes_does_not_keep_the_column_that_it_reads_from_being_replaced() {
+    let base = TABLES.replace("KIND", "integer");
+    let data = "INSERT INTO orders VALUES (1, 'n'); INSERT INTO items (order_id, name) VALUES (1, 'i');
+        ALTER TABLE public.items ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY reads ON public.items USING (EXISTS (SELECT FROM public.orders AS o WHERE o.id = order_id))";
+    let removal = "[[actions]]\ntype = \"remove_table\"\ntable = \"items\"\n";
+    for change in [format!("{removal}{PARENT}"), format!("{PARENT}{removal}")] {
+        let mut r = Rollout::begin(&base, data, &change);
+        r.abort();
+        r.start().unwrap_or_else(|error| panic!("{}", error.report()));
+        r.complete();
+        rows(&mut r.new, "INSERT INTO orders VALUES (5000000000, 'many')");
+    }
+}
