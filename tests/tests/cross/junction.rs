@@ -242,3 +242,28 @@ fn a_column_of_the_new_table_goes_in_the_same_batch() {
     r.start().expect("a second start");
     r.complete();
 }
+
+/// The key by which rows of the new table are found is the one that replaces the old table's: old clients delete and move rows as ever.
+#[test]
+fn users_become_bigint_before_they_become_many() {
+    let bigint = r#"
+        [[actions]]
+        type = "alter_column"
+        table = "users"
+        column = "id"
+        changes = { type = "bigint" }
+    "#;
+    let change = format!("{bigint}{JUNCTION}")
+        .replace("name = \"user_id\", type = \"integer\"", "name = \"user_id\", type = \"bigint\"");
+    let mut r = Rollout::begin(ACCOUNTS, ACCOUNT_ROWS, &change);
+    old(&mut r, "INSERT INTO users VALUES (4, 'd', 1, 'Guest')");
+    old(&mut r, "DELETE FROM users WHERE id = 4");
+    old(&mut r, "UPDATE users SET account_id = 2 WHERE id = 1");
+    old(&mut r, "DELETE FROM users WHERE id = 2");
+    sees(&mut r, CONNECTIONS, &["1|2|ADMIN|none"]);
+    sees(&mut r, OLD_ACCOUNTS, &["1|2|admin", "3|-|-"]);
+    r.abort();
+    r.start().expect("a second start");
+    r.complete();
+    assert_eq!(rows(&mut r.new, CONNECTIONS), ["1|2|ADMIN|none"]);
+}
