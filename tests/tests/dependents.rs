@@ -326,3 +326,50 @@ fn every_object_with_every_change() {
         }
     }
 }
+
+/// What contract makes again from its own text has to fit the new type; that comes out at start.
+#[test]
+fn what_does_not_fit_the_new_type_is_found_at_start() {
+    let change = "[[actions]]\ntype = 'alter_column'\ntable = 'users'\ncolumn = 'name'\nup = 'substr(name, 2)::integer'\n\
+                  down = \"'n' || name\"\nchanges = { type = 'integer' }";
+    let objects = [
+        (
+            "CREATE VIEW public.v AS SELECT upper(name) AS u FROM public.users",
+            "function upper(integer) does not exist",
+        ),
+        (
+            "CREATE VIEW public.a AS SELECT name FROM public.users; CREATE VIEW public.v AS SELECT upper(name) AS u FROM public.a",
+            "function upper(integer) does not exist",
+        ),
+        (
+            "CREATE VIEW public.v AS SELECT id, name FROM public.users; ALTER VIEW public.v ALTER COLUMN name SET DEFAULT 'abc'",
+            "is of type integer but default expression is of type text",
+        ),
+        (
+            "CREATE POLICY p ON public.users USING (name <> 'x')",
+            "operator does not exist: integer <> text",
+        ),
+        (
+            "CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; \
+             CREATE TRIGGER t BEFORE UPDATE ON public.users FOR EACH ROW WHEN (NEW.name <> 'x') EXECUTE FUNCTION public.f()",
+            "operator does not exist: integer <> text",
+        ),
+    ];
+    for (object, message) in objects {
+        let rows = format!(
+            "INSERT INTO users (name, code) SELECT 'n' || i, i FROM generate_series(1, 3) i; {object}"
+        );
+        let mut r = Rollout::prepare(BASE, &rows, change);
+        let error = r.start().expect_err(object).report();
+        assert!(error.contains(message), "{object}: {error}");
+        assert_eq!(catalog(&mut r.old), r.before, "{object}");
+    }
+}
+
+#[test]
+fn names_of_ours_and_of_the_users_stay_apart() {
+    let object = "INSERT INTO users (name, code) VALUES ('a', 1); ALTER TABLE public.users ADD CONSTRAINT code_not_null CHECK (code > 0)";
+    let change = "[[actions]]\ntype = 'alter_column'\ntable = 'users'\ncolumn = 'code'\nup = 'coalesce(code, 1)'\nchanges = { type = 'bigint', nullable = false }";
+    let mut r = Rollout::begin(BASE, object, change);
+    r.complete();
+}

@@ -175,3 +175,43 @@ fn both_foreign_keys_hold_while_both_versions_are_live() {
     assert_eq!(rows(&mut r.old, "SELECT count(*) FROM items"), ["5996"]);
     r.abort();
 }
+
+/// A foreign key whose table or column the batch removes does not come along to the key that replaces the one it refers to.
+#[test]
+fn a_foreign_key_that_goes_does_not_keep_the_key_from_becoming_bigint() {
+    let base = TABLES.replace("KIND", "integer");
+    let rows_of =
+        "INSERT INTO orders VALUES (1, 'n'); INSERT INTO items (order_id, name) VALUES (1, 'i')";
+    let removals = [
+        "type = \"remove_table\"\ntable = \"items\"",
+        "type = \"remove_column\"\ntable = \"items\"\ncolumn = \"order_id\"\ndown = \"1\"",
+    ];
+    for removal in removals.map(|removal| format!("[[actions]]\n{removal}\n")) {
+        for change in [format!("{removal}{PARENT}"), format!("{PARENT}{removal}")] {
+            let mut r = Rollout::begin(&base, rows_of, &change);
+            rows(&mut r.new, "INSERT INTO orders VALUES (2, 'new')");
+            rows(&mut r.old, "INSERT INTO items (order_id, name) VALUES (2, 'old')");
+            assert!(r.old.batch_execute("INSERT INTO items (order_id) VALUES (9)").is_err());
+            r.abort();
+            r.start().unwrap_or_else(|error| panic!("{}", error.report()));
+            r.complete();
+            rows(&mut r.new, "INSERT INTO orders VALUES (5000000000, 'many')");
+        }
+    }
+}
+
+#[test]
+fn a_policy_of_a_table_that_goes_does_not_keep_the_column_that_it_reads_from_being_replaced() {
+    let base = TABLES.replace("KIND", "integer");
+    let data = "INSERT INTO orders VALUES (1, 'n'); INSERT INTO items (order_id, name) VALUES (1, 'i');
+        ALTER TABLE public.items ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY reads ON public.items USING (EXISTS (SELECT FROM public.orders AS o WHERE o.id = order_id))";
+    let removal = "[[actions]]\ntype = \"remove_table\"\ntable = \"items\"\n";
+    for change in [format!("{removal}{PARENT}"), format!("{PARENT}{removal}")] {
+        let mut r = Rollout::begin(&base, data, &change);
+        r.abort();
+        r.start().unwrap_or_else(|error| panic!("{}", error.report()));
+        r.complete();
+        rows(&mut r.new, "INSERT INTO orders VALUES (5000000000, 'many')");
+    }
+}

@@ -18,6 +18,9 @@ use crate::schema::{At, Problem, Schema};
 /// A foreign key follows its columns: where a later action of the batch renames or replaces one, it is on what the column is at the
 /// end. To replace a foreign key, say with another `on_delete`, remove it and add it in one migration.
 ///
+/// On a partitioned table it needs PostgreSQL 18: before, Postgres has no `NOT VALID` there. To a partitioned table it cannot be from
+/// columns that the same batch adds or changes. Both are refused.
+///
 /// # Expand
 ///
 /// After the backfill and the building of indexes `ADD FOREIGN KEY … NOT VALID`: a SHARE ROW EXCLUSIVE lock on both tables for a change

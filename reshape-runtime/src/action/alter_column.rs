@@ -14,7 +14,8 @@ use crate::sql::ident::ident;
 ///
 /// New clients see the column as it will be, old clients as it was. `up` computes the new value from a row that an old client wrote,
 /// `down` the old value from a row that a new client wrote; without them the value is cast. Both are SQL expressions in which a
-/// column goes by the name it has at that point of the batch. A column that becomes NOT NULL needs an `up` that replaces NULL.
+/// column goes by the name it has at that point of the batch. A column that becomes NOT NULL needs an `up` that replaces NULL; without, start
+/// fails if a row has NULL, and old clients cannot write it any more.
 ///
 /// A change of the name alone, or of the default alone, moves no data.
 ///

@@ -14,8 +14,8 @@ use crate::sql::ident::ident;
 ///
 /// New clients no longer see the column; old clients go on using it until the batch is complete. `down` computes its value
 /// for the rows that new clients write: an SQL expression over the row's columns. Without `down` such rows get the column's
-/// default, or NULL; a column that is NOT NULL and has no default needs `down`. Indexes on the column go with it. A column of the
-/// primary key, or one that another table's foreign key refers to, cannot be removed.
+/// default, or NULL; a column that is NOT NULL and has no default needs `down`. Indexes, checks and foreign keys on the column alone go with
+/// it; one on several columns has to be removed first. A column of the primary key, or one that another table's foreign key refers to, cannot be removed.
 ///
 /// The form `down = { table, value, where }` takes the value from a row of another table: `where` says which row belongs to one of this table,
 /// `value` is an SQL expression. A name alone means a column of the other table first, then one of this table; both can be qualified. The

@@ -13,6 +13,7 @@
 
 use crate::model::{Index, IndexColumn};
 use crate::plan::batch::{Batch, PendingIndex};
+use crate::plan::constraint::PendingKey;
 use crate::plan::facts::{Facts, LiveIndex, LivePartition, LiveTable, TableKind};
 use crate::plan::flow::Flow;
 use crate::plan::lineage::Table;
@@ -80,6 +81,36 @@ pub(crate) fn require_no_key(
             table.name
         ))
         .with_help("create a table that is partitioned the other way, and move the rows there"))
+}
+
+/// A foreign key on a table with rows: what Postgres makes of it on partitions.
+pub(crate) fn require_foreign_key(batch: &Batch<'_>, key: &PendingKey) -> Result<(), Refusal> {
+    const NOT_VALID: u32 = 180_000;
+    let (table, target) = (&batch.tables[key.table], &batch.tables[key.referenced]);
+    let is_partitioned =
+        |table: &Table| batch.live(table).is_some_and(|live| live.kind == TableKind::Partitioned);
+    let refuse = |what: &str, help: &str| {
+        let message = format!("the foreign key `{}` {what}, is not supported yet", key.name);
+        Err(batch.refuse_at(key.at, message).with_help(help))
+    };
+    if is_partitioned(table) && batch.facts().server_version < NOT_VALID {
+        return refuse(
+            &format!("on the partitioned table `{}`, before PostgreSQL 18", table.name),
+            "add it to each partition with `custom` SQL, `NOT VALID` and then `VALIDATE`, and then to the table",
+        );
+    }
+    let is_new = |name: &String| table.column(name).is_some_and(|column| table.is_new(column));
+    if is_partitioned(target) && !table.created && key.columns.iter().any(is_new) {
+        // The keys to each partition are named after the columns, whatever these are called later.
+        return refuse(
+            &format!(
+                "from columns that the same batch adds or changes to the partitioned table `{}`",
+                target.name
+            ),
+            "start and complete the change of the columns first",
+        );
+    }
+    Ok(())
 }
 
 /// The relations that hold the table's rows: SQL and how to show them.

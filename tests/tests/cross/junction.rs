@@ -197,3 +197,73 @@ fn an_old_clients_key_cascades_to_connections_that_it_does_not_know() {
     sees(&mut r, &CONNECTIONS.replace(" ORDER", " WHERE user_id = 2 ORDER"), &[]);
     r.complete();
 }
+
+/// The old table's foreign key goes with its column: it does not come along to the key that replaces the one it refers to.
+#[test]
+fn accounts_become_bigint_while_their_users_become_many() {
+    let bigint = r#"
+        [[actions]]
+        type = "alter_column"
+        table = "accounts"
+        column = "id"
+        changes = { type = "bigint" }
+    "#;
+    let before = format!("{bigint}{JUNCTION}").replace(
+        "name = \"account_id\", type = \"integer\"",
+        "name = \"account_id\", type = \"bigint\"",
+    );
+    for change in [format!("{JUNCTION}{bigint}"), before] {
+        let mut r = Rollout::begin(ACCOUNTS, ACCOUNT_ROWS, &change);
+        let nobody = "UPDATE users SET account_id = 9 WHERE id = 3";
+        assert!(r.old.batch_execute(nobody).is_err());
+        new(&mut r, "INSERT INTO accounts VALUES (9, 'nine')");
+        old(&mut r, "UPDATE users SET account_id = 9, account_role = 'x' WHERE id = 3");
+        r.abort();
+        r.start().expect("a second start");
+        sees(&mut r, CONNECTIONS, &["1|1|ADMIN|none", "2|2|DEVELOPER|none", "3|9|X|none"]);
+        r.complete();
+        new(&mut r, "INSERT INTO accounts VALUES (5000000000, 'many')");
+        assert!(r.new.batch_execute("DELETE FROM accounts WHERE id = 9").is_err());
+    }
+}
+
+/// A column of the new table that a later action removes again: the trigger and what reads the table do not know it.
+#[test]
+fn a_column_of_the_new_table_goes_in_the_same_batch() {
+    let change = format!(
+        "{JUNCTION}\n[[actions]]\ntype = \"remove_column\"\ntable = \"user_account_connections\"\ncolumn = \"note\"\n"
+    );
+    let mut r = Rollout::begin(ACCOUNTS, ACCOUNT_ROWS, &change);
+    old(&mut r, "UPDATE users SET account_id = 1, account_role = 'x' WHERE id = 3");
+    new(&mut r, "UPDATE user_account_connections SET role = 'Y' WHERE user_id = 2");
+    sees(&mut r, OLD_ACCOUNTS, &["1|1|admin", "2|2|y", "3|1|x"]);
+    sees(&mut r, &CONNECTIONS.replace(", note", ""), &["1|1|ADMIN", "2|2|Y", "3|1|X"]);
+    r.abort();
+    r.start().expect("a second start");
+    r.complete();
+}
+
+/// The key by which rows of the new table are found is the one that replaces the old table's: old clients delete and move rows as ever.
+#[test]
+fn users_become_bigint_before_they_become_many() {
+    let bigint = r#"
+        [[actions]]
+        type = "alter_column"
+        table = "users"
+        column = "id"
+        changes = { type = "bigint" }
+    "#;
+    let change = format!("{bigint}{JUNCTION}")
+        .replace("name = \"user_id\", type = \"integer\"", "name = \"user_id\", type = \"bigint\"");
+    let mut r = Rollout::begin(ACCOUNTS, ACCOUNT_ROWS, &change);
+    old(&mut r, "INSERT INTO users VALUES (4, 'd', 1, 'Guest')");
+    old(&mut r, "DELETE FROM users WHERE id = 4");
+    old(&mut r, "UPDATE users SET account_id = 2 WHERE id = 1");
+    old(&mut r, "DELETE FROM users WHERE id = 2");
+    sees(&mut r, CONNECTIONS, &["1|2|ADMIN|none"]);
+    sees(&mut r, OLD_ACCOUNTS, &["1|2|admin", "3|-|-"]);
+    r.abort();
+    r.start().expect("a second start");
+    r.complete();
+    assert_eq!(rows(&mut r.new, CONNECTIONS), ["1|2|ADMIN|none"]);
+}

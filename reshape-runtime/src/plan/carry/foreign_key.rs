@@ -39,12 +39,15 @@ pub(super) fn carry(batch: &Batch<'_>, replaced: &[Replaced<'_>], out: &mut Carr
                 out.locked_too.push((number, format!("`{other}`")));
             }
         }
-        out.contract.push((
-            number,
-            Stage::Detach,
-            format!("ALTER TABLE {on} DROP CONSTRAINT {}", ident(&key.name)),
-        ));
-        if home.is_some_and(|n| batch.tables[n].removed) {
+        let name = ident(&key.name);
+        // A table that the batch removes may go before, and its keys with it.
+        let detach = if home.is_some_and(|n| batch.tables[n].removed) {
+            format!("ALTER TABLE IF EXISTS {on} DROP CONSTRAINT IF EXISTS {name}")
+        } else {
+            format!("ALTER TABLE {on} DROP CONSTRAINT {name}")
+        };
+        out.contract.push((number, Stage::Detach, detach));
+        if home.is_some_and(|n| is_going(&batch.tables[n], key)) {
             continue;
         }
         let generated = ident(&working_name(key));
@@ -58,6 +61,13 @@ pub(super) fn carry(batch: &Batch<'_>, replaced: &[Replaced<'_>], out: &mut Carr
             out.contract.push((number, Stage::Finish, statement));
         }
     }
+}
+
+/// Whether the key's own table or columns go in contract, and the key with them.
+fn is_going(table: &Table, key: &LiveConstraint) -> bool {
+    let stays = |name: &String| table.columns.iter().any(|c| c.ancestor.as_ref() == Some(name));
+    let mut columns = key.columns.iter();
+    table.removed || columns.any(|name| table.dropped.contains(name) && !stays(name))
 }
 
 /// The steps that add the second foreign key.

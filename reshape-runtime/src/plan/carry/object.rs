@@ -38,10 +38,16 @@ pub(super) fn carry(batch: &Batch<'_>, replaced: &[Replaced<'_>], out: &mut Carr
         out.links.extend((table.number != anchor).then_some((anchor, table.number)));
         out.homes.push(table.number);
     }
+    let goes = |policy: &LivePolicy| {
+        let mut removed = batch.tables.iter().filter(|table| table.removed && !table.created);
+        removed.any(|table| table.schema == policy.schema && table.physical == policy.table)
+    };
     let mut detach = |sql: String| out.contract.push((anchor, Stage::Detach, sql));
     for policy in &policies {
         let on = qualified(&policy.schema, &policy.table);
-        detach(format!("DROP POLICY {} ON {on}", ident(&policy.name)));
+        // A table that the batch removes may go before, and its policies with it.
+        let there = if goes(policy) { "IF EXISTS " } else { "" };
+        detach(format!("DROP POLICY {there}{} ON {on}", ident(&policy.name)));
     }
     if !views.is_empty() {
         detach(unchanged(&views));
@@ -51,7 +57,7 @@ pub(super) fn carry(batch: &Batch<'_>, replaced: &[Replaced<'_>], out: &mut Carr
     }
     let mut attach = |sql: String| out.contract.push((anchor, Stage::Attach, sql));
     views.iter().flat_map(|view| create_view(view)).for_each(&mut attach);
-    for policy in &policies {
+    for policy in policies.iter().filter(|policy| !goes(policy)) {
         let (name, on) = (ident(&policy.name), qualified(&policy.schema, &policy.table));
         attach(format!("CREATE POLICY {name} ON {on} {}", policy.definition));
         if let Some(comment) = &policy.comment {

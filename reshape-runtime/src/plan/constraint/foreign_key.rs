@@ -7,6 +7,7 @@ use crate::plan::assemble::shown;
 use crate::plan::batch::Batch;
 use crate::plan::contract::Stage;
 use crate::plan::lineage::Table;
+use crate::plan::partition;
 use crate::plan::{Offenders, Phase, Refusal, Step, offenders};
 use crate::schema::{list, object_name};
 use crate::sql::ident::{ident, idents};
@@ -174,6 +175,7 @@ pub(super) fn resolve(batch: &mut Batch<'_>) -> Result<(), Refusal> {
 }
 
 fn make(batch: &mut Batch<'_>, key: &PendingKey) -> Result<(), Refusal> {
+    partition::require_foreign_key(batch, key)?;
     let (working, rename) = batch.working_name(key.table, &key.name);
     let (table, target) = (&batch.tables[key.table], &batch.tables[key.referenced]);
     let columns = physical(batch, table, &key.columns)?;

@@ -198,7 +198,17 @@ fn is_one_to_one(batch: &Batch<'_>, fill: &Fill, columns: &[(&str, &str)], by: &
     } else {
         unique(batch, source, &[DependentKind::PrimaryKey, DependentKind::Unique])
     };
-    keys.iter().any(|key| !key.is_empty() && key.iter().all(|column| plain.contains(column)))
+    // The column that replaces one of a key gets the key.
+    let replaced = |column: &str| {
+        let mut shadows = source.shadows();
+        shadows.any(|shadow| {
+            shadow.ancestor.as_deref() == Some(column)
+                && source.dropped.iter().any(|dropped| dropped == column)
+                && source.physical(shadow).is_some_and(|physical| plain.contains(physical))
+        })
+    };
+    let has = |column: &&str| plain.contains(column) || replaced(column);
+    keys.iter().any(|key| !key.is_empty() && key.iter().all(has))
 }
 
 /// Whether the expression is nothing but the column, perhaps qualified.

@@ -95,7 +95,10 @@ impl Lookup {
 
 /// The columns of a scope that the table has, by the scope's names; `row` is the table, or a record of its type.
 pub(super) fn columns(table: &Table, scope: &Scope, row: &str) -> String {
-    let columns = scope.names.iter().filter_map(|(name, id)| {
+    // What the batch takes from a table of its own is gone before anything reads it.
+    let stays = |id| !table.created || table.columns.iter().any(|column| column.value == id);
+    let there = scope.names.iter().filter(|(_, id)| stays(*id));
+    let columns = there.filter_map(|(name, id)| {
         let column = table.values[*id].physical.as_deref()?;
         Some(format!("{row}.{} AS {}", ident(column), ident(name)))
     });
