@@ -45,8 +45,9 @@ pub(super) fn step(
         return None;
     }
     statements.extend(again);
-    let run: String =
+    let run: Vec<String> =
         statements.iter().map(|sql| format!("    EXECUTE {};\n", literal(sql))).collect();
+    let run = run.concat();
     // The key that a view groups by is on the new column only in contract.
     let body = format!(
         "\nBEGIN\n  BEGIN\n{run}    RAISE EXCEPTION USING ERRCODE = '{DONE}';\n  \
