@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Str, Transform};
+use crate::plan::facts::LiveColumn;
 use crate::plan::lineage::Stage;
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
@@ -146,10 +147,7 @@ impl RemoveColumn {
                 batch.require_droppable(table, physical)?;
                 // A default that this batch sets is not the table's before contract.
                 let live = batch.live(table).and_then(|live| live.column(physical));
-                let needed = live.is_some_and(|live| {
-                    live.not_null && live.default.is_none() && !live.identity && !live.generated
-                });
-                if needed && down.is_none() {
+                if live.is_some_and(LiveColumn::needs_value) && down.is_none() {
                     return Err(batch
                         .refuse(format!(
                             "column `{}`.`{}` is NOT NULL without a default: new clients could not insert \

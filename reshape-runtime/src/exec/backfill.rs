@@ -145,10 +145,8 @@ impl Run<'_> {
         let mut written = before;
         if position.next < position.blocks {
             let end = position.next.saturating_add(range).min(position.blocks);
-            let sql = format!(
-                "{statement} WHERE {ctid} >= '({},0)'::tid AND {ctid} < '({end},0)'::tid{rest}",
-                position.next
-            );
+            let (from, to) = (format!("({},0)", position.next), format!("({end},0)"));
+            let sql = over_range((statement, ctid, rest), &from, &to);
             written += self.client.execute_typed(&sql, &[])?;
             position.next = end;
         }
@@ -161,6 +159,15 @@ impl Run<'_> {
         self.commit(&closing)?;
         Ok(progress(position, written, is_done))
     }
+}
+
+/// The statement of a backfill, its name for the row's place, and its end, for the rows from one place up to another.
+pub(super) fn over_range(
+    (statement, ctid, rest): (&str, &str, &str),
+    from: &str,
+    to: &str,
+) -> String {
+    format!("{statement} WHERE {ctid} >= '{from}'::tid AND {ctid} < '{to}'::tid{rest}")
 }
 
 /// Where the journal says that a backfill is.

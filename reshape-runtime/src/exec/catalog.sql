@@ -228,7 +228,6 @@ SELECT pg_catalog.jsonb_build_object(
           'data_type', pg_catalog.format_type(a.atttypid, a.atttypmod),
           'not_null', a.attnotnull,
           'default', CASE WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END,
-          'identity', a.attidentity <> '',
           'generated', a.attgenerated <> '',
           'comment', pg_catalog.col_description(rel.oid, a.attnum),
           'settings', (

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::backfill::stored_position;
+use super::backfill::{over_range, stored_position};
 use super::retry::Failure;
 use super::run::{Rules, Run};
 use super::session::rows;
@@ -105,8 +105,7 @@ impl Run<'_> {
                 "SET LOCAL statement_timeout = {}; SET LOCAL reshape.backfill = 'on'",
                 TRY.as_millis()
             ))?;
-            let sql =
-                format!("{statement} WHERE {ctid} >= '{from}'::tid AND {ctid} < '{to}'::tid{rest}");
+            let sql = over_range((statement, ctid, rest), from, to);
             let result = run.client.execute_typed(&sql, &[]);
             run.roll_back_transaction();
             match result {
@@ -116,32 +115,27 @@ impl Run<'_> {
             }
         };
         // The first failing unit of `low..high`, of which the last one fails if no earlier one does.
-        let (mut low, mut high) = (position.next, (position.next + range).min(position.blocks));
-        while high - low > 1 {
-            if began.elapsed() > SEARCH {
-                return Ok(None);
-            }
-            let middle = low + (high - low) / 2;
-            if fails(self, &format!("({low},0)"), &format!("({middle},0)"))? {
-                high = middle;
-            } else {
-                low = middle;
-            }
-        }
-        let block = low;
-        let (mut low, mut high) = (0, POINTERS);
-        while high - low > 1 {
-            if began.elapsed() > SEARCH {
-                return Ok(None);
-            }
-            let middle = low + (high - low) / 2;
-            if fails(self, &format!("({block},{low})"), &format!("({block},{middle})"))? {
-                high = middle;
-            } else {
-                low = middle;
-            }
-        }
-        let place = format!("({block},{low})");
+        let search =
+            |run: &mut Self, mut low: u64, mut high: u64, place: &dyn Fn(u64) -> String| {
+                while high - low > 1 {
+                    if began.elapsed() > SEARCH {
+                        return Ok(None);
+                    }
+                    let middle = low + (high - low) / 2;
+                    if fails(run, &place(low), &place(middle))? {
+                        high = middle;
+                    } else {
+                        low = middle;
+                    }
+                }
+                Ok::<_, Failure>(Some(low))
+            };
+        let end = (position.next + range).min(position.blocks);
+        let block = search(self, position.next, end, &|block| format!("({block},0)"))?;
+        let Some(block) = block else { return Ok(None) };
+        let pointer = search(self, 0, POINTERS, &|pointer| format!("({block},{pointer})"))?;
+        let Some(pointer) = pointer else { return Ok(None) };
+        let place = format!("({block},{pointer})");
         self.begin(&plan.search_path, n)?;
         let sql = format!("{row} WHERE \"__reshape_t\".ctid = {}::tid", literal(&place));
         let found = rows(&mut self.client, &sql)?;

@@ -85,7 +85,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
                     ..Step::sql(Phase::Backfill, title, Vec::new())
                 };
                 let rules = offenders::backfill(&batch, number);
-                let carried = of(&batch.broken, number).cloned();
+                let carried = of(&batch.asked.broken, number).cloned();
                 fill.push(step.violated_by(rules.into_iter().chain(carried)));
             }
             fill.extend(partition::fill_unknown(table, live, sync.up()));
@@ -108,7 +108,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         let (begun, built) = build_indexes(&batch, number)?.into_iter().partition(is_expand);
         steps.extend::<Vec<Step>>(begun);
         fill.extend::<Vec<Step>>(built);
-        fill.extend(of(&batch.filled, number).cloned());
+        fill.extend(of(&batch.asked.filled, number).cloned());
         if !sync.up().is_empty() {
             let title = format!("analyze {}", shown(table));
             let work = Work::Analyze { table: table.sql() };
@@ -117,12 +117,12 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         if sync.is_needed() {
             publish.push(translate(table, sync.install(Mode::Both, live), &cross.part(number)));
         }
-        publish.extend(of(&batch.publish, number).cloned());
+        publish.extend(of(&batch.asked.publish, number).cloned());
         let pending = batch.indexes.iter().filter(|pending| pending.table == number);
         let indexes: Vec<&Index> = pending.map(|pending| &pending.index).collect();
-        let own = batch.contract.iter().filter(|(table, _, _)| *table == number);
+        let own = batch.asked.contract.iter().filter(|(table, _, _)| *table == number);
         let own: Vec<(Stage, String)> = own.map(|(_, stage, sql)| (*stage, sql.clone())).collect();
-        let goes_home = batch.homes.contains(&number);
+        let goes_home = batch.asked.homes.contains(&number);
         let mut statements = contract::table(table, &sync, &views, &indexes, goes_home);
         statements.extend(own);
         parts.push(Part { table: number, order, statements });
@@ -146,7 +146,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
     if !members.is_empty() {
         steps.push(expansion_step(&members, &cross.proofs));
     }
-    steps.append(&mut batch.rehearsals);
+    steps.append(&mut batch.asked.rehearsals);
     for (number, more) in &cross.fills {
         fills[*number].extend(more.iter().cloned());
     }
@@ -163,9 +163,9 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         last.push(Draft { order, step, fresh: false });
     }
     steps.extend(fill_order.into_iter().flat_map(|table| std::mem::take(&mut fills[table])));
-    steps.append(&mut batch.all_filled);
+    steps.append(&mut batch.asked.all_filled);
     steps.extend(publish);
-    steps.append(&mut batch.translated);
+    steps.append(&mut batch.asked.translated);
     steps.push(publish_views(&batch, &views, &search_path, &cross));
     steps.extend(contract::drop_base(&batch));
     last.sort_by_key(|draft| draft.order);
@@ -268,15 +268,15 @@ fn expand_table(
     }
     let checked = checked_columns(table);
     clauses.extend(checked.iter().map(|column| not_null::add(column)));
-    let more = batch.clauses.iter().filter(|(table, _, _)| *table == number);
+    let more = batch.asked.clauses.iter().filter(|(table, _, _)| *table == number);
     clauses.extend(more.clone().map(|(_, clause, _)| clause.clone()));
     let mut undo: Vec<String> = more
         .map(|(_, _, undo)| undo.clone())
-        .chain(of(&batch.expand_undo, number).cloned())
+        .chain(of(&batch.asked.expand_undo, number).cloned())
         .chain(checked.iter().map(|column| not_null::remove(column)))
         .chain(undo)
         .collect();
-    let more: Vec<String> = of(&batch.expand, number).cloned().collect();
+    let more: Vec<String> = of(&batch.asked.expand, number).cloned().collect();
     if clauses.is_empty() && more.is_empty() {
         return None;
     }

@@ -6,9 +6,9 @@
 
 use crate::action::Action;
 use crate::model::IndexColumn;
+use crate::plan::asked::Asked;
 use crate::plan::carry;
 use crate::plan::constraint::Pending;
-use crate::plan::contract::Stage;
 use crate::plan::cross::Fill;
 use crate::plan::facts::{Dependent, DependentKind, Facts, LiveTable};
 use crate::plan::lineage::{Column, Table};
@@ -46,32 +46,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) created_enums: Vec<String>,
     pub(crate) removed_enums: Vec<(String, (usize, usize))>,
     pub(crate) notes: Vec<String>,
-    /// Clauses of the `ALTER TABLE` that expands a table, and what takes each back, by table.
-    pub(crate) clauses: Vec<(usize, String, String)>,
-    /// Statements of the transaction that expands a table, after that `ALTER TABLE`, by table.
-    pub(crate) expand: Vec<(usize, String)>,
-    /// Clauses of the `ALTER TABLE` that takes back what those statements have made, by table.
-    pub(crate) expand_undo: Vec<(usize, String)>,
-    /// Steps of the backfill phase that a table needs once its own columns are filled, by table.
-    pub(crate) filled: Vec<(usize, Step)>,
-    /// Steps of the backfill phase that need every table's columns filled and indexes built: foreign keys.
-    pub(crate) all_filled: Vec<Step>,
-    /// Steps of the publish phase that need triggers which translate in both directions.
-    pub(crate) translated: Vec<Step>,
-    /// Statements of the transaction that finishes a table, by table.
-    pub(crate) contract: Vec<(usize, Stage, String)>,
-    /// Tables that have to be finished in one transaction.
-    pub(crate) links: Vec<(usize, usize)>,
-    /// Steps of the publish phase that come after the triggers for both versions, by table.
-    pub(crate) publish: Vec<(usize, Step)>,
-    /// Tables whose shadows take the names of the columns that they replace before they get their last ones.
-    pub(crate) homes: Vec<usize>,
-    /// The last steps of the expand phase: trials of what contract will do.
-    pub(crate) rehearsals: Vec<Step>,
-    /// Other tables, as people call them, that are locked when a table is finished.
-    pub(crate) locked_too: Vec<(usize, String)>,
-    /// Rules of the user's that the values which a backfill writes may break, by table.
-    pub(crate) broken: Vec<(usize, Offenders)>,
+    /// What the steps need beside the lineage of the tables.
+    pub(crate) asked: Asked,
     /// Tables that the batch creates and fills from others.
     pub(crate) fills: Vec<Fill>,
 }
@@ -120,19 +96,7 @@ impl<'a> Batch<'a> {
             created_enums: Vec::new(),
             removed_enums: Vec::new(),
             notes: Vec::new(),
-            clauses: Vec::new(),
-            expand: Vec::new(),
-            expand_undo: Vec::new(),
-            filled: Vec::new(),
-            all_filled: Vec::new(),
-            translated: Vec::new(),
-            contract: Vec::new(),
-            links: Vec::new(),
-            publish: Vec::new(),
-            homes: Vec::new(),
-            rehearsals: Vec::new(),
-            locked_too: Vec::new(),
-            broken: Vec::new(),
+            asked: Asked::default(),
             fills: Vec::new(),
         }
     }
@@ -294,7 +258,7 @@ impl<'a> Batch<'a> {
         });
         let what = match in_the_way {
             Some(dependent) => dependent.description.as_str(),
-            None if live.identity => "its sequence",
+            None if live.is_identity() => "its sequence",
             None => return Ok(()),
         };
         Err(self.refuse(format!(

@@ -129,7 +129,7 @@ impl Batch<'_> {
         let referenced = found.references.as_ref().map(|to| to.table.clone());
         self.removed_constraints.push((physical, name.to_owned()));
         match referenced {
-            None => self.contract.push((table, Stage::Detach, drop)),
+            None => self.asked.contract.push((table, Stage::Detach, drop)),
             Some(referenced) => self.drop_key(name, &shown, &referenced, drop),
         }
         Ok(())

@@ -70,7 +70,7 @@ pub(crate) fn steps(batch: &Batch<'_>, parts: Vec<Part>) -> Vec<Draft> {
     let mut groups: Vec<Vec<Part>> = Vec::new();
     for part in parts {
         let linked = |other: &Part| {
-            batch.links.iter().any(|(a, b)| {
+            batch.asked.links.iter().any(|(a, b)| {
                 (*a, *b) == (part.table, other.table) || (*b, *a) == (part.table, other.table)
             })
         };
@@ -99,8 +99,11 @@ fn finish(batch: &Batch<'_>, group: Vec<Part>) -> Option<Draft> {
         .map(|part| shown(&batch.tables[part.table]))
         .collect();
     let mut locked = names.clone();
-    for (_, other) in
-        batch.locked_too.iter().filter(|(number, _)| group.iter().any(|part| part.table == *number))
+    for (_, other) in batch
+        .asked
+        .locked_too
+        .iter()
+        .filter(|(number, _)| group.iter().any(|part| part.table == *number))
     {
         if !locked.contains(other) {
             locked.push(other.clone());
@@ -172,13 +175,13 @@ pub(crate) fn table(
         let home = column.ancestor.as_deref().filter(|_| goes_home && table.is_new(column));
         match home {
             Some(home) => {
-                add(Stage::Home, rename_column(table, physical, home));
+                add(Stage::Home, rename_column(&on, physical, home));
                 current.push((home, &column.name));
             }
             None => current.push((physical, &column.name)),
         }
     }
-    for statement in rename_columns(table, &current) {
+    for statement in rename_columns(&on, &current) {
         add(Stage::Rename, statement);
     }
     if table.name != table.physical {
@@ -218,18 +221,17 @@ pub(crate) fn table(
     sql
 }
 
-fn rename_column(table: &Table, from: &str, to: &str) -> String {
-    format!("ALTER TABLE {} RENAME COLUMN {} TO {}", table.sql(), ident(from), ident(to))
+fn rename_column(on: &str, from: &str, to: &str) -> String {
+    format!("ALTER TABLE {on} RENAME COLUMN {} TO {}", ident(from), ident(to))
 }
 
-/// Renames from the names that columns have to their last ones.
-fn rename_columns(table: &Table, current: &[(&str, &str)]) -> Vec<String> {
-    let steps = renames(current);
-    steps.iter().map(|(from, to)| rename_column(table, from, to)).collect()
+/// Statements that rename columns of a table, or of an index, from the names that they have to their last ones.
+pub(crate) fn rename_columns(on: &str, wanted: &[(&str, &str)]) -> Vec<String> {
+    renames(wanted).iter().map(|(from, to)| rename_column(on, from, to)).collect()
 }
 
 /// What leads from the first names to the second, one after the other: by way of generated names where two of them cross.
-pub(crate) fn renames(wanted: &[(&str, &str)]) -> Vec<(String, String)> {
+fn renames(wanted: &[(&str, &str)]) -> Vec<(String, String)> {
     let wanted: Vec<(&str, &str)> =
         wanted.iter().copied().filter(|(from, to)| from != to).collect();
     let crossed = wanted.iter().any(|(_, to)| wanted.iter().any(|(from, _)| from == to));
@@ -250,10 +252,5 @@ fn rename_index_columns(table: &Table, index: &Index) -> Vec<String> {
     let last: Vec<(&str, &str)> = columns
         .filter_map(|column| Some((table.physical(column)?, column.name.as_str())))
         .collect();
-    renames(&last)
-        .iter()
-        .map(|(from, to)| {
-            format!("ALTER TABLE {on} RENAME COLUMN {} TO {}", ident(from), ident(to))
-        })
-        .collect()
+    rename_columns(&on, &last)
 }

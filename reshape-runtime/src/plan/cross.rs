@@ -173,7 +173,7 @@ pub(crate) fn resolve(batch: &mut Batch<'_>) -> Result<Cross, Refusal> {
     cross.relaxed = relax::relaxed(batch, &places)?;
     let members: Vec<usize> = cross.members.iter().copied().collect();
     let together = members.windows(2).map(|pair| (pair[0], pair[1]));
-    batch.links.extend(together);
+    batch.asked.links.extend(together);
     // A table that goes, goes after the triggers that read it.
     let last = members.iter().filter_map(|member| batch.tables[*member].touched).max();
     for member in &members {

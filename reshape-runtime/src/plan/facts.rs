@@ -5,9 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Column;
-use crate::plan::mention::mentions;
-use crate::schema::{Schema, Table};
+use crate::schema::Schema;
 
 mod definition;
 mod simulated;
@@ -137,8 +135,6 @@ pub struct LiveColumn {
     pub not_null: bool,
     /// Its default, as `pg_get_expr` prints it; none for generated columns.
     pub default: Option<String>,
-    /// Whether it is an identity column.
-    pub identity: bool,
     /// Whether it is a stored (or virtual) generated column.
     pub generated: bool,
     /// Its comment.
@@ -361,90 +357,25 @@ impl Facts {
 }
 
 impl LiveTable {
-    fn from_schema(table: &Table) -> Self {
-        let expression = |column: &Column| {
-            let sql = column.generated.as_deref().filter(|sql| !sql.contains("IDENTITY"))?;
-            Some(sql.get(sql.find('(')? + 1..sql.rfind(')')?)?.to_owned())
-        };
-        let sources = |expression: &str| -> Vec<String> {
-            let names = table.columns.iter().map(|column| column.name.as_ref());
-            let read = names.filter(|name| mentions(expression, &table.name, name));
-            read.map(str::to_owned).collect()
-        };
-        let column = |(number, column): (usize, &Column)| LiveColumn {
-            name: column.name.to_string(),
-            data_type: column.data_type.to_string(),
-            not_null: !column.nullable,
-            default: column.default.as_deref().map(str::to_owned),
-            identity: column.generated.as_deref().is_some_and(|sql| sql.contains("IDENTITY")),
-            generated: column.generated.as_deref().is_some_and(|sql| !sql.contains("IDENTITY")),
-            comment: column.comment.as_deref().map(str::to_owned),
-            settings: Vec::new(),
-            grants: Vec::new(),
-            dependents: Vec::new(),
-            number: i16::try_from(number + 1).unwrap_or(i16::MAX),
-            sequence: None,
-            identity_kind: column
-                .generated
-                .as_deref()
-                .and_then(|sql| sql.strip_suffix(" AS IDENTITY"))
-                .map(str::to_owned),
-            collation: None,
-            statistics: None,
-            options: Vec::new(),
-            storage: None,
-            compression: None,
-            generated_from: expression(column).map_or_else(Vec::new, |sql| sources(&sql)),
-            generation: expression(column),
-        };
-        Self {
-            name: table.name.clone(),
-            kind: TableKind::Ordinary,
-            inherits: false,
-            owned: true,
-            row_security: false,
-            comment: table.comment.clone(),
-            grants: Vec::new(),
-            columns: table.columns.iter().enumerate().map(column).collect(),
-            rules: Vec::new(),
-            before_triggers: Vec::new(),
-            before_update_triggers: Vec::new(),
-            after_update_triggers: Vec::new(),
-            dependents: Vec::new(),
-            partition_of: None,
-            partition_key: Vec::new(),
-            partitions: Vec::new(),
-        }
-    }
-
     /// A column by its name in the catalog.
     pub fn column(&self, name: &str) -> Option<&LiveColumn> {
         self.columns.iter().find(|column| column.name == name)
     }
+
+    /// A column by its number (`attnum`).
+    pub fn numbered(&self, number: i16) -> Option<&LiveColumn> {
+        self.columns.iter().find(|column| column.number == number)
+    }
 }
 
-impl LiveIndex {
-    /// A b-tree index of that name about which nothing else is known.
-    fn new(name: &str, table: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            table: table.to_owned(),
-            constraint: None,
-            replica_identity: false,
-            dependents: Vec::new(),
-            method: String::from("btree"),
-            unique: false,
-            nulls_not_distinct: false,
-            valid: true,
-            clustered: false,
-            keys: Vec::new(),
-            include: Vec::new(),
-            expressions: None,
-            predicate: None,
-            options: Vec::new(),
-            tablespace: None,
-            comment: None,
-            partitioned: false,
-        }
+impl LiveColumn {
+    /// Whether it is an identity column.
+    pub fn is_identity(&self) -> bool {
+        self.identity_kind.is_some()
+    }
+
+    /// Whether a row cannot be inserted without a value for it: NOT NULL, and nothing fills it.
+    pub fn needs_value(&self) -> bool {
+        self.not_null && self.default.is_none() && !self.is_identity() && !self.generated
     }
 }

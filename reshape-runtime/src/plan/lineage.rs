@@ -299,8 +299,8 @@ impl Column {
             default: live.default.clone(),
             added_default: None,
             comment: live.comment.clone(),
-            generated: live.identity || live.generated,
-            draws: live.identity
+            generated: live.is_identity() || live.generated,
+            draws: live.is_identity()
                 || live.default.as_deref().is_some_and(|default| default.contains("nextval(")),
             ancestor: Some(live.name.clone()),
             numbers: None,

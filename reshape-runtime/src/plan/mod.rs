@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Migration;
 
+pub(crate) mod asked;
 pub(crate) mod assemble;
 pub(crate) mod backfill;
 pub(crate) mod batch;

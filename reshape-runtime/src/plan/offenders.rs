@@ -179,7 +179,7 @@ pub(crate) fn backfill(batch: &Batch<'_>, number: usize) -> Vec<Offenders> {
     let live = batch.facts().constraints_of(&table.physical);
     for known in live.filter(|live| live.kind == DependentKind::Check && !live.validated) {
         let source = Source::new(batch, table, false);
-        let number = |number: i16| batch.live(table)?.columns.iter().find(|c| c.number == number);
+        let number = |number: i16| batch.live(table)?.numbered(number);
         let sql = known.expression.as_ref().and_then(|expression| {
             expression
                 .render(|column| Some(format!("{}.{}", ident(ROW), ident(&number(column)?.name))))

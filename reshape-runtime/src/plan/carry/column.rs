@@ -1,7 +1,9 @@
 //! What is set for a column itself.
 
-use crate::plan::carry::{Carried, Replaced, options};
+use crate::plan::asked::Asked;
+use crate::plan::carry::{Replaced, options};
 use crate::plan::facts::LiveColumn;
+use crate::schema::TypeName;
 use crate::sql::ident::ident;
 
 /// Types that know collations.
@@ -9,7 +11,7 @@ const COLLATABLE: [&str; 7] =
     ["text", "character varying", "varchar", "character", "char", "bpchar", "citext"];
 
 /// Expand: statistics target, planner options, storage and compression.
-pub(super) fn carry(replaced: &Replaced<'_>, out: &mut Carried) {
+pub(super) fn carry(replaced: &Replaced<'_>, out: &mut Asked) {
     for (name, column) in &replaced.columns {
         let Some(live) = replaced.live.column(name) else { continue };
         let new_type = &replaced.table.values[column.value].data_type;
@@ -49,7 +51,5 @@ fn keeps_collation(live: &LiveColumn, new_type: &str) -> bool {
 
 /// The type without its modifiers.
 fn base(data_type: &str) -> String {
-    let lower = data_type.trim().to_ascii_lowercase();
-    let base = lower.split(['(', '[']).next().unwrap_or_default();
-    base.trim().to_owned()
+    TypeName::parse(data_type).base
 }

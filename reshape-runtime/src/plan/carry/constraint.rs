@@ -1,7 +1,8 @@
 //! Check constraints.
 
+use crate::plan::asked::Asked;
 use crate::plan::batch::Batch;
-use crate::plan::carry::{Carried, Replaced};
+use crate::plan::carry::Replaced;
 use crate::plan::contract::Stage;
 use crate::plan::facts::{DependentKind, LiveConstraint};
 use crate::plan::{Offenders, Phase, Step, offenders};
@@ -9,7 +10,7 @@ use crate::sql::ident::{ident, literal};
 use crate::sql::names;
 
 /// Each check over a replaced column stands on the new column from the start, `NOT VALID` until the rows are filled.
-pub(super) fn checks(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Carried) {
+pub(super) fn checks(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Asked) {
     let number = replaced.number;
     for check in batch.facts().constraints_of(&replaced.live.name) {
         if check.kind != DependentKind::Check

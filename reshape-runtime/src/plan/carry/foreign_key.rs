@@ -1,8 +1,9 @@
 //! Foreign keys, of which a replaced column may be on either side.
 
+use crate::plan::asked::Asked;
 use crate::plan::batch::Batch;
+use crate::plan::carry::Replaced;
 use crate::plan::carry::constraint::{take_name, working_name};
-use crate::plan::carry::{Carried, Replaced};
 use crate::plan::contract::Stage;
 use crate::plan::facts::{DependentKind, LiveConstraint, Reference};
 use crate::plan::lineage::Table;
@@ -10,7 +11,7 @@ use crate::plan::{Offenders, Phase, Step, offenders};
 use crate::sql::ident::{ident, idents, qualified};
 
 /// A second foreign key stands beside the old one until contract, so that none is ever missing.
-pub(super) fn carry(batch: &Batch<'_>, replaced: &[Replaced<'_>], out: &mut Carried) {
+pub(super) fn carry(batch: &Batch<'_>, replaced: &[Replaced<'_>], out: &mut Asked) {
     for key in &batch.facts().constraints {
         let (DependentKind::ForeignKey, Some(to)) = (key.kind, &key.references) else { continue };
         let find = |schema: &str, table: &str| {
@@ -51,11 +52,21 @@ pub(super) fn carry(batch: &Batch<'_>, replaced: &[Replaced<'_>], out: &mut Carr
             continue;
         }
         let generated = ident(&working_name(key));
-        let mut steps = add(key, to, source, target, &generated);
-        if let Some(check) = steps.pop_if(|_| key.validated) {
-            steps.push(check.violated_by(orphans(batch, key, to, source, target)));
+        let own: Vec<String> = key.columns.iter().map(|column| now(source, column)).collect();
+        let other: Vec<String> = to.columns.iter().map(|column| now(target, column)).collect();
+        let set: Vec<String> = to.set_columns.iter().map(|column| now(source, column)).collect();
+        out.all_filled.push(add(key, to, &generated, (&own, &other, &set)));
+        if key.validated {
+            let title = format!("check foreign key `{}` of `{}`", key.name, key.table);
+            let sql = vec![format!("ALTER TABLE {on} VALIDATE CONSTRAINT {generated}")];
+            let step = Step::sql(Phase::Backfill, title, sql).violated_by(orphans(
+                batch,
+                key,
+                to,
+                (&own, &other),
+            ));
+            out.all_filled.push(step);
         }
-        out.all_filled.extend(steps);
         let last = home.map_or_else(|| on.clone(), |n| Table::last_sql(&batch.tables[n]));
         for statement in take_name(key, &generated, &last) {
             out.contract.push((number, Stage::Finish, statement));
@@ -70,25 +81,23 @@ fn is_going(table: &Table, key: &LiveConstraint) -> bool {
     table.removed || columns.any(|name| table.dropped.contains(name) && !stays(name))
 }
 
-/// The steps that add the second foreign key.
+/// The column that stands for `column` from now on, where the table is one with replaced columns.
+fn now(replaced: Option<&Replaced<'_>>, column: &str) -> String {
+    replaced.map_or_else(|| column.to_owned(), |replaced| replaced.now(column))
+}
+
+/// The step that adds the second foreign key: from the one columns to the others, and those that its action sets, if it names them.
 fn add(
     key: &LiveConstraint,
     to: &Reference,
-    source: Option<&Replaced<'_>>,
-    target: Option<&Replaced<'_>>,
     generated: &str,
-) -> Vec<Step> {
-    let now = |replaced: Option<&Replaced<'_>>, columns: &[String]| -> String {
-        let names: Vec<String> = columns
-            .iter()
-            .map(|column| replaced.map_or_else(|| column.clone(), |r| r.now(column)))
-            .collect();
-        idents(names.iter().map(String::as_str))
-    };
+    (own, other, set): (&[String], &[String], &[String]),
+) -> Step {
+    let list = |columns: &[String]| idents(columns.iter().map(String::as_str));
     let on = qualified(&key.schema, &key.table);
     let mut clauses = to.clauses.clone();
-    if !to.set_columns.is_empty() {
-        clauses.push_str(&format!(" ({})", now(source, &to.set_columns)));
+    if !set.is_empty() {
+        clauses.push_str(&format!(" ({})", list(set)));
     }
     if key.deferrable {
         clauses.push_str(" DEFERRABLE");
@@ -98,28 +107,14 @@ fn add(
     }
     let add = format!(
         "ALTER TABLE {on} ADD CONSTRAINT {generated} FOREIGN KEY ({}) REFERENCES {} ({}){clauses} NOT VALID",
-        now(source, &key.columns),
+        list(own),
         qualified(&to.schema, &to.table),
-        now(target, &to.columns),
+        list(other),
     );
-    let undo = format!("ALTER TABLE {on} DROP CONSTRAINT IF EXISTS {generated}");
-    let mut steps = vec![
-        Step::sql(
-            Phase::Backfill,
-            format!("add foreign key `{}` of `{}`", key.name, key.table),
-            vec![add],
-        )
+    let title = format!("add foreign key `{}` of `{}`", key.name, key.table);
+    Step::sql(Phase::Backfill, title, vec![add])
         .locking("SHARE ROW EXCLUSIVE on both tables: catalog only")
-        .undone_by(vec![undo]),
-    ];
-    if key.validated {
-        steps.push(Step::sql(
-            Phase::Backfill,
-            format!("check foreign key `{}` of `{}`", key.name, key.table),
-            vec![format!("ALTER TABLE {on} VALIDATE CONSTRAINT {generated}")],
-        ));
-    }
-    steps
+        .undone_by(vec![format!("ALTER TABLE {on} DROP CONSTRAINT IF EXISTS {generated}")])
 }
 
 /// The rows whose new values refer to none; unknown where one of the tables is not among those of the batch.
@@ -127,29 +122,19 @@ fn orphans(
     batch: &Batch<'_>,
     key: &LiveConstraint,
     to: &Reference,
-    source: Option<&Replaced<'_>>,
-    target: Option<&Replaced<'_>>,
+    (own, other): (&[String], &[String]),
 ) -> Option<Offenders> {
     let find = |schema: &str, table: &str| {
         let mut tables = batch.tables.iter();
         tables.find(|t| !t.created && t.schema == schema && t.physical == table)
     };
-    let (own, other) = (find(&key.schema, &key.table)?, find(&to.schema, &to.table)?);
-    let now = |replaced: Option<&Replaced<'_>>, column: &String| {
-        replaced.map_or_else(|| column.clone(), |r| r.now(column))
-    };
-    let pairs: Vec<(String, String)> = key
-        .columns
-        .iter()
-        .zip(&to.columns)
-        .map(|(from, to)| (now(source, from), now(target, to)))
-        .collect();
+    let (table, target) = (find(&key.schema, &key.table)?, find(&to.schema, &to.table)?);
     let pairs: Vec<(&str, &str)> =
-        pairs.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+        own.iter().zip(other).map(|(from, to)| (from.as_str(), to.as_str())).collect();
     Some(Offenders {
         constraint: working_name(key),
-        rule: format!("the foreign key `{}` of `{}`", key.name, own.name),
-        query: offenders::Source::new(batch, own, false).foreign_key(other, &pairs),
+        rule: format!("the foreign key `{}` of `{}`", key.name, table.name),
+        query: offenders::Source::new(batch, table, false).foreign_key(target, &pairs),
         help: String::from(
             "correct `up`, or those rows, or drop the foreign key, then start again",
         ),

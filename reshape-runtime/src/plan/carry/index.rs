@@ -1,15 +1,16 @@
 //! Indexes, and the primary key and unique constraints that are made of them.
 
 use crate::model::{Index, IndexColumn};
+use crate::plan::asked::Asked;
 use crate::plan::batch::Batch;
-use crate::plan::carry::{Carried, Replaced, name_by_place, options};
+use crate::plan::carry::{Replaced, name_by_place, options};
 use crate::plan::contract::Stage;
 use crate::plan::facts::{DependentKind, LiveIndex};
 use crate::plan::{Offenders, Phase, Step, Work, offenders};
 use crate::sql::ident::{ident, idents, literal, qualified};
 use crate::sql::names;
 
-pub(super) fn carry(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Carried) {
+pub(super) fn carry(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Asked) {
     let facts = batch.facts();
     for index in facts.indexes.iter().filter(|index| index.table == replaced.live.name) {
         let removed = batch.removed_indexes.contains(&index.name);
@@ -133,7 +134,7 @@ fn take_place(
     replaced: &Replaced<'_>,
     index: &LiveIndex,
     generated: &str,
-    out: &mut Carried,
+    out: &mut Asked,
 ) {
     let schema = &replaced.table.schema;
     let number = replaced.number;

@@ -11,11 +11,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::plan::asked::Asked;
 use crate::plan::batch::Batch;
-use crate::plan::contract::{Stage, renames};
+use crate::plan::contract::rename_columns;
 use crate::plan::facts::{LiveTable, Snippet};
 use crate::plan::lineage::{Column, Table};
-use crate::plan::{Offenders, Step};
 use crate::sql::ident::{dollar, ident, literal};
 
 mod column;
@@ -32,21 +32,6 @@ mod trigger;
 pub(crate) use column::collation;
 pub(crate) use refusal::refusal;
 
-/// What carrying asks of the batch; the fields are those of [`Batch`].
-#[derive(Debug, Default)]
-struct Carried {
-    clauses: Vec<(usize, String, String)>,
-    expand: Vec<(usize, String)>,
-    filled: Vec<(usize, Step)>,
-    all_filled: Vec<Step>,
-    publish: Vec<(usize, Step)>,
-    contract: Vec<(usize, Stage, String)>,
-    links: Vec<(usize, usize)>,
-    homes: Vec<usize>,
-    locked_too: Vec<(usize, String)>,
-    broken: Vec<(usize, Offenders)>,
-}
-
 /// A table of which the batch replaces columns.
 #[derive(Debug)]
 struct Replaced<'a> {
@@ -59,8 +44,7 @@ struct Replaced<'a> {
 
 /// Asks the batch for all that has to come along. Shadow columns have their names by now.
 pub(crate) fn carry(batch: &mut Batch<'_>) {
-    let mut out = Carried::default();
-    let mut rehearsals = Vec::new();
+    let mut out = Asked::default();
     let replaced: Vec<Replaced<'_>> =
         (0..batch.tables.len()).filter_map(|number| Replaced::of(batch, number)).collect();
     for table in &replaced {
@@ -69,7 +53,7 @@ pub(crate) fn carry(batch: &mut Batch<'_>) {
         trigger::carry(batch, table, &mut out);
     }
     object::carry(batch, &replaced, &mut out);
-    rehearsals.extend(rehearsal::step(&replaced, &out.contract, &out.homes));
+    out.rehearsals.extend(rehearsal::step(&replaced, &out.contract, &out.homes));
     for table in &replaced {
         constraint::checks(batch, table, &mut out);
         index::carry(batch, table, &mut out);
@@ -77,17 +61,7 @@ pub(crate) fn carry(batch: &mut Batch<'_>) {
         sequence::carry(table, &mut out);
     }
     foreign_key::carry(batch, &replaced, &mut out);
-    batch.rehearsals.append(&mut rehearsals);
-    batch.clauses.append(&mut out.clauses);
-    batch.expand.append(&mut out.expand);
-    batch.filled.append(&mut out.filled);
-    batch.all_filled.append(&mut out.all_filled);
-    batch.publish.append(&mut out.publish);
-    batch.contract.append(&mut out.contract);
-    batch.links.append(&mut out.links);
-    batch.homes.append(&mut out.homes);
-    batch.locked_too.append(&mut out.locked_too);
-    batch.broken.append(&mut out.broken);
+    batch.asked.append(out);
 }
 
 impl<'a> Replaced<'a> {
@@ -128,7 +102,7 @@ impl<'a> Replaced<'a> {
     }
 
     fn name_of(&self, number: i16) -> Option<String> {
-        self.live.columns.iter().find(|c| c.number == number).map(|c| c.name.clone())
+        self.live.numbered(number).map(|column| column.name.clone())
     }
 
     /// The expression over the columns that stand there from now on.
@@ -147,12 +121,7 @@ impl<'a> Replaced<'a> {
         }
         let seen: Vec<(&str, &str)> =
             seen.iter().map(|(now, last)| (now.as_str(), last.as_str())).collect();
-        renames(&seen)
-            .iter()
-            .map(|(now, last)| {
-                format!("ALTER TABLE {index} RENAME COLUMN {} TO {}", ident(now), ident(last))
-            })
-            .collect()
+        rename_columns(index, &seen)
     }
 }
 

@@ -3,14 +3,15 @@
 //! **Invariant:** that transaction finishes every table of the batch that such an object mentions, so that all names in its text are what they
 //! were when the batch started.
 
+use crate::plan::asked::Asked;
 use crate::plan::batch::Batch;
-use crate::plan::carry::{Carried, Replaced};
+use crate::plan::carry::Replaced;
 use crate::plan::contract::Stage;
 use crate::plan::facts::{Dependent, DependentKind, Facts, LiveColumn, LivePolicy, LiveView};
 use crate::plan::view::grant;
 use crate::sql::ident::{dollar, ident, literal, qualified};
 
-pub(super) fn carry(batch: &Batch<'_>, replaced: &[Replaced<'_>], out: &mut Carried) {
+pub(super) fn carry(batch: &Batch<'_>, replaced: &[Replaced<'_>], out: &mut Asked) {
     let columns: Vec<&LiveColumn> = replaced
         .iter()
         .flat_map(|r| r.columns.keys().filter_map(|name| r.live.column(name)))

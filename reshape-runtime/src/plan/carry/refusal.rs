@@ -3,7 +3,8 @@
 use crate::plan::batch::Batch;
 use crate::plan::carry::{object, sequence, trigger};
 use crate::plan::facts::{
-    Dependent, DependentKind, LiveColumn, LiveConstraint, LiveIndex, Snippet, TableKind,
+    Dependent, DependentKind, LiveColumn, LiveConstraint, LiveIndex, LiveStatistics, LiveTable,
+    Snippet, TableKind,
 };
 use crate::plan::lineage::Table;
 
@@ -145,13 +146,15 @@ fn in_the_way(
             let found = all.find(|live| {
                 live.table == table.physical && Some(&live.name) == dependent.name.as_ref()
             });
+            let known = |live: &LiveStatistics| {
+                let texts: Vec<&str> = live.expression_texts.iter().map(String::as_str).collect();
+                can_split(batch.live(table), live.expressions.as_ref(), &texts)
+            };
             match found {
                 Some(live) if !live.owned => {
                     no(", which belong to another role", "migrate as a role that owns them")
                 }
-                Some(live) if is_known(live.expressions.as_ref(), live.expression_texts.len()) => {
-                    None
-                }
+                Some(live) if known(live) => None,
                 Some(_) | None => no("", again),
             }
         }
@@ -249,19 +252,8 @@ fn index(batch: &Batch<'_>, table: &Table, live: &LiveIndex) -> Option<(String, 
             "drop it, or build it again with REINDEX INDEX CONCURRENTLY",
         );
     }
-    let texts = live.keys.iter().filter(|key| key.expression.is_some()).count();
-    let columns = batch.live(table).map_or(&[][..], |live| &live.columns);
-    let known = match &live.expressions {
-        None => texts == 0,
-        Some(all) => {
-            let texts: Vec<&str> =
-                live.keys.iter().filter_map(|key| key.expression.as_deref()).collect();
-            let name = |number| {
-                columns.iter().find(|column| column.number == number).map(|c| c.name.clone())
-            };
-            !all.is_whole_row() && all.split(&texts, name).is_some()
-        }
-    };
+    let texts: Vec<&str> = live.keys.iter().filter_map(|key| key.expression.as_deref()).collect();
+    let known = can_split(batch.live(table), live.expressions.as_ref(), &texts);
     if known && live.predicate.as_ref().is_none_or(|sql| !sql.is_whole_row()) {
         None
     } else {
@@ -272,10 +264,11 @@ fn index(batch: &Batch<'_>, table: &Table, live: &LiveIndex) -> Option<(String, 
     }
 }
 
-/// Whether the expressions can be told apart and put on other columns.
-fn is_known(expressions: Option<&Snippet>, count: usize) -> bool {
+/// Whether expressions over `table` can be told apart and put on other columns; see [`Snippet::split`].
+fn can_split(table: Option<&LiveTable>, expressions: Option<&Snippet>, texts: &[&str]) -> bool {
+    let name = |number| table?.numbered(number).map(|column| column.name.clone());
     match expressions {
-        None => count == 0,
-        Some(all) => !all.is_whole_row() && count > 0,
+        None => texts.is_empty(),
+        Some(all) => !all.is_whole_row() && all.split(texts, name).is_some(),
     }
 }

@@ -1,24 +1,24 @@
 //! The numbers of serial and identity columns.
 
-use crate::plan::carry::{Carried, Replaced};
+use crate::plan::asked::Asked;
+use crate::plan::carry::Replaced;
 use crate::plan::contract::Stage;
 use crate::plan::facts::LiveSequence;
+use crate::schema::TypeName;
 use crate::sql::ident::{ident, literal, qualified};
 
-/// The integer types, under each of their names, with the least and the greatest value.
-const INTEGERS: [(&str, &str, i64, i64); 7] = [
-    ("smallint", "smallint", i16::MIN as i64, i16::MAX as i64),
-    ("int2", "smallint", i16::MIN as i64, i16::MAX as i64),
-    ("integer", "integer", i32::MIN as i64, i32::MAX as i64),
-    ("int", "integer", i32::MIN as i64, i32::MAX as i64),
-    ("int4", "integer", i32::MIN as i64, i32::MAX as i64),
-    ("bigint", "bigint", i64::MIN, i64::MAX),
-    ("int8", "bigint", i64::MIN, i64::MAX),
-];
-
+/// An integer type: its name in SQL, its least and its greatest value.
 fn integer(data_type: &str) -> Option<(&'static str, i64, i64)> {
-    let lower = data_type.trim().to_ascii_lowercase();
-    INTEGERS.iter().find(|(name, ..)| *name == lower).map(|(_, name, min, max)| (*name, *min, *max))
+    let name = TypeName::parse(data_type);
+    if name.array || name.modifiers.is_some() || name.serial().is_some() {
+        return None;
+    }
+    match name.built_in()? {
+        "int2" => Some(("smallint", i16::MIN.into(), i16::MAX.into())),
+        "int4" => Some(("integer", i32::MIN.into(), i32::MAX.into())),
+        "int8" => Some(("bigint", i64::MIN, i64::MAX)),
+        _ => None,
+    }
 }
 
 /// Whether a column of that type can have a sequence.
@@ -27,7 +27,7 @@ pub(super) fn can_count(data_type: &str) -> bool {
 }
 
 /// Contract: the new column gets the old one's numbers. Until then the old column draws them, for clients of both versions.
-pub(super) fn carry(replaced: &Replaced<'_>, out: &mut Carried) {
+pub(super) fn carry(replaced: &Replaced<'_>, out: &mut Asked) {
     let number = replaced.number;
     for (name, column) in &replaced.columns {
         let Some(live) = replaced.live.column(name) else { continue };
@@ -67,7 +67,7 @@ fn identity(
     (old, new): (&str, &str),
     sequence: &LiveSequence,
     (kind, min, max): (&str, i64, i64),
-    out: &mut Carried,
+    out: &mut Asked,
 ) {
     let number = replaced.number;
     let of = qualified(&sequence.schema, &sequence.name);

@@ -1,7 +1,8 @@
 //! Statistics over several columns or expressions.
 
+use crate::plan::asked::Asked;
 use crate::plan::batch::Batch;
-use crate::plan::carry::{Carried, Replaced};
+use crate::plan::carry::Replaced;
 use crate::plan::contract::Stage;
 use crate::plan::facts::LiveStatistics;
 use crate::plan::{Phase, Step};
@@ -9,7 +10,7 @@ use crate::sql::ident::{ident, literal, qualified};
 use crate::sql::names;
 
 /// Made before the table is analyzed; the old ones go with their column.
-pub(super) fn carry(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Carried) {
+pub(super) fn carry(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Asked) {
     let number = replaced.number;
     let all = batch.facts().statistics.iter();
     for live in all.filter(|live| live.table == replaced.live.name) {

@@ -1,14 +1,15 @@
 //! The user's triggers that name a replaced column, in `UPDATE OF` or `WHEN`.
 
+use crate::plan::asked::Asked;
 use crate::plan::batch::Batch;
-use crate::plan::carry::{Carried, Replaced};
+use crate::plan::carry::Replaced;
 use crate::plan::contract::Stage;
 use crate::plan::facts::LiveTrigger;
 use crate::plan::{Phase, Step};
 use crate::sql::ident::{ident, literal};
 
 /// While both versions are live the trigger fires for an update of either column; after contract it is what it was.
-pub(super) fn carry(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Carried) {
+pub(super) fn carry(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Asked) {
     let number = replaced.number;
     let on = replaced.table.sql();
     for trigger in batch.facts().triggers.iter().filter(|t| t.table == replaced.live.name) {

@@ -81,7 +81,7 @@ fn make(batch: &mut Batch<'_>, check: &PendingCheck) -> Result<(), Refusal> {
     .violated_by([offenders(batch, check, &working, false)]);
     let hidden = invisible(table, check, &columns);
     if columns.iter().all(|(physical, name)| physical == name) && hidden.is_empty() && !renamed {
-        batch.clauses.push((number, add, undo));
+        batch.asked.clauses.push((number, add, undo));
     } else {
         let there = if renamed { &check.scope } else { &table.physical };
         if renamed {
@@ -89,11 +89,11 @@ fn make(batch: &mut Batch<'_>, check: &PendingCheck) -> Result<(), Refusal> {
         }
         let statements =
             under(table, there, &columns, &hidden, |on| vec![format!("ALTER TABLE {on} {add}")]);
-        batch.expand.extend(statements.into_iter().map(|statement| (number, statement)));
-        batch.expand_undo.push((number, undo));
+        batch.asked.expand.extend(statements.into_iter().map(|statement| (number, statement)));
+        batch.asked.expand_undo.push((number, undo));
     }
-    batch.filled.push((number, step));
-    batch.contract.extend(rename.map(|rename| (number, Stage::Finish, rename)));
+    batch.asked.filled.push((number, step));
+    batch.asked.contract.extend(rename.map(|rename| (number, Stage::Finish, rename)));
     Ok(())
 }
 

@@ -217,12 +217,12 @@ fn make(batch: &mut Batch<'_>, key: &PendingKey) -> Result<(), Refusal> {
     .violated_by([offenders]);
     let number = key.table;
     match phase {
-        Phase::Publish => batch.translated.extend([add, validate]),
+        Phase::Publish => batch.asked.translated.extend([add, validate]),
         Phase::Expand | Phase::Backfill | Phase::Contract => {
-            batch.all_filled.extend([add, validate]);
+            batch.asked.all_filled.extend([add, validate]);
         }
     }
-    batch.contract.extend(rename.map(|rename| (number, Stage::Finish, rename)));
+    batch.asked.contract.extend(rename.map(|rename| (number, Stage::Finish, rename)));
     Ok(())
 }
 

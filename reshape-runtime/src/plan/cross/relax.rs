@@ -5,6 +5,7 @@
 
 use super::{Direction, Locking, Place, plan};
 use crate::plan::batch::Batch;
+use crate::plan::facts::LiveColumn;
 use crate::plan::flow::Flow;
 use crate::plan::lineage::{Formula, Table};
 use crate::plan::{Refusal, Work};
@@ -32,9 +33,7 @@ pub(super) fn is_relaxed(batch: &Batch<'_>, place: Place) -> bool {
 /// NOT NULL, and nothing fills it.
 fn needs_value(batch: &Batch<'_>, table: &Table, column: &str) -> bool {
     let live = batch.live(table).and_then(|live| live.column(column));
-    live.is_some_and(|live| {
-        live.not_null && live.default.is_none() && !live.identity && !live.generated
-    })
+    live.is_some_and(LiveColumn::needs_value)
 }
 
 pub(super) fn relaxed(

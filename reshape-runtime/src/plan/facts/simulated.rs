@@ -1,8 +1,96 @@
-//! What hangs on the tables of a simulated schema, as the catalog would have it.
+//! The tables of a simulated schema and what hangs on them, as the catalog would have it.
 
-use super::{DependentKind, LiveConstraint, LiveIndex, LiveKey, Reference};
+use super::{
+    DependentKind, LiveColumn, LiveConstraint, LiveIndex, LiveKey, LiveTable, Reference, TableKind,
+};
+use crate::model::Column;
+use crate::plan::mention::mentions;
 use crate::schema::{ForeignKey, Table};
 use crate::sql::ident::{idents, qualified};
+
+impl LiveTable {
+    /// The table as the catalog would have it.
+    pub(super) fn from_schema(table: &Table) -> Self {
+        let expression = |column: &Column| {
+            let sql = column.generated.as_deref().filter(|sql| !sql.contains("IDENTITY"))?;
+            Some(sql.get(sql.find('(')? + 1..sql.rfind(')')?)?.to_owned())
+        };
+        let sources = |expression: &str| -> Vec<String> {
+            let names = table.columns.iter().map(|column| column.name.as_ref());
+            let read = names.filter(|name| mentions(expression, &table.name, name));
+            read.map(str::to_owned).collect()
+        };
+        let column = |(number, column): (usize, &Column)| LiveColumn {
+            name: column.name.to_string(),
+            data_type: column.data_type.to_string(),
+            not_null: !column.nullable,
+            default: column.default.as_deref().map(str::to_owned),
+            generated: column.generated.as_deref().is_some_and(|sql| !sql.contains("IDENTITY")),
+            comment: column.comment.as_deref().map(str::to_owned),
+            settings: Vec::new(),
+            grants: Vec::new(),
+            dependents: Vec::new(),
+            number: i16::try_from(number + 1).unwrap_or(i16::MAX),
+            sequence: None,
+            identity_kind: column
+                .generated
+                .as_deref()
+                .and_then(|sql| sql.split_once(" AS IDENTITY"))
+                .map(|(kind, _)| kind.to_owned()),
+            collation: None,
+            statistics: None,
+            options: Vec::new(),
+            storage: None,
+            compression: None,
+            generated_from: expression(column).map_or_else(Vec::new, |sql| sources(&sql)),
+            generation: expression(column),
+        };
+        Self {
+            name: table.name.clone(),
+            kind: TableKind::Ordinary,
+            inherits: false,
+            owned: true,
+            row_security: false,
+            comment: table.comment.clone(),
+            grants: Vec::new(),
+            columns: table.columns.iter().enumerate().map(column).collect(),
+            rules: Vec::new(),
+            before_triggers: Vec::new(),
+            before_update_triggers: Vec::new(),
+            after_update_triggers: Vec::new(),
+            dependents: Vec::new(),
+            partition_of: None,
+            partition_key: Vec::new(),
+            partitions: Vec::new(),
+        }
+    }
+}
+
+impl LiveIndex {
+    /// A b-tree index of that name about which nothing else is known.
+    fn new(name: &str, table: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            table: table.to_owned(),
+            constraint: None,
+            replica_identity: false,
+            dependents: Vec::new(),
+            method: String::from("btree"),
+            unique: false,
+            nulls_not_distinct: false,
+            valid: true,
+            clustered: false,
+            keys: Vec::new(),
+            include: Vec::new(),
+            expressions: None,
+            predicate: None,
+            options: Vec::new(),
+            tablespace: None,
+            comment: None,
+            partitioned: false,
+        }
+    }
+}
 
 /// The table's indexes, that of its primary key among them.
 pub(super) fn indexes(table: &Table) -> Vec<LiveIndex> {
