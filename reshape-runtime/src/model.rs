@@ -142,6 +142,9 @@ pub struct ForeignKey {
     pub columns: List<Str>,
     /// The table referred to.
     pub referenced_table: Str,
+    /// That table's schema; the referencing table's if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referenced_schema: Option<Str>,
     /// The columns referred to, as many as `columns`.
     pub referenced_columns: List<Str>,
     /// What happens when the row referred to is deleted.
@@ -325,6 +328,9 @@ pub enum Transform {
     Table {
         /// The other table.
         table: Str,
+        /// That table's schema; that of the action's table if there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        schema: Option<Str>,
         /// An SQL expression over both tables' columns.
         value: Str,
         /// Which rows of the other table belong to a row of this one.

@@ -53,7 +53,7 @@ impl Schema {
         self.tables.iter().map(AsRef::as_ref)
     }
 
-    /// The table `name`; case matters.
+    /// The table `name`; case matters. A version has one table of each name, whatever its schema.
     pub fn table(&self, name: &str) -> Option<&Table> {
         self.tables().find(|table| table.name == name)
     }

@@ -129,6 +129,11 @@ fn an_up_is_an_expression_or_comes_from_a_table() {
     assert_eq!(expression, Transform::Expression("name".into()));
     let table: Transform =
         serde_json::from_value(json!({"table": "t", "value": "v", "where": "w"})).unwrap();
-    let expected = Transform::Table { table: "t".into(), value: "v".into(), condition: "w".into() };
+    let expected = Transform::Table {
+        table: "t".into(),
+        schema: None,
+        value: "v".into(),
+        condition: "w".into(),
+    };
     assert_eq!(table, expected);
 }

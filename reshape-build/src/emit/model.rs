@@ -59,27 +59,27 @@ macro_rules! emit_actions {
 
 emit_structs! {
     Allow { lint, reason }
-    AddCheck { table, check }
-    AddColumn { table, column, up }
-    AddForeignKey { table, foreign_key }
-    AddIndex { table, index }
-    AlterColumn { table, column, up, down, changes }
+    AddCheck { table, schema, check }
+    AddColumn { table, schema, column, up }
+    AddForeignKey { table, schema, foreign_key }
+    AddIndex { table, schema, index }
+    AlterColumn { table, schema, column, up, down, changes }
     Check { name, expression }
     Column { name, data_type, nullable, default, generated, comment }
     ColumnChanges { name, data_type, nullable, default }
     CreateEnum { name, values }
-    CreateTable { name, columns, primary_key, foreign_keys, checks, comment, up }
+    CreateTable { name, schema, columns, primary_key, foreign_keys, checks, comment, up }
     Custom { start, complete, abort }
-    ForeignKey { columns, referenced_table, referenced_columns, on_delete, on_update }
+    ForeignKey { columns, referenced_table, referenced_schema, referenced_columns, on_delete, on_update }
     Index { name, columns, unique, method, predicate }
-    RemoveCheck { table, check }
-    RemoveColumn { table, column, down }
+    RemoveCheck { table, schema, check }
+    RemoveColumn { table, schema, column, down }
     RemoveEnum { name }
-    RemoveForeignKey { table, foreign_key }
-    RemoveIndex { index }
-    RemoveTable { table }
-    RenameTable { table, new_name }
-    TableUp { table, values, condition, upsert_constraint }
+    RemoveForeignKey { table, schema, foreign_key }
+    RemoveIndex { index, schema }
+    RemoveTable { table, schema }
+    RenameTable { table, schema, new_name }
+    TableUp { table, schema, values, condition, upsert_constraint }
 }
 
 emit_keywords! {
@@ -126,10 +126,11 @@ impl Emit for Transform {
                 let expression = expression.emit();
                 quote!(__rt::model::Transform::Expression(#expression))
             }
-            Self::Table { table, value, condition } => {
-                let (table, value, condition) = (table.emit(), value.emit(), condition.emit());
+            Self::Table { table, schema, value, condition } => {
+                let (table, schema) = (table.emit(), schema.emit());
+                let (value, condition) = (value.emit(), condition.emit());
                 quote!(__rt::model::Transform::Table {
-                    table: #table, value: #value, condition: #condition
+                    table: #table, schema: #schema, value: #value, condition: #condition
                 })
             }
         }

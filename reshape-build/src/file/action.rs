@@ -19,18 +19,18 @@ use super::{names, suggest};
 type Entry = (&'static str, fn(&mut Fields<'_>) -> Option<Action>, &'static [&'static str]);
 
 const ACTIONS: [Entry; 15] = [
-    ("create_table", create_table, &["partition_by", "unlogged", "schema", "down"]),
-    ("rename_table", rename_table, &["schema"]),
-    ("remove_table", remove_table, &["schema", "down"]),
-    ("add_column", add_column, &["schema", "down"]),
-    ("alter_column", alter_column, &["schema"]),
-    ("remove_column", remove_column, &["schema", "up"]),
-    ("add_index", add_index, &["schema"]),
-    ("remove_index", remove_index, &["schema"]),
-    ("add_foreign_key", add_foreign_key, &["schema"]),
-    ("remove_foreign_key", remove_foreign_key, &["schema"]),
-    ("add_check", add_check, &["schema"]),
-    ("remove_check", remove_check, &["schema"]),
+    ("create_table", create_table, &["partition_by", "unlogged", "down"]),
+    ("rename_table", rename_table, &[]),
+    ("remove_table", remove_table, &["down"]),
+    ("add_column", add_column, &["down"]),
+    ("alter_column", alter_column, &[]),
+    ("remove_column", remove_column, &["up"]),
+    ("add_index", add_index, &[]),
+    ("remove_index", remove_index, &[]),
+    ("add_foreign_key", add_foreign_key, &[]),
+    ("remove_foreign_key", remove_foreign_key, &[]),
+    ("add_check", add_check, &[]),
+    ("remove_check", remove_check, &[]),
     ("create_enum", create_enum, &["schema"]),
     ("remove_enum", remove_enum, &["schema"]),
     ("custom", custom, &["reverts", "effects", "allow"]),
@@ -100,7 +100,8 @@ fn unknown(field: Field<'_>, kind: &str) -> Option<Action> {
 }
 
 fn create_table(fields: &mut Fields<'_>) -> Option<Action> {
-    let name = fields.required("name", name);
+    let table = fields.required("name", name);
+    let schema = fields.optional("schema", name);
     let columns = fields.required("columns", list(column));
     let primary_key = fields.required("primary_key", one_or_many);
     let foreign_keys = fields.or("foreign_keys", List::default(), list(foreign_key));
@@ -108,7 +109,8 @@ fn create_table(fields: &mut Fields<'_>) -> Option<Action> {
     let comment = fields.optional("comment", text);
     let up = fields.optional("up", table_up);
     Some(Action::CreateTable(CreateTable {
-        name: name?,
+        name: table?,
+        schema: schema?,
         columns: columns?,
         primary_key: primary_key?,
         foreign_keys: foreign_keys?,
@@ -120,30 +122,35 @@ fn create_table(fields: &mut Fields<'_>) -> Option<Action> {
 
 fn rename_table(fields: &mut Fields<'_>) -> Option<Action> {
     let table = fields.required("table", name);
+    let schema = fields.optional("schema", name);
     let new_name = fields.required("new_name", name);
-    Some(Action::RenameTable(RenameTable { table: table?, new_name: new_name? }))
+    Some(Action::RenameTable(RenameTable { table: table?, schema: schema?, new_name: new_name? }))
 }
 
 fn remove_table(fields: &mut Fields<'_>) -> Option<Action> {
     let table = fields.required("table", name);
-    Some(Action::RemoveTable(RemoveTable { table: table? }))
+    let schema = fields.optional("schema", name);
+    Some(Action::RemoveTable(RemoveTable { table: table?, schema: schema? }))
 }
 
 fn add_column(fields: &mut Fields<'_>) -> Option<Action> {
     let table = fields.required("table", name);
+    let schema = fields.optional("schema", name);
     let column = fields.required("column", column);
     let up = fields.optional("up", transform);
-    Some(Action::AddColumn(AddColumn { table: table?, column: column?, up: up? }))
+    Some(Action::AddColumn(AddColumn { table: table?, schema: schema?, column: column?, up: up? }))
 }
 
 fn alter_column(fields: &mut Fields<'_>) -> Option<Action> {
     let table = fields.required("table", name);
+    let schema = fields.optional("schema", name);
     let column = fields.required("column", name);
     let up = fields.optional("up", transform);
     let down = fields.optional("down", transform);
     let changes = fields.required("changes", column_changes);
     Some(Action::AlterColumn(AlterColumn {
         table: table?,
+        schema: schema?,
         column: column?,
         up: up?,
         down: down?,
@@ -153,44 +160,64 @@ fn alter_column(fields: &mut Fields<'_>) -> Option<Action> {
 
 fn remove_column(fields: &mut Fields<'_>) -> Option<Action> {
     let table = fields.required("table", name);
+    let schema = fields.optional("schema", name);
     let column = fields.required("column", name);
     let down = fields.optional("down", transform);
-    Some(Action::RemoveColumn(RemoveColumn { table: table?, column: column?, down: down? }))
+    Some(Action::RemoveColumn(RemoveColumn {
+        table: table?,
+        schema: schema?,
+        column: column?,
+        down: down?,
+    }))
 }
 
 fn add_index(fields: &mut Fields<'_>) -> Option<Action> {
     let table = fields.required("table", name);
+    let schema = fields.optional("schema", name);
     let index = fields.required("index", index);
-    Some(Action::AddIndex(AddIndex { table: table?, index: index? }))
+    Some(Action::AddIndex(AddIndex { table: table?, schema: schema?, index: index? }))
 }
 
 fn remove_index(fields: &mut Fields<'_>) -> Option<Action> {
     let index = fields.required("index", name);
-    Some(Action::RemoveIndex(RemoveIndex { index: index? }))
+    let schema = fields.optional("schema", name);
+    Some(Action::RemoveIndex(RemoveIndex { index: index?, schema: schema? }))
 }
 
 fn add_foreign_key(fields: &mut Fields<'_>) -> Option<Action> {
     let table = fields.required("table", name);
+    let schema = fields.optional("schema", name);
     let foreign_key = fields.required("foreign_key", foreign_key);
-    Some(Action::AddForeignKey(AddForeignKey { table: table?, foreign_key: foreign_key? }))
+    Some(Action::AddForeignKey(AddForeignKey {
+        table: table?,
+        schema: schema?,
+        foreign_key: foreign_key?,
+    }))
 }
 
 fn remove_foreign_key(fields: &mut Fields<'_>) -> Option<Action> {
     let table = fields.required("table", name);
+    let schema = fields.optional("schema", name);
     let foreign_key = fields.required("foreign_key", name);
-    Some(Action::RemoveForeignKey(RemoveForeignKey { table: table?, foreign_key: foreign_key? }))
+    Some(Action::RemoveForeignKey(RemoveForeignKey {
+        table: table?,
+        schema: schema?,
+        foreign_key: foreign_key?,
+    }))
 }
 
 fn add_check(fields: &mut Fields<'_>) -> Option<Action> {
     let table = fields.required("table", name);
+    let schema = fields.optional("schema", name);
     let check = fields.required("check", named_check);
-    Some(Action::AddCheck(AddCheck { table: table?, check: check? }))
+    Some(Action::AddCheck(AddCheck { table: table?, schema: schema?, check: check? }))
 }
 
 fn remove_check(fields: &mut Fields<'_>) -> Option<Action> {
     let table = fields.required("table", name);
+    let schema = fields.optional("schema", name);
     let check = fields.required("check", name);
-    Some(Action::RemoveCheck(RemoveCheck { table: table?, check: check? }))
+    Some(Action::RemoveCheck(RemoveCheck { table: table?, schema: schema?, check: check? }))
 }
 
 fn create_enum(fields: &mut Fields<'_>) -> Option<Action> {

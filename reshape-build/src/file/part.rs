@@ -104,13 +104,15 @@ pub(super) fn foreign_key(field: Field<'_>) -> Option<ForeignKey> {
     let mut fields = Fields::of(field, "a foreign key")?;
     let columns = fields.required("columns", non_empty(name));
     let referenced_table = fields.required("referenced_table", name);
+    let referenced_schema = fields.optional("referenced_schema", name);
     let referenced_columns = fields.required("referenced_columns", non_empty(name));
     let on_delete = fields.optional("on_delete", keyword(&REFERENTIAL_ACTIONS));
     let on_update = fields.optional("on_update", keyword(&REFERENTIAL_ACTIONS));
-    fields.finish(&["name", "deferrable", "initially_deferred", "match", "schema"]);
+    fields.finish(&["name", "deferrable", "initially_deferred", "match"]);
     Some(ForeignKey {
         columns: columns?,
         referenced_table: referenced_table?,
+        referenced_schema: referenced_schema?,
         referenced_columns: referenced_columns?,
         on_delete: on_delete?,
         on_update: on_update?,
@@ -186,22 +188,25 @@ pub(super) fn transform(field: Field<'_>) -> Option<Transform> {
     }
     let mut fields = Fields::of(field, field.label.to_string())?;
     let table = fields.required("table", name);
+    let schema = fields.optional("schema", name);
     let value = fields.required("value", expression);
     let condition = fields.required("where", expression);
     fields.finish(&[]);
-    Some(Transform::Table { table: table?, value: value?, condition: condition? })
+    Some(Transform::Table { table: table?, schema: schema?, value: value?, condition: condition? })
 }
 
 /// `up` of `create_table`.
 pub(super) fn table_up(field: Field<'_>) -> Option<TableUp> {
     let mut fields = Fields::of(field, "`up` of a table")?;
     let table = fields.required("table", name);
+    let schema = fields.optional("schema", name);
     let values = fields.required("values", assignments);
     let condition = fields.optional("where", expression);
     let upsert_constraint = fields.optional("upsert_constraint", name);
     fields.finish(&[]);
     Some(TableUp {
         table: table?,
+        schema: schema?,
         values: values?.into(),
         condition: condition?,
         upsert_constraint: upsert_constraint?,

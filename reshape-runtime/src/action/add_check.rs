@@ -45,6 +45,9 @@ use crate::schema::{At, Problem, Schema};
 pub struct AddCheck {
     /// The table.
     pub table: Str,
+    /// The table's schema; `public` if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Str>,
     /// The constraint; its name is required here.
     pub check: Check,
 }
@@ -61,7 +64,7 @@ impl AddCheck {
                 .report(place!["check"], "the check has no name")
                 .help("give it a `name`, by which `remove_check` can find it");
         }
-        if let Some(table) = review.table(&self.table, place!["table"]) {
+        if let Some(table) = review.table(self.schema.as_deref(), &self.table, place!["table"]) {
             review.check(table, &self.check, &place!["check"]);
         }
     }
@@ -71,7 +74,7 @@ impl AddCheck {
 
 impl AddCheck {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        let index = batch.table(&self.table)?;
+        let index = batch.table(self.schema.as_deref(), &self.table)?;
         let Some(name) = self.check.name.as_deref() else {
             return Err(batch.refuse("the check has no name"));
         };

@@ -65,6 +65,9 @@ use crate::sql::ident::{ident, literal};
 pub struct AddColumn {
     /// The table.
     pub table: Str,
+    /// The table's schema; `public` if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Str>,
     /// The column.
     pub column: Column,
     /// The column's value for a row that an old client wrote.
@@ -79,8 +82,10 @@ use crate::schema::{Review, fills_itself, is_identity, place};
 impl AddColumn {
     pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
         let mut review = Review::new(schema, at, problems);
-        review.transform(self.up.as_ref(), &place!["up"]);
-        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        review.transform(self.schema.as_deref(), self.up.as_ref(), &place!["up"]);
+        let Some(table) = review.table(self.schema.as_deref(), &self.table, place!["table"]) else {
+            return;
+        };
         let name = &self.column.name;
         if !review.free_column(table, name, place!["column", "name"]) {
             return;
@@ -107,7 +112,7 @@ impl AddColumn {
 
 impl AddColumn {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        let index = batch.table(&self.table)?;
+        let index = batch.table(self.schema.as_deref(), &self.table)?;
         let name = self.column.name.as_ref();
         if batch.tables[index].column(name).is_some() {
             return Err(batch.refuse(format!(

@@ -52,6 +52,9 @@ use crate::schema::{At, Problem, Schema};
 pub struct AddForeignKey {
     /// The referencing table.
     pub table: Str,
+    /// The table's schema; `public` if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Str>,
     /// The foreign key.
     pub foreign_key: ForeignKey,
 }
@@ -63,7 +66,7 @@ use crate::schema::{Review, place};
 impl AddForeignKey {
     pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
         let mut review = Review::new(schema, at, problems);
-        if let Some(table) = review.table(&self.table, place!["table"]) {
+        if let Some(table) = review.table(self.schema.as_deref(), &self.table, place!["table"]) {
             review.foreign_key(table, &self.foreign_key, &place!["foreign_key"]);
         }
     }
@@ -73,7 +76,7 @@ impl AddForeignKey {
 
 impl AddForeignKey {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        let index = batch.table(&self.table)?;
+        let index = batch.table(self.schema.as_deref(), &self.table)?;
         batch.require_plain(&batch.tables[index])?;
         let title = format!("add a foreign key to `{}`", self.table);
         let on = batch.tables[index].sql();

@@ -8,6 +8,7 @@ use crate::plan::{Batch, Phase, Refusal, Step, index, partition};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::{ident, qualified};
 use crate::sql::names;
+use crate::sql::names::DEFAULT_SCHEMA;
 
 /// Adds an index to a table.
 ///
@@ -49,6 +50,9 @@ use crate::sql::names;
 pub struct AddIndex {
     /// The table.
     pub table: Str,
+    /// The table's schema; `public` if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Str>,
     /// The index.
     pub index: Index,
 }
@@ -61,12 +65,15 @@ use crate::schema::{Relation, Review, place};
 impl AddIndex {
     pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
         let mut review = Review::new(schema, at, problems);
-        let free = review.free(&self.index.name, place!["index", "name"], Relation::Index);
+        let within = self.schema.as_deref().unwrap_or(DEFAULT_SCHEMA);
+        let free = review.free(within, &self.index.name, place!["index", "name"], Relation::Index);
         if free {
             review.identifier("index", &self.index.name, place!["index", "name"]);
         }
         self.check_method(&mut review);
-        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        let Some(table) = review.table(self.schema.as_deref(), &self.table, place!["table"]) else {
+            return;
+        };
         let mut index = self.index.clone();
         for (number, key) in index.columns.to_mut().iter_mut().enumerate() {
             let (name, path) = match key {
@@ -131,20 +138,16 @@ impl AddIndex {
 
 impl AddIndex {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        let index = batch.table(&self.table)?;
+        let index = batch.table(self.schema.as_deref(), &self.table)?;
         let name = self.index.name.as_ref();
         let live = batch.facts();
-        let exists = live.indexes.iter().any(|live| live.name == name)
-            && !batch.removed_indexes.iter().any(|removed| removed == name);
-        let taken = exists
-            || live.table(name).is_some()
-            || live.other_relations.iter().any(|other| other == name)
-            || batch.find(name).is_some()
-            || batch.indexes.iter().any(|pending| pending.index.name == name);
+        let schema = batch.tables[index].schema.clone();
+        let key = (schema.as_str(), name);
+        let taken = live.is_taken(key) && !batch.removes_index(&schema, name)
+            || batch.find(&schema, name).is_some()
+            || batch.builds_index(key);
         if taken {
-            return Err(
-                batch.refuse(format!("the name `{name}` is taken in schema `{}`", live.schema))
-            );
+            return Err(batch.refuse(format!("the name `{name}` is taken in schema `{schema}`")));
         }
         let table = &batch.tables[index];
         if table.created {
@@ -160,9 +163,8 @@ impl AddIndex {
         if let Some(live) = batch.live(table) {
             partition::require_key(batch, table, live, &self.index)?;
         }
-        let schema = table.schema.clone();
         let at = batch.at;
-        let replaced = live.indexes.iter().any(|live| live.name == name);
+        let replaced = live.index(key).is_some();
         batch.indexes.push(PendingIndex { at, table: index, index: self.index.clone() });
         if replaced {
             let built = qualified(&schema, &names::generated(&[name]));

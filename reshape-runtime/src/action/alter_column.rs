@@ -54,6 +54,9 @@ use crate::sql::ident::ident;
 pub struct AlterColumn {
     /// The table.
     pub table: Str,
+    /// The table's schema; `public` if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Str>,
     /// The column, by its name before the change.
     pub column: Str,
     /// The new value, computed from a row that an old client wrote; the old value, cast, if there is none.
@@ -95,9 +98,11 @@ impl AlterColumn {
                 .report(place!["changes"], "`changes` changes nothing")
                 .help("give at least one of `name`, `type`, `nullable` and `default`");
         }
-        review.transform(self.up.as_ref(), &place!["up"]);
-        review.transform(self.down.as_ref(), &place!["down"]);
-        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        review.transform(self.schema.as_deref(), self.up.as_ref(), &place!["up"]);
+        review.transform(self.schema.as_deref(), self.down.as_ref(), &place!["down"]);
+        let Some(table) = review.table(self.schema.as_deref(), &self.table, place!["table"]) else {
+            return;
+        };
         let Some(column) = review.column(table, &self.column, place!["column"]) else {
             if let Some(name) = &self.changes.name {
                 review.assume_column(table, name);
@@ -191,7 +196,7 @@ impl AlterColumn {
         let itself = |up: &&Transform| matches!(up, Transform::Expression(sql) if *sql == self.column || *sql == ident(&self.column));
         let up = self.up.as_ref().filter(|up| !itself(up));
         let down = self.down.as_ref();
-        let index = batch.table(&self.table)?;
+        let index = batch.table(self.schema.as_deref(), &self.table)?;
         let table = &batch.tables[index];
         let column = batch.column(table, &self.column)?.clone();
         if let Some(name) = &self.changes.name

@@ -9,9 +9,10 @@ use crate::plan::constraint::foreign_key::{self, Made};
 use crate::plan::cross::Fill;
 use crate::plan::define;
 use crate::plan::lineage::Table;
-use crate::plan::{Batch, Phase, Refusal, Step};
+use crate::plan::{Batch, Phase, Refusal, Step, schema};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::{ident, idents, literal};
+use crate::sql::names::DEFAULT_SCHEMA;
 
 /// Creates a table.
 ///
@@ -86,6 +87,9 @@ use crate::sql::ident::{ident, idents, literal};
 pub struct CreateTable {
     /// The table's name.
     pub name: Str,
+    /// The table's schema, which is created if it does not exist; `public` if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Str>,
     /// Its columns, in order.
     pub columns: List<Column>,
     /// The columns of its primary key; a single string in a file is a list of one.
@@ -110,6 +114,9 @@ pub struct CreateTable {
 pub struct TableUp {
     /// The table that rows come from.
     pub table: Str,
+    /// That table's schema; the new table's if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Str>,
     /// The new table's columns and, for each, an SQL expression over the other table's columns; in the file a table.
     #[serde(with = "assignments")]
     pub values: List<(Str, Str)>,
@@ -165,9 +172,17 @@ impl CreateTable {
     pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
         let mut review = Review::new(schema, at, problems);
         if let Some(up) = &self.up {
-            review.table(&up.table, place!["up", "table"]);
+            review.table(
+                up.schema.as_deref().or(self.schema.as_deref()),
+                &up.table,
+                place!["up", "table"],
+            );
         }
-        if !review.free(&self.name, place!["name"], Relation::Table)
+        let within = self.schema.as_deref().unwrap_or(DEFAULT_SCHEMA);
+        if self.schema.is_some() {
+            review.own_schema(within, place!["schema"]);
+        }
+        if !review.free(within, &self.name, place!["name"], Relation::Table)
             && let Some(known) = review.find(&self.name)
         {
             // What follows may mean either of the two: there is one table with the columns of both.
@@ -175,7 +190,7 @@ impl CreateTable {
             return;
         }
         review.identifier("table", &self.name, place!["name"]);
-        let table = review.add_table(&self.name, self.comment.as_deref(), place!["name"]);
+        let table = review.add_table(within, &self.name, self.comment.as_deref(), place!["name"]);
         if self.columns.is_empty() {
             review.report(place!["columns"], format!("table `{}` has no columns", self.name));
         }
@@ -237,8 +252,10 @@ impl CreateTable {
 
 impl CreateTable {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        batch.require_free(&self.name)?;
-        let mut table = Table::new(&batch.facts().schema, &self.name);
+        let within = self.schema.as_deref().unwrap_or(DEFAULT_SCHEMA);
+        batch.require_free(within, &self.name)?;
+        schema::create(batch, within)?;
+        let mut table = Table::new(within, &self.name);
         table.created = true;
         table.comment = self.comment.as_deref().map(str::to_owned);
         table.touched = Some(batch.order);
@@ -314,7 +331,7 @@ impl CreateTable {
     /// The table that was just added is filled from another.
     fn plan_up(&self, batch: &mut Batch<'_>, up: &TableUp) -> Result<(), Refusal> {
         let table = batch.tables.len() - 1;
-        let source = batch.table(&up.table)?;
+        let source = batch.table(up.schema.as_deref().or(self.schema.as_deref()), &up.table)?;
         if source == table {
             return Err(batch.refuse(format!("table `{}` is filled from itself", self.name)));
         }

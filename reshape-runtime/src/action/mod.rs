@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Transform;
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 
@@ -96,6 +97,34 @@ impl Action {
             Self::RemoveEnum(_) => "remove_enum",
             Self::Custom(_) => "custom",
         }
+    }
+
+    /// The schemas that it names, other than the default one or that one.
+    pub(crate) fn schemas(&self) -> Vec<&str> {
+        let (own, transforms, key, up) = match self {
+            Self::CreateTable(a) => (&a.schema, [None, None], &a.foreign_keys[..], a.up.as_ref()),
+            Self::RenameTable(a) => (&a.schema, [None, None], &[][..], None),
+            Self::RemoveTable(a) => (&a.schema, [None, None], &[][..], None),
+            Self::AddColumn(a) => (&a.schema, [a.up.as_ref(), None], &[][..], None),
+            Self::AlterColumn(a) => (&a.schema, [a.up.as_ref(), a.down.as_ref()], &[][..], None),
+            Self::RemoveColumn(a) => (&a.schema, [a.down.as_ref(), None], &[][..], None),
+            Self::AddIndex(a) => (&a.schema, [None, None], &[][..], None),
+            Self::RemoveIndex(a) => (&a.schema, [None, None], &[][..], None),
+            Self::AddForeignKey(a) => {
+                (&a.schema, [None, None], std::slice::from_ref(&a.foreign_key), None)
+            }
+            Self::RemoveForeignKey(a) => (&a.schema, [None, None], &[][..], None),
+            Self::AddCheck(a) => (&a.schema, [None, None], &[][..], None),
+            Self::RemoveCheck(a) => (&a.schema, [None, None], &[][..], None),
+            Self::CreateEnum(_) | Self::RemoveEnum(_) | Self::Custom(_) => return Vec::new(),
+        };
+        let lookups = transforms.into_iter().flatten().filter_map(|transform| match transform {
+            Transform::Table { schema, .. } => schema.as_deref(),
+            Transform::Expression(_) => None,
+        });
+        let keys = key.iter().filter_map(|key| key.referenced_schema.as_deref());
+        let source = up.and_then(|up| up.schema.as_deref());
+        own.as_deref().into_iter().chain(lookups).chain(keys).chain(source).collect()
     }
 
     /// Applies the action to the simulated schema; what does not fit goes to `problems`.

@@ -38,6 +38,9 @@ use crate::schema::{At, Problem, Schema};
 pub struct RemoveCheck {
     /// The table.
     pub table: Str,
+    /// The table's schema; `public` if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Str>,
     /// The constraint's name.
     pub check: Str,
 }
@@ -49,7 +52,9 @@ use crate::schema::{Review, place};
 impl RemoveCheck {
     pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
         let mut review = Review::new(schema, at, problems);
-        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        let Some(table) = review.table(self.schema.as_deref(), &self.table, place!["table"]) else {
+            return;
+        };
         let checks = &review.get(table).checks;
         let known: Vec<String> =
             checks.iter().filter_map(|check| check.name.as_deref().map(str::to_owned)).collect();
@@ -79,7 +84,7 @@ impl RemoveCheck {
 
 impl RemoveCheck {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        let index = batch.table(&self.table)?;
+        let index = batch.table(self.schema.as_deref(), &self.table)?;
         batch.remove_constraint(index, DependentKind::Check, &self.check)
     }
 }

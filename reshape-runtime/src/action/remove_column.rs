@@ -56,6 +56,9 @@ use crate::sql::ident::ident;
 pub struct RemoveColumn {
     /// The table.
     pub table: Str,
+    /// The table's schema; `public` if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Str>,
     /// The column.
     pub column: Str,
     /// The column's value for a row that a new client wrote.
@@ -70,8 +73,10 @@ use crate::schema::{Review, fills_itself, place};
 impl RemoveColumn {
     pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
         let mut review = Review::new(schema, at, problems);
-        review.transform(self.down.as_ref(), &place!["down"]);
-        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        review.transform(self.schema.as_deref(), self.down.as_ref(), &place!["down"]);
+        let Some(table) = review.table(self.schema.as_deref(), &self.table, place!["table"]) else {
+            return;
+        };
         let Some(column) = review.column(table, &self.column, place!["column"]) else { return };
         let owner = review.get(table).name.clone();
         let known = review.get(table).columns[column].clone();
@@ -111,7 +116,7 @@ impl RemoveColumn {
 impl RemoveColumn {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
         let down = self.down.as_ref();
-        let index = batch.table(&self.table)?;
+        let index = batch.table(self.schema.as_deref(), &self.table)?;
         let table = &batch.tables[index];
         let column = batch.column(table, &self.column)?.clone();
         batch.leave_constraints(index, &self.column)?;

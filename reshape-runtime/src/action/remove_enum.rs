@@ -7,6 +7,7 @@ use crate::plan::batch::Draft;
 use crate::plan::{Batch, Phase, Refusal, Step};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::qualified;
+use crate::sql::names::DEFAULT_SCHEMA;
 
 /// Removes an enum type.
 ///
@@ -67,7 +68,7 @@ impl RemoveEnum {
 impl RemoveEnum {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
         let name = self.name.as_ref();
-        let sql = qualified(&batch.facts().schema, name);
+        let sql = qualified(DEFAULT_SCHEMA, name);
         let drop = vec![format!("DROP TYPE {sql}")];
         let title = format!("drop enum `{name}`");
         if batch.created_enums.iter().any(|created| created == name) {
@@ -75,7 +76,12 @@ impl RemoveEnum {
             batch.push_fresh(title, drop, Vec::new());
             return Ok(());
         }
-        match batch.facts().types.iter().find(|live| live.name == name) {
+        match batch
+            .facts()
+            .types
+            .iter()
+            .find(|live| live.schema == DEFAULT_SCHEMA && live.name == name)
+        {
             Some(live) if live.is_enum => {}
             Some(_) => return Err(batch.refuse(format!("type `{name}` is not an enum"))),
             None => {

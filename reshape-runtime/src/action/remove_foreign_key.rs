@@ -38,6 +38,9 @@ use crate::schema::{At, Problem, Schema};
 pub struct RemoveForeignKey {
     /// The referencing table.
     pub table: Str,
+    /// The table's schema; `public` if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Str>,
     /// The constraint's name.
     pub foreign_key: Str,
 }
@@ -49,7 +52,9 @@ use crate::schema::{Review, place};
 impl RemoveForeignKey {
     pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
         let mut review = Review::new(schema, at, problems);
-        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        let Some(table) = review.table(self.schema.as_deref(), &self.table, place!["table"]) else {
+            return;
+        };
         let known: Vec<String> =
             review.get(table).foreign_keys.iter().map(|key| key.name.clone()).collect();
         let path = place!["foreign_key"];
@@ -65,7 +70,7 @@ impl RemoveForeignKey {
 
 impl RemoveForeignKey {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        let index = batch.table(&self.table)?;
+        let index = batch.table(self.schema.as_deref(), &self.table)?;
         batch.remove_constraint(index, DependentKind::ForeignKey, &self.foreign_key)
     }
 }

@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Str;
+use crate::plan::facts::TableName;
 use crate::plan::{Batch, Phase, Refusal, Step, Work, partition};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::qualified;
+use crate::sql::names::DEFAULT_SCHEMA;
 
 /// Removes an index.
 ///
@@ -40,6 +42,9 @@ use crate::sql::ident::qualified;
 pub struct RemoveIndex {
     /// The index.
     pub index: Str,
+    /// The schema of the index and its table; `public` if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Str>,
 }
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
@@ -49,7 +54,11 @@ use crate::schema::{Review, place};
 impl RemoveIndex {
     pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
         let mut review = Review::new(schema, at, problems);
-        let Some((table, index)) = review.index(&self.index, place!["index"]) else { return };
+        let Some((table, index)) =
+            review.index(self.schema.as_deref(), &self.index, place!["index"])
+        else {
+            return;
+        };
         let name = review.get(table).indexes[index].name.clone();
         if let Some((other, key)) = review.index_referrer(table, index) {
             review
@@ -70,11 +79,12 @@ impl RemoveIndex {
 impl RemoveIndex {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
         let name = self.index.as_ref();
-        if batch.forget_indexes(|pending| pending.index.name == name) {
+        let schema = self.schema.as_deref().unwrap_or(DEFAULT_SCHEMA).to_owned();
+        let tables: Vec<bool> = batch.tables.iter().map(|table| table.schema == schema).collect();
+        if batch.forget_indexes(|pending| pending.index.name == name && tables[pending.table]) {
             return Ok(());
         }
-        let schema = batch.facts().schema.clone();
-        let Some(live) = batch.facts().indexes.iter().find(|live| live.name == name) else {
+        let Some(live) = batch.facts().index((&schema, name)) else {
             // Not in the catalog: only a table that this batch creates can have it.
             let drop = vec![format!("DROP INDEX {}", qualified(&schema, name))];
             batch.push_fresh(format!("drop index `{name}`"), drop, Vec::new());
@@ -85,7 +95,7 @@ impl RemoveIndex {
                 .refuse(format!("index `{name}` belongs to the constraint `{constraint}`"))
                 .with_help("it goes with the constraint"));
         }
-        if let Some(table) = batch.tables.iter().find(|table| table.physical == live.table) {
+        if let Some(table) = batch.tables.iter().find(|table| table.key() == live.table_key()) {
             batch.require_owned(table)?;
             batch.require_plain(table)?;
         }
@@ -101,7 +111,7 @@ impl RemoveIndex {
                     "give the table another one first, with `ALTER TABLE … REPLICA IDENTITY`",
                 ));
         }
-        batch.removed_indexes.push(name.to_owned());
+        batch.removed_indexes.push(TableName { schema: schema.clone(), name: name.to_owned() });
         if live.partitioned {
             batch.push(partition::drop_index(&schema, live));
             return Ok(());
@@ -120,7 +130,7 @@ fn removed_key(batch: &Batch<'_>, description: &str) -> bool {
     batch.removed_constraints.iter().any(|(table, name)| {
         let rest = description.strip_prefix(&format!("constraint {name} on table "));
         rest.is_some_and(|rest| {
-            let (rest, table) = (plain(rest), plain(table));
+            let (rest, table) = (plain(rest), plain(&table.name));
             rest == table || rest.ends_with(&format!(".{table}"))
         })
     })

@@ -37,6 +37,9 @@ use crate::schema::{At, Problem, Schema};
 pub struct RemoveTable {
     /// The table.
     pub table: Str,
+    /// The table's schema; `public` if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Str>,
 }
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
@@ -46,7 +49,9 @@ use crate::schema::{Review, place};
 impl RemoveTable {
     pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
         let mut review = Review::new(schema, at, problems);
-        let Some(table) = review.table(&self.table, place!["table"]) else { return };
+        let Some(table) = review.table(self.schema.as_deref(), &self.table, place!["table"]) else {
+            return;
+        };
         let subject = format!("table `{}`", review.get(table).name);
         review.not_referred_to(table, None, &subject, place!["table"]);
         review.drop_table(table, place!["table"]);
@@ -57,7 +62,7 @@ impl RemoveTable {
 
 impl RemoveTable {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        let index = batch.table(&self.table)?;
+        let index = batch.table(self.schema.as_deref(), &self.table)?;
         let table = &batch.tables[index];
         if batch.live(table).is_some_and(|live| live.kind == TableKind::Foreign) {
             return Err(
@@ -89,9 +94,7 @@ impl RemoveTable {
 fn goes_too(batch: &Batch<'_>, dependent: &Dependent) -> bool {
     batch.goes(dependent)
         || dependent.table.as_ref().is_some_and(|name| {
-            batch
-                .tables
-                .iter()
-                .any(|table| table.physical == *name && table.removed && !table.created)
+            let mut removed = batch.tables.iter().filter(|table| table.removed && !table.created);
+            removed.any(|table| table.key() == name.key())
         })
 }

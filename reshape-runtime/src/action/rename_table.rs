@@ -38,6 +38,9 @@ use crate::sql::ident::{ident, qualified};
 pub struct RenameTable {
     /// The table's name so far.
     pub table: Str,
+    /// The table's schema; `public` if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Str>,
     /// Its name from then on.
     pub new_name: Str,
 }
@@ -49,15 +52,15 @@ use crate::schema::{Relation, Review, place};
 impl RenameTable {
     pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
         let mut review = Review::new(schema, at, problems);
-        let Some(table) = review.table(&self.table, place!["table"]) else {
+        let Some(table) = review.table(self.schema.as_deref(), &self.table, place!["table"]) else {
             review.assume_table(&self.new_name);
             return;
         };
-        let name = review.get(table).name.clone();
+        let (within, name) = (review.get(table).schema.clone(), review.get(table).name.clone());
         if self.table == self.new_name {
             let message = format!("table `{}` is called so already", self.table);
             review.report(place!["new_name"], message);
-        } else if review.free(&self.new_name, place!["new_name"], Relation::Table) {
+        } else if review.free(&within, &self.new_name, place!["new_name"], Relation::Table) {
             review.identifier("table", &self.new_name, place!["new_name"]);
             // `free` may have taken a table away: positions have moved.
             if let Some(table) = review.find(&name) {
@@ -71,18 +74,17 @@ impl RenameTable {
 
 impl RenameTable {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        let index = batch.table(&self.table)?;
-        batch.require_free(&self.new_name)?;
-        let facts = batch.facts();
-        if !facts.may_create {
+        let index = batch.table(self.schema.as_deref(), &self.table)?;
+        let within = batch.tables[index].schema.clone();
+        batch.require_free(&within, &self.new_name)?;
+        if batch.facts().schema(&within).is_some_and(|schema| !schema.may_create) {
             return Err(batch
                 .refuse(format!(
-                    "the role may not create tables in schema `{}`, and so not rename one",
-                    facts.schema
+                    "the role may not create tables in schema `{within}`, and so not rename one"
                 ))
                 .with_help(format!(
                     "run `GRANT CREATE ON SCHEMA {} TO …` as its owner",
-                    ident(&facts.schema)
+                    ident(&within)
                 )));
         }
         let table = &mut batch.tables[index];

@@ -7,27 +7,37 @@
 
 use postgres::Client;
 
+use crate::model::{Action, Migration};
 use crate::plan::facts::{Facts, Snippet};
+use crate::sql::names::DEFAULT_SCHEMA;
 
 /// How many columns the widest table has, dropped ones too, and whether a temporary relation can be made.
 const WIDTH: &str = "SELECT coalesce(max(relnatts), 0::int2), \
    pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY') FROM pg_catalog.pg_class c \
-   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'f')";
+   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+   WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND c.relkind IN ('r', 'p', 'f')";
 
 const QUERY: &str = include_str!("catalog.sql");
 
-/// Where tables live that name no schema.
-const SCHEMA: &str = "public";
-
-/// Reads the facts. `base` is the migration whose version is live.
-pub(crate) fn read(client: &mut Client, base: Option<&str>) -> Result<Facts, postgres::Error> {
+/// Reads the facts that the planning of `pending` needs. `base` is the migration whose version is live.
+pub(crate) fn read(
+    client: &mut Client,
+    base: Option<&str>,
+    pending: &[Migration],
+) -> Result<Facts, postgres::Error> {
+    let mut schemas = vec![DEFAULT_SCHEMA];
+    for name in pending.iter().flat_map(|m| m.actions.iter()).flat_map(Action::schemas) {
+        if !schemas.contains(&name) {
+            schemas.push(name);
+        }
+    }
     let mut transaction = client.transaction()?;
     // What the role, the database or the connection's options say: where users' functions and types are looked up.
     transaction.batch_execute("SET LOCAL search_path TO DEFAULT")?;
     let row = transaction.query_one("SELECT pg_catalog.current_schemas(false)::text[]", &[])?;
     let search_path: Vec<String> = row.get(0);
     transaction.batch_execute("SET LOCAL search_path TO pg_catalog, pg_temp")?;
-    let row = transaction.query_one(WIDTH, &[&SCHEMA])?;
+    let row = transaction.query_one(WIDTH, &[])?;
     let (width, may_create): (i16, bool) = (row.get(0), row.get(1));
     // Without the right, expressions are unknown, and what needs them is refused.
     let relation = may_create.then_some("pg_temp.\"__reshape_columns\"");
@@ -36,7 +46,7 @@ pub(crate) fn read(client: &mut Client, base: Option<&str>) -> Result<Facts, pos
             (1..=width).map(|number| format!("{} int", Snippet::hole(number))).collect();
         transaction.batch_execute(&format!("CREATE TYPE {relation} AS ({})", holes.join(", ")))?;
     }
-    let row = transaction.query_one(QUERY, &[&SCHEMA, &base, &search_path, &relation])?;
+    let row = transaction.query_one(QUERY, &[&schemas, &base, &search_path, &relation])?;
     transaction.rollback()?;
     let document: String = row.get(0);
     // The query and the type are two halves of one definition; the tests read every field of both.

@@ -1,9 +1,8 @@
 -- The facts that a plan depends on, as one JSON document; see plan/facts.rs for its shape.
--- $1: the schema that tables live in; $2: the name of the base version's migration, or NULL;
+-- $1: the schemas that tables of the batch live in, `public` first; $2: the name of the base version's migration, or NULL;
 -- $3: the schemas in the migrator's own search_path; $4: a relation whose columns are called as `Snippet` wants it: expressions are
 -- printed as if they were over its columns.
 WITH RECURSIVE
-space AS (SELECT oid, nspname FROM pg_catalog.pg_namespace WHERE nspname = $1::text),
 -- Views of versions are ours: they are no obstacle, the batch drops them itself.
 ours AS (
   SELECT oid, nspname, nspowner, nspname = 'reshape_' || $2::text AS inner_one
@@ -15,11 +14,24 @@ our_view AS (
   SELECT c.oid, c.relowner, c.relname, ours.nspname, ours.inner_one
   FROM pg_catalog.pg_class c JOIN ours ON ours.oid = c.relnamespace WHERE c.relkind = 'v'
 ),
+-- Tables that the base version has views of, each with its schema.
+viewed AS (
+  SELECT DISTINCT c.oid, c.relnamespace
+  FROM our_view v
+  JOIN pg_catalog.pg_rewrite r ON r.ev_class = v.oid
+  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid
+    AND d.refclassid = 'pg_catalog.pg_class'::regclass
+  JOIN pg_catalog.pg_class c ON c.oid = d.refobjid AND c.relkind IN ('r', 'p', 'f')
+),
+space AS (
+  SELECT oid, nspname FROM pg_catalog.pg_namespace
+  WHERE nspname = ANY ($1::text[]) OR oid IN (SELECT relnamespace FROM viewed)
+),
 extension_member AS (
   SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e'
 ),
 rel AS (
-  SELECT c.* FROM pg_catalog.pg_class c JOIN space ON space.oid = c.relnamespace
+  SELECT c.*, space.nspname AS relschema FROM pg_catalog.pg_class c JOIN space ON space.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p', 'f')
     AND NOT EXISTS (SELECT FROM extension_member e
                     WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid)
@@ -137,7 +149,7 @@ dependent_json AS (
       'name', name,
       'schema', (SELECT nspname FROM pg_catalog.pg_namespace n WHERE n.oid = space),
       'relation', relation,
-      'table', (SELECT relname FROM rel WHERE rel.oid = owner),
+      'table', (SELECT pg_catalog.jsonb_build_object('schema', relschema, 'name', relname) FROM rel WHERE rel.oid = owner),
       'columns', (SELECT coalesce(pg_catalog.jsonb_agg(a.attname ORDER BY k.n), '[]')
                   FROM pg_catalog.unnest(keys) WITH ORDINALITY k(attnum, n)
                   JOIN pg_catalog.pg_attribute a ON a.attrelid = owner AND a.attnum = k.attnum)
@@ -197,14 +209,30 @@ partition_setting AS MATERIALIZED (
 )
 SELECT pg_catalog.jsonb_build_object(
   'server_version', pg_catalog.current_setting('server_version_num')::int,
-  'schema', $1::text,
+  'schemas', (
+    SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+      'name', s.name, 'exists', n.oid IS NOT NULL,
+      'may_create', CASE WHEN n.oid IS NULL
+        THEN pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')
+        ELSE pg_catalog.has_schema_privilege(n.oid, 'CREATE') END,
+      'default_grants', (
+        SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT pg_catalog.jsonb_build_object(
+          'grantee', CASE WHEN g.grantee = 0 THEN NULL ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
+          'privilege', g.privilege_type, 'grantable', g.is_grantable)), '[]')
+        FROM pg_catalog.pg_default_acl da, pg_catalog.aclexplode(da.defaclacl) g
+        WHERE da.defaclrole = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = CURRENT_USER)
+          AND da.defaclnamespace IN (0, coalesce(n.oid, 0))
+          AND da.defaclobjtype = 'r' AND g.grantee <> da.defaclrole AND g.privilege_type <> 'MAINTAIN'))
+      ORDER BY s.name)
+    FROM (SELECT pg_catalog.unnest($1::text[]) UNION SELECT nspname::text FROM space) s(name)
+    LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.name),
   'search_path', (
     SELECT coalesce(pg_catalog.jsonb_agg(s.name ORDER BY s.n), '[]')
     FROM pg_catalog.unnest($3::text[]) WITH ORDINALITY s(name, n)
     WHERE s.name <> 'pg_catalog' AND s.name NOT LIKE 'migration\_%' AND s.name NOT LIKE 'pg\_temp\_%'),
   'tables', (
     SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
-      'name', rel.relname,
+      'schema', rel.relschema, 'name', rel.relname, 'viewed', rel.oid IN (SELECT oid FROM viewed),
       'kind', rel.relkind,
       'inherits', rel.reloftype <> 0
         OR rel.relkind <> 'p' AND NOT rel.relispartition
@@ -338,11 +366,12 @@ SELECT pg_catalog.jsonb_build_object(
         JOIN pg_catalog.pg_class c ON c.oid = t.oid
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE t.root = rel.oid AND t.level > 0)
-      ) ORDER BY rel.relname), '[]')
+      -- `public` first.
+      ) ORDER BY pg_catalog.array_position($1::text[], rel.relschema::text), rel.relschema, rel.relname), '[]')
     FROM rel),
   'indexes', (
     SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
-      'name', c.relname, 'table', rel.relname,
+      'schema', rel.relschema, 'name', c.relname, 'table', rel.relname,
       'constraint', (SELECT conname FROM pg_catalog.pg_constraint con
                      WHERE con.conindid = c.oid AND con.contype IN ('p', 'u', 'x')),
       'replica_identity', i.indisreplident,
@@ -434,7 +463,8 @@ SELECT pg_catalog.jsonb_build_object(
       AND (con.conrelid IN (SELECT oid FROM rel) OR con.confrelid IN (SELECT oid FROM rel))),
   'statistics', (
     SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
-      'schema', n.nspname, 'name', x.stxname, 'table', rel.relname, 'owned', pg_catalog.pg_has_role(x.stxowner, 'USAGE'),
+      'schema', n.nspname, 'name', x.stxname,
+      'table', pg_catalog.jsonb_build_object('schema', rel.relschema, 'name', rel.relname), 'owned', pg_catalog.pg_has_role(x.stxowner, 'USAGE'),
       'kinds', CASE WHEN x.stxkind::text[] = '{e}' THEN '[]' ELSE (
         SELECT pg_catalog.jsonb_agg(CASE k WHEN 'd' THEN 'ndistinct' WHEN 'f' THEN 'dependencies' ELSE 'mcv' END)
         FROM pg_catalog.unnest(x.stxkind::text[]) k WHERE k IN ('d', 'f', 'm')) END,
@@ -451,7 +481,8 @@ SELECT pg_catalog.jsonb_build_object(
     JOIN pg_catalog.pg_namespace n ON n.oid = x.stxnamespace),
   'triggers', (
     SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
-      'name', t.tgname, 'table', rel.relname, 'definition', pg_catalog.pg_get_triggerdef(t.oid),
+      'name', t.tgname, 'table', pg_catalog.jsonb_build_object('schema', rel.relschema, 'name', rel.relname),
+      'definition', pg_catalog.pg_get_triggerdef(t.oid),
       'columns', (
         SELECT coalesce(pg_catalog.jsonb_agg(a.attname ORDER BY k.n), '[]')
         FROM pg_catalog.unnest(t.tgattr::int2[]) WITH ORDINALITY k(attnum, n)
@@ -464,7 +495,7 @@ SELECT pg_catalog.jsonb_build_object(
     SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
       'name', p.polname, 'schema', n.nspname, 'table', c.relname, 'owned', pg_catalog.pg_has_role(c.relowner, 'USAGE'),
       'tables', (
-        SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT rel.relname), '[]')
+        SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT pg_catalog.jsonb_build_object('schema', rel.relschema, 'name', rel.relname)), '[]')
         FROM pg_catalog.pg_depend d JOIN rel ON rel.oid = d.refobjid
         WHERE d.classid = 'pg_catalog.pg_policy'::regclass AND d.objid = p.oid
           AND d.refclassid = 'pg_catalog.pg_class'::regclass),
@@ -518,7 +549,7 @@ SELECT pg_catalog.jsonb_build_object(
         JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace
         WHERE e.view = c.oid),
       'tables', (
-        SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT rel.relname), '[]')
+        SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT pg_catalog.jsonb_build_object('schema', rel.relschema, 'name', rel.relname)), '[]')
         FROM user_view_reads e JOIN rel ON rel.oid = e.reads WHERE e.view = c.oid),
       'obstacles', (
         SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT
@@ -542,7 +573,7 @@ SELECT pg_catalog.jsonb_build_object(
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace),
   'types', (
     SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
-      'name', t.typname, 'is_enum', t.typtype = 'e',
+      'schema', space.nspname, 'name', t.typname, 'is_enum', t.typtype = 'e',
       'dependents', (
         SELECT coalesce(pg_catalog.jsonb_agg(j.doc ORDER BY j.classid, j.objid), '[]') FROM dependent_json j
         WHERE j.refclassid = 'pg_catalog.pg_type'::regclass AND j.refobjid IN (t.oid, t.typarray)
@@ -551,14 +582,12 @@ SELECT pg_catalog.jsonb_build_object(
     FROM pg_catalog.pg_type t JOIN space ON space.oid = t.typnamespace
     WHERE t.typtype IN ('e', 'd', 'r', 'b') AND t.typelem = 0),
   'other_relations', (
-    SELECT coalesce(pg_catalog.jsonb_agg(c.relname ORDER BY c.relname), '[]')
-    FROM pg_catalog.pg_class c JOIN space ON space.oid = c.relnamespace
-    WHERE c.relkind IN ('v', 'm', 'S', 'c') OR c.relkind IN ('r', 'p', 'f') AND c.oid NOT IN (SELECT oid FROM rel)),
-  'elsewhere', (
-    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(n.nspname, c.relname) ORDER BY n.nspname, c.relname), '[]')
+    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('schema', n.nspname, 'name', c.relname)
+                                         ORDER BY n.nspname, c.relname), '[]')
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relnamespace NOT IN (SELECT oid FROM space)
-      AND c.relnamespace IN (SELECT p.relnamespace FROM tree t JOIN pg_catalog.pg_class p ON p.oid = t.oid)),
+    WHERE c.oid NOT IN (SELECT oid FROM rel)
+      AND CASE WHEN n.oid IN (SELECT oid FROM space) THEN c.relkind IN ('v', 'm', 'S', 'c', 'r', 'p', 'f')
+        ELSE n.oid IN (SELECT p.relnamespace FROM tree t JOIN pg_catalog.pg_class p ON p.oid = t.oid) END),
   'domains', (
     SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
       'schema', n.nspname, 'name', t.typname, 'base', pg_catalog.format_type(t.typbasetype, t.typtypmod),
@@ -569,15 +598,6 @@ SELECT pg_catalog.jsonb_build_object(
       ORDER BY n.nspname, t.typname), '[]')
     FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
     WHERE t.typtype = 'd' AND n.nspname <> 'information_schema'),
-  'default_grants', (
-    SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT pg_catalog.jsonb_build_object(
-      'grantee', CASE WHEN g.grantee = 0 THEN NULL ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
-      'privilege', g.privilege_type, 'grantable', g.is_grantable)), '[]')
-    FROM pg_catalog.pg_default_acl da, pg_catalog.aclexplode(da.defaclacl) g
-    WHERE da.defaclrole = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = CURRENT_USER)
-      AND da.defaclnamespace IN (0, (SELECT oid FROM space))
-      AND da.defaclobjtype = 'r' AND g.grantee <> da.defaclrole AND g.privilege_type <> 'MAINTAIN'),
-  'may_create', (SELECT pg_catalog.has_schema_privilege(oid, 'CREATE') FROM space),
   'base_views', (
     SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(v.nspname, v.relname)
                                          ORDER BY v.inner_one, v.relname), '[]')

@@ -52,15 +52,12 @@ impl Run<'_> {
                 }
                 Todo::Start(done) => {
                     let base = snapshot.applied.last().map(|applied| applied.name.clone());
+                    let pending = &wanted.migrations[done..];
                     let (facts, _) = self
                         .retrying(super::run::Task::Own("read the catalog"), |run| {
-                            Ok(catalog::read(&mut run.client, base.as_deref())?)
+                            Ok(catalog::read(&mut run.client, base.as_deref(), pending)?)
                         })?;
-                    let request = Request {
-                        pending: &wanted.migrations[done..],
-                        base: base.as_deref(),
-                        facts: &facts,
-                    };
+                    let request = Request { pending, base: base.as_deref(), facts: &facts };
                     let plan = planner(&request).map_err(refused)?;
                     self.check_rights(&plan)?;
                     self.take(&snapshot, State::Applying, Some(&plan))?;

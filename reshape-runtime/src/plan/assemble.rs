@@ -10,7 +10,7 @@ use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
 use crate::plan::{
     Phase, Plan, Refusal, Step, Work, backfill, carry, constraint, contract, cross, domain, found,
-    index, not_null, numbers, offenders, partition, refuse,
+    index, not_null, numbers, offenders, partition, refuse, schema,
 };
 use crate::sql::ident::ident;
 use crate::sql::names::{self, ORIGIN};
@@ -21,7 +21,8 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
     let facts = batch.facts();
     refuse::row_security(&batch)?;
     refuse::base_dependents(&batch)?;
-    let search_path = search_path(&facts.schema, &facts.search_path);
+    schema::require_apart(&batch)?;
+    let search_path = search_path(&facts.search_path);
 
     let mut tables = std::mem::take(&mut batch.tables);
     for table in tables.iter_mut().filter(|table| !table.created && !table.removed) {
@@ -132,7 +133,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         if !table.created && !table.removed {
             continue;
         }
-        if let Some(live) = facts.table(&table.physical).filter(|_| table.removed) {
+        if let Some(live) = facts.table(table.key()).filter(|_| table.removed) {
             refuse::unsyncable(&batch, table, live)?;
         }
         let sync = Sync::new(table, batch.request.base, &target, &search_path, cross.part(*number));
@@ -182,9 +183,9 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
 }
 
 /// `pg_catalog` is searched first without being named; `pg_temp` would be too, so it is named last.
-fn search_path(schema: &str, live: &[String]) -> String {
-    let mut path = vec![ident(schema)];
-    path.extend(live.iter().filter(|name| *name != schema).map(|name| ident(name)));
+fn search_path(live: &[String]) -> String {
+    let mut path = vec![ident(names::DEFAULT_SCHEMA)];
+    path.extend(live.iter().filter(|name| *name != names::DEFAULT_SCHEMA).map(|name| ident(name)));
     path.push(String::from("pg_temp"));
     path.join(", ")
 }
@@ -334,7 +335,7 @@ fn build_indexes(batch: &Batch<'_>, table: usize) -> Result<Vec<Step>, Refusal> 
         let table = &batch.tables[table];
         let wanted = pending.index.name.as_ref();
         // Until contract an index of that name may still be there.
-        let taken = facts.indexes.iter().any(|live| live.name == wanted);
+        let taken = facts.index((&table.schema, wanted)).is_some();
         let name = if taken { names::generated(&[wanted]) } else { wanted.to_owned() };
         let placed = |refusal: Refusal| Refusal {
             help: refusal.help,
@@ -368,7 +369,7 @@ fn publish_views(
         .tables
         .iter()
         .enumerate()
-        .filter(|(_, table)| !table.removed)
+        .filter(|(_, table)| table.in_version && !table.removed)
         // See `partition` for why a partition has no view.
         .filter(|(_, table)| batch.live(table).is_none_or(|live| live.partition_of.is_none()))
         .map(|(number, table)| {
@@ -386,7 +387,7 @@ fn publish_views(
     if batch.runs_custom_sql() {
         let facts = batch.facts();
         let known = &batch.tables;
-        statements.push(found::create(views.target, &facts.schema, known, facts.server_version));
+        statements.push(found::create(views.target, known, facts.server_version));
         undo.push(found::drop(views.target));
     }
     undo.extend(views.drop(&tables));

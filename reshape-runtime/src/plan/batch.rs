@@ -10,9 +10,10 @@ use crate::plan::asked::Asked;
 use crate::plan::carry;
 use crate::plan::constraint::Pending;
 use crate::plan::cross::Fill;
-use crate::plan::facts::{Dependent, DependentKind, Facts, LiveTable};
+use crate::plan::facts::{Dependent, DependentKind, Facts, Key, LiveTable, TableName};
 use crate::plan::lineage::{Column, Table};
 use crate::plan::{Offenders, Phase, Refusal, Request, Step, Work, partition};
+use crate::sql::names::{DEFAULT_SCHEMA, shown};
 
 /// A step with its place in the batch.
 #[derive(Clone, Debug)]
@@ -36,12 +37,14 @@ pub(crate) struct Batch<'a> {
     pub(crate) drafts: Vec<Draft>,
     /// Indexes to build on tables that exist, once the shadow columns have their names.
     pub(crate) indexes: Vec<PendingIndex>,
-    /// Indexes that go in contract, by name.
-    pub(crate) removed_indexes: Vec<String>,
-    /// Checks and foreign keys that go in contract: the table's name in the catalog, and their own.
-    pub(crate) removed_constraints: Vec<(String, String)>,
+    /// Indexes that go in contract.
+    pub(crate) removed_indexes: Vec<TableName>,
+    /// Checks and foreign keys that go in contract: their table in the catalog, and their name.
+    pub(crate) removed_constraints: Vec<(TableName, String)>,
     /// Checks and foreign keys that the batch adds.
     pub(crate) constraints: Pending,
+    /// Schemas that the batch creates.
+    pub(crate) created_schemas: Vec<String>,
     /// Enum types as the batch leaves them: created ones, and removed ones with the place of the removal.
     pub(crate) created_enums: Vec<String>,
     pub(crate) removed_enums: Vec<(String, (usize, usize))>,
@@ -81,8 +84,7 @@ impl PendingIndex {
 impl<'a> Batch<'a> {
     pub(crate) fn new(request: Request<'a>) -> Self {
         let facts = request.facts;
-        let tables =
-            facts.tables.iter().map(|live| Table::from_live(&facts.schema, live)).collect();
+        let tables = facts.tables.iter().map(Table::from_live).collect();
         Self {
             request,
             at: (0, 0),
@@ -93,6 +95,7 @@ impl<'a> Batch<'a> {
             removed_indexes: Vec::new(),
             removed_constraints: Vec::new(),
             constraints: Pending::default(),
+            created_schemas: Vec::new(),
             created_enums: Vec::new(),
             removed_enums: Vec::new(),
             notes: Vec::new(),
@@ -123,25 +126,33 @@ impl<'a> Batch<'a> {
         actions.any(|action| matches!(action, Action::Custom(custom) if custom.start.is_some()))
     }
 
-    /// The table that goes by that name now.
-    pub(crate) fn find(&self, name: &str) -> Option<usize> {
-        self.tables.iter().position(|table| table.name == name && !table.removed)
+    /// The table of the schema that goes by that name now.
+    pub(crate) fn find(&self, schema: &str, name: &str) -> Option<usize> {
+        self.tables
+            .iter()
+            .position(|table| table.schema == schema && table.name == name && !table.removed)
     }
 
-    /// The table that goes by that name now, about to be changed.
-    pub(crate) fn table(&mut self, name: &str) -> Result<usize, Refusal> {
-        let index = self.find(name).ok_or_else(|| {
-            self.refuse(format!("table `{name}` does not exist in the database")).with_help(format!(
-                "the history says that it does: create it in schema `{}`, or see what removed it",
-                self.facts().schema
-            ))
-        })?;
+    /// The table that goes by that name now, in `public` unless another schema is given, about to be changed.
+    pub(crate) fn table(&mut self, schema: Option<&str>, name: &str) -> Result<usize, Refusal> {
+        let index = self.known(schema.unwrap_or(DEFAULT_SCHEMA), name)?;
         self.require_owned(&self.tables[index])?;
         if let Some(live) = self.live(&self.tables[index]) {
             partition::require_whole(self, live)?;
         }
         self.tables[index].touched = Some(self.order);
+        self.tables[index].in_version = true;
         Ok(index)
+    }
+
+    /// The table that goes by that name now.
+    pub(crate) fn known(&self, schema: &str, name: &str) -> Result<usize, Refusal> {
+        self.find(schema, name).ok_or_else(|| {
+            let shown = shown(schema, name);
+            self.refuse(format!("table `{shown}` does not exist in the database")).with_help(format!(
+                "the history says that it does: create it in schema `{schema}`, or see what removed it"
+            ))
+        })
     }
 
     /// The column that goes by that name now.
@@ -156,16 +167,16 @@ impl<'a> Batch<'a> {
 
     /// What the catalog says of the table; `None` if the batch creates it.
     pub(crate) fn live(&self, table: &Table) -> Option<&'a LiveTable> {
-        if table.created { None } else { self.facts().table(&table.physical) }
+        if table.created { None } else { self.facts().table(table.key()) }
     }
 
     /// The name must be free: no table, view or index of the schema has it.
-    pub(crate) fn require_free(&self, name: &str) -> Result<(), Refusal> {
+    pub(crate) fn require_free(&self, schema: &str, name: &str) -> Result<(), Refusal> {
         let live = self.facts();
-        if self.find(name).is_some() {
+        if self.find(schema, name).is_some() {
             return Err(self.refuse(format!("table `{name}` exists already in the database")));
         }
-        if live.table(name).is_some() {
+        if live.table((schema, name)).is_some() {
             return Err(self
                 .not_supported(&format!(
                     "giving the name `{name}` to another table in the batch that takes it from one",
@@ -173,18 +184,28 @@ impl<'a> Batch<'a> {
                 .with_help("start and complete the batch that frees the name first"));
         }
         // A table's row type is called as the table is.
-        let taken = live.other_relations.iter().any(|other| other == name)
-            || live.indexes.iter().any(|index| index.name == *name)
-            || self.indexes.iter().any(|pending| pending.index.name == name)
-            || live.types.iter().any(|other| other.name == name)
-            || self.created_enums.iter().any(|other| other == name);
+        let taken = live.is_taken((schema, name))
+            || self.builds_index((schema, name))
+            || live.types.iter().any(|other| other.schema == schema && other.name == name)
+            || schema == DEFAULT_SCHEMA && self.created_enums.iter().any(|other| other == name);
         if taken {
             return Err(self.refuse(format!(
-                "the name `{name}` is taken in schema `{}` by a view, a sequence, an index or a type",
-                live.schema
+                "the name `{name}` is taken in schema `{schema}` by a view, a sequence, an index or a type"
             )));
         }
         Ok(())
+    }
+
+    /// Whether the batch builds an index of that schema and name on a table that exists.
+    pub(crate) fn builds_index(&self, (schema, name): Key<'_>) -> bool {
+        self.indexes.iter().any(|pending| {
+            pending.index.name == name && self.tables[pending.table].schema == schema
+        })
+    }
+
+    /// Whether the batch removes an index of the table that exists.
+    pub(crate) fn removes_index(&self, schema: &str, name: &str) -> bool {
+        self.removed_indexes.iter().any(|removed| removed.key() == (schema, name))
     }
 
     /// Only its owner may change a table, and that has to come out before anything is changed.
@@ -250,7 +271,7 @@ impl<'a> Batch<'a> {
             return Ok(());
         };
         let identifies = |name: &str| {
-            self.facts().indexes.iter().any(|index| index.replica_identity && index.name == name)
+            self.facts().index((&table.schema, name)).is_some_and(|index| index.replica_identity)
         };
         let in_the_way = live.dependents.iter().find(|dependent| {
             dependent.kind == DependentKind::PrimaryKey
@@ -282,17 +303,19 @@ impl<'a> Batch<'a> {
                 let gone = |name: &String| {
                     !table.columns.iter().any(|c| c.ancestor.as_ref() == Some(name))
                 };
-                let removed =
-                    dependent.name.as_ref().is_some_and(|name| self.removed_indexes.contains(name));
+                let removed = dependent
+                    .name
+                    .as_ref()
+                    .is_some_and(|name| self.removes_index(&table.schema, name));
                 !removed && !dependent.columns.iter().all(|name| name == column || gone(name))
             }
             DependentKind::ForeignKey => {
-                dependent.table.as_deref() != Some(table.physical.as_str())
+                dependent.table.as_ref().map(TableName::key) != Some(table.key())
                     || dependent.columns != [column.to_owned()]
             }
             // A generated column that the batch has removed goes first. Its expression is what depends, before PostgreSQL 15 itself.
             DependentKind::Column | DependentKind::Other => {
-                dependent.table.as_deref() != Some(table.physical.as_str())
+                dependent.table.as_ref().map(TableName::key) != Some(table.key())
                     || dependent.columns.is_empty()
                     || !dependent.columns.iter().all(|name| table.dropped.contains(name))
             }

@@ -8,7 +8,7 @@
 
 use crate::plan::batch::Draft;
 use crate::plan::contract::Stage;
-use crate::plan::facts::{Dependent, DependentKind, LiveConstraint};
+use crate::plan::facts::{Dependent, DependentKind, Key, LiveConstraint, TableName};
 use crate::plan::{Batch, Phase, Refusal, Step, Work};
 use crate::schema::{list, nearest};
 use crate::sql::ident::ident;
@@ -38,20 +38,19 @@ pub(crate) fn resolve(batch: &mut Batch<'_>) -> Result<(), Refusal> {
 impl Batch<'_> {
     /// Whether the batch removes the constraint: nothing has to be done for it any more.
     pub(crate) fn is_removed(&self, constraint: &LiveConstraint) -> bool {
-        constraint.schema == self.facts().schema
-            && self.removes(&constraint.table, &constraint.name)
+        self.removes(constraint.table_key(), &constraint.name)
     }
 
-    /// Whether the batch has removed the check or foreign key `name` of the table that is `table` in the catalog.
-    pub(crate) fn removes(&self, table: &str, name: &str) -> bool {
-        self.removed_constraints.iter().any(|(of, known)| of == table && known == name)
+    /// Whether the batch has removed the check or foreign key `name` of a table.
+    pub(crate) fn removes(&self, table: Key<'_>, name: &str) -> bool {
+        self.removed_constraints.iter().any(|(of, known)| of.key() == table && known == name)
     }
 
     /// Whether what depends on something is a check or a foreign key that the batch removes.
     pub(crate) fn goes(&self, dependent: &Dependent) -> bool {
         let constraint = matches!(dependent.kind, DependentKind::Check | DependentKind::ForeignKey);
         match (&dependent.table, &dependent.name) {
-            (Some(table), Some(name)) if constraint => self.removes(table, name),
+            (Some(table), Some(name)) if constraint => self.removes(table.key(), name),
             _ => false,
         }
     }
@@ -62,7 +61,7 @@ impl Batch<'_> {
         let live = !known.created
             && self
                 .facts()
-                .constraints_of(&known.physical)
+                .constraints_of(known.key())
                 .any(|live| live.name == name && !self.is_removed(live));
         if live || self.constraints.names.iter().any(|(of, other)| *of == table && other == name) {
             return Err(self
@@ -78,7 +77,7 @@ impl Batch<'_> {
     pub(super) fn working_name(&self, table: usize, name: &str) -> (String, Option<String>) {
         let known = &self.tables[table];
         let taken = !known.created
-            && self.facts().constraints_of(&known.physical).any(|live| live.name == name);
+            && self.facts().constraints_of(known.key()).any(|live| live.name == name);
         if !taken {
             return (name.to_owned(), None);
         }
@@ -114,7 +113,7 @@ impl Batch<'_> {
         }
         self.require_plain(known)?;
         let of_kind = |live: &&LiveConstraint| live.kind == kind && !self.is_removed(live);
-        let live: Vec<_> = self.facts().constraints_of(&known.physical).filter(of_kind).collect();
+        let live: Vec<_> = self.facts().constraints_of(known.key()).filter(of_kind).collect();
         let Some(found) = live.iter().find(|live| live.name == name) else {
             let names = || live.iter().map(|live| live.name.as_str());
             let refusal =
@@ -125,9 +124,9 @@ impl Batch<'_> {
                 None => refusal.with_help(format!("it has {}", list(names()))),
             });
         };
-        let physical = known.physical.clone();
-        let referenced = found.references.as_ref().map(|to| to.table.clone());
-        self.removed_constraints.push((physical, name.to_owned()));
+        let of = TableName { schema: known.schema.clone(), name: known.physical.clone() };
+        let referenced = found.references.as_ref().map(|to| names::shown(&to.schema, &to.table));
+        self.removed_constraints.push((of, name.to_owned()));
         match referenced {
             None => self.asked.contract.push((table, Stage::Detach, drop)),
             Some(referenced) => self.drop_key(name, &shown, &referenced, drop),

@@ -7,6 +7,7 @@ use crate::plan::batch::Batch;
 use crate::plan::facts::{Facts, LiveDomain};
 use crate::plan::lineage::Table;
 use crate::plan::{Refusal, assemble};
+use crate::sql::names::DEFAULT_SCHEMA;
 
 /// The domain that `data_type` names, as the migrator's `search_path` finds it; none for an array of one.
 pub(crate) fn find<'a>(facts: &'a Facts, data_type: &str) -> Option<&'a LiveDomain> {
@@ -15,8 +16,8 @@ pub(crate) fn find<'a>(facts: &'a Facts, data_type: &str) -> Option<&'a LiveDoma
         facts.domains.iter().find(|domain| domain.schema == schema && domain.name == name)
     };
     match &parts[..] {
-        [name] => std::iter::once(&facts.schema)
-            .chain(&facts.search_path)
+        [name] => std::iter::once(DEFAULT_SCHEMA)
+            .chain(facts.search_path.iter().map(String::as_str))
             .find_map(|schema| named(schema, name)),
         [schema, name] => named(schema, name),
         _ => None,

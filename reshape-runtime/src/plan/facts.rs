@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::schema::Schema;
+use crate::sql::names::DEFAULT_SCHEMA;
 
 mod definition;
 mod simulated;
@@ -20,26 +21,20 @@ pub use definition::{
 pub struct Facts {
     /// `server_version_num`, e.g. 150004 for 15.4.
     pub server_version: u32,
-    /// The schema that tables without a schema of their own live in.
-    pub schema: String,
+    /// The schemas that tables of the batch or of the base version live in, and `public`, whether they exist or not.
+    pub schemas: Vec<LiveSchema>,
     /// The migrator's effective `search_path` without version schemas: where functions and types in `up` and `down` are looked up.
     pub search_path: Vec<String>,
-    /// The tables of `schema`, by name; members of extensions are left out.
+    /// The tables of `schemas`, by name; members of extensions are left out.
     pub tables: Vec<LiveTable>,
-    /// The indexes of `schema`, by name.
+    /// The indexes of these tables, by name.
     pub indexes: Vec<LiveIndex>,
-    /// The types of `schema` that are not row types or arrays, by name.
+    /// The types of `schemas` that are not row types or arrays, by name.
     pub types: Vec<LiveType>,
-    /// Views and other relations of `schema` that are no table or index: their names are taken.
-    pub other_relations: Vec<String>,
-    /// Relations, `(schema, name)`, of the other schemas in which tables of `schema` have partitions.
-    pub elsewhere: Vec<(String, String)>,
+    /// Relations that are no table of ours or index of one, of `schemas` and of those in which the tables have partitions: their names are taken.
+    pub other_relations: Vec<TableName>,
     /// The domains of every schema.
     pub domains: Vec<LiveDomain>,
-    /// Rights that a table of the migrator's gets by default (`ALTER DEFAULT PRIVILEGES`).
-    pub default_grants: Vec<Grant>,
-    /// Whether the migrator may create (and so rename) tables in `schema`.
-    pub may_create: bool,
     /// The views of the base version: `(schema, view)`, outer ones before inner ones.
     pub base_views: Vec<(String, String)>,
     /// The schemas of the base version that exist.
@@ -60,11 +55,40 @@ pub struct Facts {
     pub views: Vec<LiveView>,
 }
 
+/// A relation's schema and its name in the catalog.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableName {
+    /// The schema.
+    pub schema: String,
+    /// The name.
+    pub name: String,
+}
+
+/// What a [`TableName`] says, borrowed: by it tables are compared.
+pub type Key<'a> = (&'a str, &'a str);
+
+/// A schema.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveSchema {
+    /// Its name.
+    pub name: String,
+    /// Whether it exists.
+    pub exists: bool,
+    /// Whether the migrator may create (and so rename) tables in it, or create the schema where it does not exist.
+    pub may_create: bool,
+    /// Rights that a table of the migrator's gets there by default (`ALTER DEFAULT PRIVILEGES`).
+    pub default_grants: Vec<Grant>,
+}
+
 /// A table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveTable {
+    /// Its schema.
+    pub schema: String,
     /// Its name.
     pub name: String,
+    /// Whether the base version has a view of it.
+    pub viewed: bool,
     /// What kind of relation it is.
     pub kind: TableKind,
     /// Whether it has children or inherits (old style), or has its columns from a type.
@@ -194,7 +218,7 @@ pub struct Dependent {
     #[serde(default)]
     pub relation: Option<String>,
     /// The table of ours that it belongs to, if it does.
-    pub table: Option<String>,
+    pub table: Option<TableName>,
     /// The columns of that table that it covers, by name, where it is an index, a constraint or a column.
     pub columns: Vec<String>,
 }
@@ -234,6 +258,8 @@ pub enum DependentKind {
 /// An index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveIndex {
+    /// The schema of it and its table.
+    pub schema: String,
     /// Its name.
     pub name: String,
     /// Its table.
@@ -275,6 +301,8 @@ pub struct LiveIndex {
 /// A type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveType {
+    /// Its schema.
+    pub schema: String,
     /// Its name.
     pub name: String,
     /// Whether it is an enum.
@@ -299,9 +327,36 @@ pub struct LiveDomain {
 }
 
 impl Facts {
-    /// A table by its name in the catalog.
-    pub fn table(&self, name: &str) -> Option<&LiveTable> {
-        self.tables.iter().find(|table| table.name == name)
+    /// A table by its schema and its name in the catalog.
+    pub fn table(&self, key: Key<'_>) -> Option<&LiveTable> {
+        self.tables.iter().find(|table| table.key() == key)
+    }
+
+    /// The indexes of a table.
+    pub fn indexes_of<'a>(&'a self, key: Key<'a>) -> impl Iterator<Item = &'a LiveIndex> {
+        self.indexes.iter().filter(move |index| index.table_key() == key)
+    }
+
+    /// An index by its schema and its name.
+    pub fn index(&self, (schema, name): Key<'_>) -> Option<&LiveIndex> {
+        self.indexes.iter().find(|index| index.schema == schema && index.name == name)
+    }
+
+    /// One of the schemas that the batch has to do with.
+    pub fn schema(&self, name: &str) -> Option<&LiveSchema> {
+        self.schemas.iter().find(|schema| schema.name == name)
+    }
+
+    /// The rights that a new table of the schema gets by default.
+    pub fn default_grants(&self, schema: &str) -> &[Grant] {
+        self.schema(schema).map_or(&[], |schema| &schema.default_grants)
+    }
+
+    /// Whether a relation has that schema and name.
+    pub fn is_taken(&self, key: Key<'_>) -> bool {
+        self.table(key).is_some()
+            || self.index(key).is_some()
+            || self.other_relations.iter().any(|other| other.key() == key)
     }
 
     /// A database that looks exactly as the history says: for plans without a server.
@@ -311,11 +366,15 @@ impl Facts {
         facts.tables.sort_by(|a, b| a.name.cmp(&b.name));
         for table in schema.tables() {
             facts.indexes.extend(simulated::indexes(table));
-            facts.constraints.extend(simulated::constraints(&facts.schema, table));
+            facts.constraints.extend(simulated::constraints(schema, table));
+            if facts.schema(&table.schema).is_none() {
+                facts.schemas.push(LiveSchema::new(&table.schema));
+            }
         }
         facts.types = schema
             .enums()
             .map(|found| LiveType {
+                schema: String::from(DEFAULT_SCHEMA),
                 name: found.name.clone(),
                 is_enum: true,
                 dependents: Vec::new(),
@@ -324,25 +383,22 @@ impl Facts {
         facts
     }
 
-    /// The constraints of the table of that name in the catalog, foreign keys to it left out.
-    pub fn constraints_of(&self, table: &str) -> impl Iterator<Item = &LiveConstraint> {
-        self.constraints.iter().filter(move |c| c.schema == self.schema && c.table == table)
+    /// The constraints of a table, foreign keys to it left out.
+    pub fn constraints_of<'a>(&'a self, key: Key<'a>) -> impl Iterator<Item = &'a LiveConstraint> {
+        self.constraints.iter().filter(move |constraint| constraint.table_key() == key)
     }
 
     /// An empty database of that version (`server_version_num`).
     pub fn empty(server_version: u32) -> Self {
         Self {
             server_version,
-            schema: String::from("public"),
-            search_path: vec![String::from("public")],
+            schemas: vec![LiveSchema::new(DEFAULT_SCHEMA)],
+            search_path: vec![String::from(DEFAULT_SCHEMA)],
             tables: Vec::new(),
             indexes: Vec::new(),
             types: Vec::new(),
             other_relations: Vec::new(),
-            elsewhere: Vec::new(),
             domains: Vec::new(),
-            default_grants: Vec::new(),
-            may_create: true,
             base_views: Vec::new(),
             base_schemas: Vec::new(),
             base_owned: true,
@@ -356,7 +412,33 @@ impl Facts {
     }
 }
 
+impl TableName {
+    /// Schema and name.
+    pub fn key(&self) -> Key<'_> {
+        (&self.schema, &self.name)
+    }
+}
+
+impl LiveSchema {
+    /// A schema in which the migrator may do everything.
+    fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), exists: true, may_create: true, default_grants: Vec::new() }
+    }
+}
+
+impl LiveIndex {
+    /// Schema and name of its table.
+    pub fn table_key(&self) -> Key<'_> {
+        (&self.schema, &self.table)
+    }
+}
+
 impl LiveTable {
+    /// Its schema and its name in the catalog.
+    pub fn key(&self) -> Key<'_> {
+        (&self.schema, &self.name)
+    }
+
     /// A column by its name in the catalog.
     pub fn column(&self, name: &str) -> Option<&LiveColumn> {
         self.columns.iter().find(|column| column.name == name)

@@ -9,9 +9,10 @@ use crate::plan::view::{OPTIONS, RIGHTS};
 use crate::sql::ident::{dollar, literal};
 use crate::sql::names;
 
-/// Creates a view, with the table's rights, of every table of `schema` that is not among `known`.
-pub(crate) fn create(target: &str, schema: &str, known: &[Table], server_version: u32) -> String {
-    let names: Vec<String> = known.iter().map(|table| literal(&table.physical)).collect();
+/// Creates a view, with the table's rights, of every table of `public` that is not among `known`.
+pub(crate) fn create(target: &str, known: &[Table], server_version: u32) -> String {
+    let known = known.iter().filter(|table| table.schema == names::DEFAULT_SCHEMA);
+    let names: Vec<String> = known.map(|table| literal(&table.physical)).collect();
     let rights: Vec<String> = RIGHTS.iter().map(|right| literal(right)).collect();
     let options = if server_version >= 150_000 { OPTIONS } else { "" };
     let body = format!(
@@ -45,7 +46,7 @@ BEGIN
 END
 ",
         version = literal(&names::version_schema(target)),
-        schema = literal(schema),
+        schema = literal(names::DEFAULT_SCHEMA),
         names = names.join(", "),
         rights = rights.join(", "),
     );

@@ -6,7 +6,7 @@
 //! `after`), so any number of actions on a table become one chain.
 
 use crate::plan::cross::Lookup;
-use crate::plan::facts::{LiveColumn, LiveTable};
+use crate::plan::facts::{Key, LiveColumn, LiveTable};
 use crate::plan::generated::{self, Generation};
 use crate::plan::mention::mentions;
 use crate::plan::numbers::Numbers;
@@ -107,6 +107,8 @@ pub(crate) struct Table {
     pub(crate) physical: String,
     /// Its name at this point of the batch.
     pub(crate) name: String,
+    /// Whether the version has a view of it: every table of `public`, and those of other schemas that an action has named.
+    pub(crate) in_version: bool,
     /// Created in this batch: no old client knows it, so it is changed directly.
     pub(crate) created: bool,
     /// Removed by this batch.
@@ -140,8 +142,9 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(crate) fn from_live(schema: &str, live: &LiveTable) -> Self {
-        let mut table = Self::new(schema, &live.name);
+    pub(crate) fn from_live(live: &LiveTable) -> Self {
+        let mut table = Self::new(&live.schema, &live.name);
+        table.in_version = live.viewed || live.schema == names::DEFAULT_SCHEMA;
         table.comment.clone_from(&live.comment);
         for column in &live.columns {
             let value = table.add_value(&column.data_type, Some(&column.name), true);
@@ -159,6 +162,7 @@ impl Table {
             schema: schema.to_owned(),
             physical: name.to_owned(),
             name: name.to_owned(),
+            in_version: true,
             created: false,
             removed: false,
             comment: None,
@@ -176,6 +180,11 @@ impl Table {
             key: Vec::new(),
             touched: None,
         }
+    }
+
+    /// Its schema and its name in the catalog, until contract.
+    pub(crate) fn key(&self) -> Key<'_> {
+        (&self.schema, &self.physical)
     }
 
     /// Quoted and qualified name in the catalog.

@@ -32,6 +32,7 @@ pub(crate) mod numbers;
 pub(crate) mod offenders;
 pub(crate) mod partition;
 pub(crate) mod refuse;
+pub(crate) mod schema;
 pub(crate) mod sync;
 pub(crate) mod under;
 pub(crate) mod view;

@@ -45,7 +45,9 @@ pub(crate) fn of(batch: &Batch<'_>, table: &Table, column: &model::Column) -> Op
         (None, None) => return None,
         (_, Some(_)) => names::generated(&[&table.name, &column.name, "numbers"]),
         // Nothing but its owner changes in contract, so it has its last name from the beginning, as an index has.
-        (Some(_), None) => free_name(batch, &format!("{}_{}_seq", table.name, column.name)),
+        (Some(_), None) => {
+            free_name(batch, &table.schema, &format!("{}_{}_seq", table.name, column.name))
+        }
     };
     Some(Numbers {
         sequence: qualified(&table.schema, &sequence),
@@ -54,13 +56,8 @@ pub(crate) fn of(batch: &Batch<'_>, table: &Table, column: &model::Column) -> Op
     })
 }
 
-fn free_name(batch: &Batch<'_>, wanted: &str) -> String {
-    let facts = batch.facts();
-    let taken = |name: &String| {
-        facts.other_relations.contains(name)
-            || facts.table(name).is_some()
-            || facts.indexes.iter().any(|index| index.name == *name)
-    };
+fn free_name(batch: &Batch<'_>, schema: &str, wanted: &str) -> String {
+    let taken = |name: &String| batch.facts().is_taken((schema, name));
     let mut name = names::fit(wanted);
     let mut number = 0;
     while taken(&name) {

@@ -72,7 +72,7 @@ impl<'a> Source<'a> {
     fn shown(&self, columns: &[(&str, &str)]) -> String {
         let mut parts = key(self.batch, self.table, ROW);
         let has = |physical: &str| {
-            self.batch.facts().constraints_of(&self.table.physical).any(|live| {
+            self.batch.facts().constraints_of(self.table.key()).any(|live| {
                 live.kind == DependentKind::PrimaryKey
                     && live.columns.iter().any(|column| column == physical)
             })
@@ -176,7 +176,7 @@ pub(crate) fn backfill(batch: &Batch<'_>, number: usize) -> Vec<Offenders> {
         let (working, _) = batch.working_name(number, &check.name);
         all.push(constraint::check::offenders(batch, check, &working, true));
     }
-    let live = batch.facts().constraints_of(&table.physical);
+    let live = batch.facts().constraints_of(table.key());
     for known in live.filter(|live| live.kind == DependentKind::Check && !live.validated) {
         let source = Source::new(batch, table, false);
         let number = |number: i16| batch.live(table)?.numbered(number);
@@ -254,7 +254,7 @@ pub(crate) fn unique(
 /// What tells a row from the others, each as `name = value`.
 fn key(batch: &Batch<'_>, table: &Table, row: &str) -> Vec<String> {
     let row = ident(row);
-    let mut constraints = batch.facts().constraints_of(&table.physical);
+    let mut constraints = batch.facts().constraints_of(table.key());
     let key = constraints.find(|live| live.kind == DependentKind::PrimaryKey && !table.created);
     let columns = key.map_or(&[][..], |live| &live.columns);
     if columns.is_empty() {

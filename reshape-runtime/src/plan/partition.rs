@@ -35,7 +35,7 @@ impl LivePartition {
     fn index_name(&self, facts: &Facts, index: &str) -> String {
         let mut name = names::fit(&format!("{}_{index}", self.name));
         let mut number = 0;
-        while is_taken(facts, &self.schema, &name) {
+        while facts.is_taken((&self.schema, &name)) {
             number += 1;
             name = names::fit(&format!("{}_{index}{number}", self.name));
         }
@@ -250,15 +250,6 @@ pub(crate) fn build_index(
         vec![check_valid(schema, name)],
     ));
     Ok(steps)
-}
-
-fn is_taken(facts: &Facts, schema: &str, name: &str) -> bool {
-    if schema != facts.schema {
-        return facts.elsewhere.iter().any(|(other, relation)| other == schema && relation == name);
-    }
-    facts.indexes.iter().any(|live| live.name == name)
-        || facts.table(name).is_some()
-        || facts.other_relations.iter().any(|other| other == name)
 }
 
 fn check_valid(schema: &str, index: &str) -> String {

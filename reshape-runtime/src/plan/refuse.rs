@@ -5,11 +5,11 @@
 use crate::model::Lint;
 use crate::plan::Refusal;
 use crate::plan::batch::Batch;
-use crate::plan::facts::{LiveTable, TableKind};
+use crate::plan::facts::{LiveTable, TableKind, TableName};
 use crate::plan::lineage::Table;
 use crate::plan::mention::{mentions, says};
 use crate::plan::sync::fires_between;
-use crate::sql::names::ORIGIN;
+use crate::sql::names::{DEFAULT_SCHEMA, ORIGIN};
 
 /// Before PostgreSQL 15 a view reads its tables with its owner's rights, which row-level security does not stop.
 pub(crate) fn row_security(batch: &Batch<'_>) -> Result<(), Refusal> {
@@ -42,7 +42,7 @@ pub(crate) fn base_dependents(batch: &Batch<'_>) -> Result<(), Refusal> {
             format!(
                 "{dependent} depends on the views of `{base}`, which go when the batch is complete"
             ),
-            format!("drop it, or let it use the tables in schema `{}`", facts.schema),
+            String::from("drop it, or let it use the tables themselves"),
         ),
         None if !facts.base_owned => (
             format!("the views of `{base}` belong to another role"),
@@ -111,12 +111,17 @@ pub(crate) fn partitioned_member(
 /// A type can be dropped in contract only if everything that uses it goes with the batch: proven now, not then.
 pub(crate) fn used_enums(batch: &Batch<'_>) -> Result<(), Refusal> {
     for (name, at) in &batch.removed_enums {
-        let Some(live) = batch.facts().types.iter().find(|live| live.name == *name) else {
+        let Some(live) = batch
+            .facts()
+            .types
+            .iter()
+            .find(|live| live.schema == DEFAULT_SCHEMA && live.name == *name)
+        else {
             continue;
         };
-        let goes = |table: Option<&str>, columns: &[String]| {
+        let goes = |table: Option<&TableName>, columns: &[String]| {
             batch.tables.iter().any(|t| {
-                Some(t.physical.as_str()) == table
+                Some(t.key()) == table.map(TableName::key)
                     && (t.removed || columns.iter().all(|column| t.dropped.contains(column)))
             })
         };
@@ -124,7 +129,7 @@ pub(crate) fn used_enums(batch: &Batch<'_>) -> Result<(), Refusal> {
             .dependents
             .iter()
             .filter(|d| !batch.goes(d))
-            .find(|d| !goes(d.table.as_deref(), &d.columns) || d.columns.is_empty());
+            .find(|d| !goes(d.table.as_ref(), &d.columns) || d.columns.is_empty());
         if let Some(dependent) = in_the_way {
             let message =
                 format!("enum `{name}` cannot be removed: {} depends on it", dependent.description);

@@ -175,7 +175,13 @@ impl<'a> Sync<'a> {
     }
 
     fn function_name(&self, role: &str) -> String {
-        let name = names::fit(&format!("{}_{role}", self.table.physical));
+        let (schema, table) = self.table.key();
+        // The functions of all tables are in one schema.
+        let apart = match schema {
+            names::DEFAULT_SCHEMA => String::new(),
+            other => format!("_{:016x}", names::fnv1a(qualified(other, table).as_bytes())),
+        };
+        let name = names::fit(&format!("{table}{apart}_{role}"));
         qualified(names::METADATA_SCHEMA, &name)
     }
 

@@ -169,20 +169,20 @@ impl Views<'_> {
             Some(live) => {
                 live.grants.iter().chain(live.columns.iter().flat_map(|c| &c.grants)).collect()
             }
-            None => self.facts.default_grants.iter().collect(),
+            None => self.facts.default_grants(&table.schema).iter().collect(),
         };
         grants.into_iter().map(|grant| grant.grantee.as_deref()).collect()
     }
 
     fn live(&self, table: &Table) -> Option<&LiveTable> {
-        if table.created { None } else { self.facts.table(&table.physical) }
+        if table.created { None } else { self.facts.table(table.key()) }
     }
 
     /// The rights on the base table, and those on columns by the names that they have in this version.
     fn grants(&self, table: &Table, view: &str) -> Vec<String> {
         let live = self.live(table);
         let mut sql: Vec<String> = live
-            .map_or(&self.facts.default_grants, |live| &live.grants)
+            .map_or(self.facts.default_grants(&table.schema), |live| &live.grants)
             .iter()
             .filter(|grant| RIGHTS.contains(&grant.privilege.as_str()))
             .map(|right| grant(right, None, view))

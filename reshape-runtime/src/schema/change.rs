@@ -29,6 +29,7 @@ impl Review<'_> {
     /// Adds an empty table and gives its position.
     pub(crate) fn add_table(
         &mut self,
+        schema: &str,
         name: &str,
         comment: Option<&str>,
         path: Vec<Segment>,
@@ -36,6 +37,7 @@ impl Review<'_> {
         self.schema.memory.forget_table(name);
         self.remember(Object::Table(name.to_owned()), Fate::Created, path);
         self.schema.tables.push(Arc::new(Table {
+            schema: schema.to_owned(),
             name: name.to_owned(),
             columns: Vec::new(),
             primary_key: Vec::new(),

@@ -1,6 +1,6 @@
 //! The rules for constraints: foreign keys, what stands in the way of removing what they refer to, checks.
 
-use crate::model::{self, Check};
+use crate::model::{self, Check, Str};
 
 use super::memory::Object;
 use super::names::foreign_key_name;
@@ -21,7 +21,10 @@ impl Review<'_> {
         let path = join(base, "columns");
         let columns = self.columns(table, &key.columns, &path);
         let to_path = join(base, "referenced_columns");
-        let target = self.table(&key.referenced_table, join(base, "referenced_table"));
+        let within = key.referenced_schema.clone();
+        let within = within.map_or_else(|| self.get(table).schema.clone(), Str::into_owned);
+        let target =
+            self.table(Some(&within), &key.referenced_table, join(base, "referenced_table"));
         let same_number = key.columns.len() == key.referenced_columns.len();
         let referenced = match target {
             Some(target) => self.columns(target, &key.referenced_columns, &to_path),

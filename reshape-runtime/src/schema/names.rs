@@ -21,8 +21,9 @@ pub(crate) fn object_name(table: &str, columns: &str, label: &str) -> String {
 /// The name of a foreign key without one: `<table>_<columns>_fkey`, with a number if that is taken by any constraint.
 pub(super) fn foreign_key_name(schema: &Schema, table: &str, columns: &[String]) -> String {
     let columns = columns.join("_");
+    let owner = schema.table(table).map(|table| &table.schema);
     let taken = |name: &str| {
-        schema.tables().any(|table| {
+        schema.tables().filter(|table| Some(&table.schema) == owner).any(|table| {
             table.foreign_keys.iter().any(|key| key.name == name)
                 || table.checks.iter().any(|check| check.name.as_deref() == Some(name))
         })

@@ -8,6 +8,7 @@ use super::memory::{Fate, Object};
 use super::problem::{At, Problem, Segment};
 use super::suggest::{list, nearest};
 use super::table::Table;
+use crate::sql::names::DEFAULT_SCHEMA;
 
 /// One action's view of the schema, and where its problems go.
 #[derive(Debug)]
@@ -79,8 +80,32 @@ impl<'a> Review<'a> {
         names.iter().all(|name| self.schema.memory.in_custom(name))
     }
 
-    /// The position of the table `name`. `None`, after a report, if it is not clear which one is meant.
-    pub(crate) fn table(&mut self, name: &str, path: Vec<Segment>) -> Option<usize> {
+    /// The position of the table `name`, in `public` unless another `schema` is given. `None`, after a report, if it is not clear which one is meant.
+    pub(crate) fn table(
+        &mut self,
+        schema: Option<&str>,
+        name: &str,
+        path: Vec<Segment>,
+    ) -> Option<usize> {
+        let found = self.named(name, path.clone())?;
+        let (there, said) = (self.get(found).schema.clone(), schema.unwrap_or(DEFAULT_SCHEMA));
+        if there == said || self.uncertain(&[name]) {
+            return Some(found);
+        }
+        let of_key = path.last() == Some(&Segment::from("referenced_table"));
+        let key = if of_key { "referenced_schema" } else { "schema" };
+        let problem = match schema {
+            None => self.report(path, format!("table `{name}` is in schema `{there}`")),
+            Some(said) => {
+                self.report(path, format!("table `{name}` is in schema `{there}`, not in `{said}`"))
+            }
+        };
+        problem.help(format!("say `{key} = \"{there}\"`"));
+        Some(found)
+    }
+
+    /// The position of the table `name`, whatever its schema.
+    fn named(&mut self, name: &str, path: Vec<Segment>) -> Option<usize> {
         let position =
             |schema: &Schema, name: &str| schema.tables.iter().position(|table| table.name == name);
         let found = position(self.schema, name);
@@ -143,10 +168,17 @@ impl<'a> Review<'a> {
         None
     }
 
-    /// The position of the index `name` in the schema: its table, and its place there.
-    pub(crate) fn index(&mut self, name: &str, path: Vec<Segment>) -> Option<(usize, usize)> {
+    /// The position of the index `name`, in `public` unless another schema is given: its table, and its place there.
+    pub(crate) fn index(
+        &mut self,
+        within: Option<&str>,
+        name: &str,
+        path: Vec<Segment>,
+    ) -> Option<(usize, usize)> {
+        let within = within.unwrap_or(DEFAULT_SCHEMA).to_owned();
         let position = |schema: &Schema, name: &str| {
-            schema.tables.iter().enumerate().find_map(|(table, known)| {
+            let tables = schema.tables.iter().enumerate();
+            tables.filter(|(_, known)| known.schema == within).find_map(|(table, known)| {
                 let index = known.indexes.iter().position(|index| index.name == name)?;
                 Some((table, index))
             })
@@ -155,7 +187,7 @@ impl<'a> Review<'a> {
         if found.is_some() || self.uncertain(&[name]) {
             return found;
         }
-        let with_key = self.schema.tables().find(|table| {
+        let with_key = self.schema.tables().filter(|table| table.schema == within).find(|table| {
             name.strip_suffix("_pkey") == Some(table.name.as_str()) && !table.primary_key.is_empty()
         });
         if let Some(table) = with_key.map(|table| table.name.clone()) {
@@ -169,7 +201,15 @@ impl<'a> Review<'a> {
         }
         let indexes = self.schema.tables().flat_map(|table| &table.indexes);
         let near = nearest(name, indexes.map(|index| index.name.as_ref())).map(str::to_owned);
+        let elsewhere = self.schema.tables().find(|table| {
+            table.schema != within && table.indexes.iter().any(|index| index.name == name)
+        });
+        let elsewhere = elsewhere.map(|table| table.schema.clone());
         let problem = self.report(path, format!("index `{name}` does not exist"));
+        if let Some(schema) = elsewhere {
+            problem.help(format!("it is in schema `{schema}`: say `schema = \"{schema}\"`"));
+            return None;
+        }
         let Some(near) = near else {
             problem.help(not_created("index"));
             return None;

@@ -1,7 +1,7 @@
 //! The rules that more than one action has: names, columns, types, `up` and `down`.
 
 use crate::model::{Column, Transform};
-use crate::sql::names::MAX_IDENTIFIER;
+use crate::sql::names::{DEFAULT_SCHEMA, MAX_IDENTIFIER, METADATA_SCHEMA};
 
 use super::memory::{Fate, Object};
 use super::names::{clip, object_name};
@@ -24,17 +24,44 @@ impl Review<'_> {
         }
     }
 
-    /// Whether `name` is free for a new table, index or enum type: they share their names. Reports what is in the way, or,
+    /// A schema in which a table can be created.
+    pub(crate) fn own_schema(&mut self, name: &str, path: Vec<Segment>) {
+        let ours = name == METADATA_SCHEMA
+            || name.starts_with("migration_")
+            || name.starts_with("reshape_");
+        if ours || name.starts_with("pg_") || name == "information_schema" {
+            let whose = if ours { "versions and their metadata" } else { "Postgres itself" };
+            self.report(path, format!("schema `{name}` is for {whose}"))
+                .help("choose another name");
+        } else {
+            self.identifier("schema", name, path);
+        }
+    }
+
+    /// Whether `name` is free for a new table, index or enum type of `schema`: they share their names. Reports what is in the way, or,
     /// where `custom` SQL may have removed that, takes it for removed.
-    pub(crate) fn free(&mut self, name: &str, path: Vec<Segment>, kind: Relation) -> bool {
-        let table = self.schema.tables.iter().position(|table| table.name == name);
-        // Enum types and indexes do not share theirs: a type's name is taken by tables alone.
-        let index = self.schema.tables.iter().enumerate().find_map(|(table, known)| {
-            Some((table, known.indexes.iter().position(|index| index.name == name)?))
+    ///
+    /// Tables share theirs with those of all schemas: a version has one view of each name.
+    pub(crate) fn free(
+        &mut self,
+        schema: &str,
+        name: &str,
+        path: Vec<Segment>,
+        kind: Relation,
+    ) -> bool {
+        let table = self.schema.tables.iter().position(|table| {
+            table.name == name && (kind == Relation::Table || table.schema == schema)
         });
+        // Enum types and indexes do not share theirs: a type's name is taken by tables alone.
+        let tables = self.schema.tables.iter().enumerate();
+        let index =
+            tables.filter(|(_, known)| known.schema == schema).find_map(|(table, known)| {
+                Some((table, known.indexes.iter().position(|index| index.name == name)?))
+            });
         let index = index.filter(|_| kind != Relation::Enum);
         let enumeration = self.schema.enums.iter().position(|known| known.name == name);
-        let enumeration = enumeration.filter(|_| kind != Relation::Index);
+        let enumeration =
+            enumeration.filter(|_| kind != Relation::Index && schema == DEFAULT_SCHEMA);
         let object = match (table, index, enumeration) {
             (Some(_), _, _) => Object::Table(name.to_owned()),
             (None, Some(_), _) => Object::Index(name.to_owned()),
@@ -51,7 +78,15 @@ impl Review<'_> {
             }
             return true;
         }
+        let elsewhere = table.map(|table| self.get(table).schema.clone());
         self.exists(&object, "there is", path);
+        if let Some(other) = elsewhere.filter(|other| other != schema)
+            && let Some(problem) = self.last()
+        {
+            problem.help(format!(
+                "that one is in schema `{other}`, but a version has one table of each name, whatever its schema"
+            ));
+        }
         false
     }
 
@@ -188,11 +223,17 @@ impl Review<'_> {
         found
     }
 
-    /// The other table of an `up` or `down` must exist. `base` leads to the `up` or `down`.
-    pub(crate) fn transform(&mut self, transform: Option<&Transform>, base: &[Segment]) {
+    /// The other table of an `up` or `down` must exist, in the schema of the action's table unless another is given. `base` leads to the
+    /// `up` or `down`.
+    pub(crate) fn transform(
+        &mut self,
+        within: Option<&str>,
+        transform: Option<&Transform>,
+        base: &[Segment],
+    ) {
         match transform {
-            Some(Transform::Table { table, .. }) => {
-                self.table(table, join(base, "table"));
+            Some(Transform::Table { table, schema, .. }) => {
+                self.table(schema.as_deref().or(within), table, join(base, "table"));
             }
             Some(Transform::Expression(_)) | None => {}
         }

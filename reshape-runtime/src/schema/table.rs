@@ -5,7 +5,9 @@ use crate::model::{Check, Column, Index, IndexColumn, ReferentialAction};
 /// A table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// Its name.
+    /// Its schema.
+    pub schema: String,
+    /// Its name, which no other table of the version has, whatever its schema.
     pub name: String,
     /// Its columns, in order. `nullable` is false also where that follows from a primary key, an identity or a serial type;
     /// a serial type is written as what it stands for: an integer type and a `nextval` default.

@@ -9,11 +9,19 @@ pub const MAX_IDENTIFIER: usize = 63;
 /// The longest migration name, in bytes, for which `migration_<name>` is a whole identifier.
 pub const MAX_MIGRATION_NAME: usize = MAX_IDENTIFIER - "migration_".len();
 
+/// The schema of tables that say none.
+pub const DEFAULT_SCHEMA: &str = "public";
+
 /// The schema of our metadata and functions.
 pub const METADATA_SCHEMA: &str = "reshape";
 
 /// The column that says which version inserted a row; NULL at rest.
 pub const ORIGIN: &str = "__reshape_origin";
+
+/// A relation for people: with its schema unless that is the default one.
+pub fn shown(schema: &str, name: &str) -> String {
+    if schema == DEFAULT_SCHEMA { name.to_owned() } else { format!("{schema}.{name}") }
+}
 
 /// The schema of a version's outer views, which clients use.
 pub fn version_schema(migration: &str) -> String {

@@ -12,7 +12,7 @@ use crate::sql::names;
 /// Each check over a replaced column stands on the new column from the start, `NOT VALID` until the rows are filled.
 pub(super) fn checks(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Asked) {
     let number = replaced.number;
-    for check in batch.facts().constraints_of(&replaced.live.name) {
+    for check in batch.facts().constraints_of(replaced.live.key()) {
         if check.kind != DependentKind::Check
             || batch.is_removed(check)
             || !replaced.any(&check.columns)

@@ -5,39 +5,35 @@ use crate::plan::batch::Batch;
 use crate::plan::carry::Replaced;
 use crate::plan::carry::constraint::{take_name, working_name};
 use crate::plan::contract::Stage;
-use crate::plan::facts::{DependentKind, LiveConstraint, Reference};
+use crate::plan::facts::{DependentKind, Key, LiveConstraint, Reference};
 use crate::plan::lineage::Table;
 use crate::plan::{Offenders, Phase, Step, offenders};
 use crate::sql::ident::{ident, idents, qualified};
+use crate::sql::names::shown;
 
 /// A second foreign key stands beside the old one until contract, so that none is ever missing.
 pub(super) fn carry(batch: &Batch<'_>, replaced: &[Replaced<'_>], out: &mut Asked) {
     for key in &batch.facts().constraints {
         let (DependentKind::ForeignKey, Some(to)) = (key.kind, &key.references) else { continue };
-        let find = |schema: &str, table: &str| {
-            replaced.iter().find(|r| r.table.schema == schema && r.live.name == table)
-        };
-        let source = find(&key.schema, &key.table).filter(|r| r.any(&key.columns));
-        let target = find(&to.schema, &to.table).filter(|r| r.any(&to.columns));
+        let find = |key: Key<'_>| replaced.iter().find(|r| r.live.key() == key);
+        let source = find(key.table_key()).filter(|r| r.any(&key.columns));
+        let target = find(to.table_key()).filter(|r| r.any(&to.columns));
         let Some(anchor) = source.or(target) else { continue };
         if batch.is_removed(key) {
             continue;
         }
         // The table that the key belongs to, if the batch finishes it.
         let home = batch.tables.iter().position(|table| {
-            !table.created
-                && table.touched.is_some()
-                && table.schema == key.schema
-                && table.physical == key.table
+            !table.created && table.touched.is_some() && table.key() == key.table_key()
         });
         let number = home.filter(|n| !batch.tables[*n].removed).unwrap_or(anchor.number);
         if let Some(target) = target {
             out.links.push((number, target.number));
         }
         let on = qualified(&key.schema, &key.table);
-        for other in [&key.table, &to.table] {
-            if *other != batch.tables[number].physical {
-                out.locked_too.push((number, format!("`{other}`")));
+        for other in [key.table_key(), to.table_key()] {
+            if other != batch.tables[number].key() {
+                out.locked_too.push((number, format!("`{}`", shown(other.0, other.1))));
             }
         }
         let name = ident(&key.name);
@@ -124,11 +120,8 @@ fn orphans(
     to: &Reference,
     (own, other): (&[String], &[String]),
 ) -> Option<Offenders> {
-    let find = |schema: &str, table: &str| {
-        let mut tables = batch.tables.iter();
-        tables.find(|t| !t.created && t.schema == schema && t.physical == table)
-    };
-    let (table, target) = (find(&key.schema, &key.table)?, find(&to.schema, &to.table)?);
+    let find = |key: Key<'_>| batch.tables.iter().find(|t| !t.created && t.key() == key);
+    let (table, target) = (find(key.table_key())?, find(to.table_key())?);
     let pairs: Vec<(&str, &str)> =
         own.iter().zip(other).map(|(from, to)| (from.as_str(), to.as_str())).collect();
     Some(Offenders {

@@ -12,8 +12,8 @@ use crate::sql::names;
 
 pub(super) fn carry(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Asked) {
     let facts = batch.facts();
-    for index in facts.indexes.iter().filter(|index| index.table == replaced.live.name) {
-        let removed = batch.removed_indexes.contains(&index.name);
+    for index in facts.indexes_of(replaced.live.key()) {
+        let removed = batch.removes_index(&index.schema, &index.name);
         if removed || !replaced.any(&covered(replaced, index)) {
             continue;
         }
@@ -139,7 +139,7 @@ fn take_place(
     let schema = &replaced.table.schema;
     let number = replaced.number;
     let constraint = index.constraint.as_ref().and_then(|name| {
-        batch.facts().constraints_of(&index.table).find(|constraint| constraint.name == *name)
+        batch.facts().constraints_of(index.table_key()).find(|constraint| constraint.name == *name)
     });
     // A view that groups by the key needs the key.
     let stage = if constraint.is_some() && out.homes.contains(&number) {

@@ -7,7 +7,9 @@ use crate::plan::asked::Asked;
 use crate::plan::batch::Batch;
 use crate::plan::carry::Replaced;
 use crate::plan::contract::Stage;
-use crate::plan::facts::{Dependent, DependentKind, Facts, LiveColumn, LivePolicy, LiveView};
+use crate::plan::facts::{
+    Dependent, DependentKind, Facts, LiveColumn, LivePolicy, LiveView, TableName,
+};
 use crate::plan::view::grant;
 use crate::sql::ident::{dollar, ident, literal, qualified};
 
@@ -24,10 +26,11 @@ pub(super) fn carry(batch: &Batch<'_>, replaced: &[Replaced<'_>], out: &mut Aske
     }
     // Together with every other table that one of them mentions.
     let mentioned = |table: &crate::plan::lineage::Table| {
-        views.iter().any(|view| view.tables.contains(&table.physical))
-            || policies.iter().any(|policy| {
-                policy.table == table.physical || policy.tables.contains(&table.physical)
-            })
+        let reads = |tables: &[TableName]| tables.iter().any(|other| other.key() == table.key());
+        views.iter().any(|view| reads(&view.tables))
+            || policies
+                .iter()
+                .any(|policy| policy.table_key() == table.key() || reads(&policy.tables))
     };
     for (number, table) in batch.tables.iter().enumerate() {
         let finished = table.touched.is_some() && !table.created && !table.removed;
@@ -41,7 +44,7 @@ pub(super) fn carry(batch: &Batch<'_>, replaced: &[Replaced<'_>], out: &mut Aske
     }
     let goes = |policy: &LivePolicy| {
         let mut removed = batch.tables.iter().filter(|table| table.removed && !table.created);
-        removed.any(|table| table.schema == policy.schema && table.physical == policy.table)
+        removed.any(|table| table.key() == policy.table_key())
     };
     let mut detach = |sql: String| out.contract.push((anchor, Stage::Detach, sql));
     for policy in &policies {

@@ -4,7 +4,7 @@ use crate::plan::batch::Batch;
 use crate::plan::carry::{object, sequence, trigger};
 use crate::plan::facts::{
     Dependent, DependentKind, LiveColumn, LiveConstraint, LiveIndex, LiveStatistics, LiveTable,
-    Snippet, TableKind,
+    Snippet, TableKind, TableName,
 };
 use crate::plan::lineage::Table;
 
@@ -144,7 +144,7 @@ fn in_the_way(
         DependentKind::Statistics => {
             let mut all = batch.facts().statistics.iter();
             let found = all.find(|live| {
-                live.table == table.physical && Some(&live.name) == dependent.name.as_ref()
+                live.table.key() == table.key() && Some(&live.name) == dependent.name.as_ref()
             });
             let known = |live: &LiveStatistics| {
                 let texts: Vec<&str> = live.expression_texts.iter().map(String::as_str).collect();
@@ -169,10 +169,9 @@ fn in_the_way(
 
 fn find_index<'a>(batch: &Batch<'a>, dependent: &Dependent) -> Option<&'a LiveIndex> {
     batch.facts().indexes.iter().find(|live| {
-        Some(&live.name) == dependent.name.as_ref() && Some(&live.table) == dependent.table.as_ref()
-            || live.constraint.is_some()
-                && live.constraint == dependent.name
-                && Some(&live.table) == dependent.table.as_ref()
+        let of_table = dependent.table.as_ref().map(TableName::key) == Some(live.table_key());
+        let named = Some(&live.name) == dependent.name.as_ref();
+        of_table && (named || live.constraint.is_some() && live.constraint == dependent.name)
     })
 }
 
@@ -183,15 +182,13 @@ fn find_constraint<'a>(
     dependent: &Dependent,
 ) -> Option<&'a LiveConstraint> {
     batch.facts().constraints.iter().find(|live| {
-        let own = live.schema == table.schema
-            && live.table == table.physical
+        let own = live.table_key() == table.key()
             && (live.columns.contains(&column.name) || live.columns.is_empty());
-        let to = live.references.as_ref().is_some_and(|to| {
-            to.schema == table.schema
-                && to.table == table.physical
-                && to.columns.contains(&column.name)
-        });
-        let same_table = dependent.table.as_ref().is_none_or(|name| *name == live.table);
+        let to = live
+            .references
+            .as_ref()
+            .is_some_and(|to| to.table_key() == table.key() && to.columns.contains(&column.name));
+        let same_table = dependent.table.as_ref().is_none_or(|of| of.key() == live.table_key());
         live.kind == dependent.kind
             && Some(&live.name) == dependent.name.as_ref()
             && same_table
@@ -225,9 +222,9 @@ fn constraint_in_the_way(
         ),
         DependentKind::PrimaryKey | DependentKind::Unique => {
             let facts = batch.facts();
-            let found = facts.indexes.iter().find(|index| {
-                index.table == live.table && index.constraint.as_ref() == Some(&live.name)
-            });
+            let found = facts
+                .indexes_of(live.table_key())
+                .find(|index| index.constraint.as_ref() == Some(&live.name));
             found.and_then(|found| index(batch, table, found))
         }
         DependentKind::Check => match &live.expression {
@@ -243,7 +240,7 @@ fn constraint_in_the_way(
 
 fn index(batch: &Batch<'_>, table: &Table, live: &LiveIndex) -> Option<(String, String)> {
     let no = |why: &str, help: &str| Some((why.to_owned(), help.to_owned()));
-    if batch.removed_indexes.contains(&live.name) {
+    if batch.removes_index(&live.schema, &live.name) {
         return None;
     }
     if !live.valid {

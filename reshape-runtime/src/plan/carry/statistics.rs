@@ -13,7 +13,7 @@ use crate::sql::names;
 pub(super) fn carry(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Asked) {
     let number = replaced.number;
     let all = batch.facts().statistics.iter();
-    for live in all.filter(|live| live.table == replaced.live.name) {
+    for live in all.filter(|live| live.table.key() == replaced.live.key()) {
         let mut covered = live.columns.clone();
         covered.extend(replaced.columns_of(live.expressions.as_ref()));
         if !replaced.any(&covered) {

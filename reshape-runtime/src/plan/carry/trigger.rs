@@ -12,7 +12,7 @@ use crate::sql::ident::{ident, literal};
 pub(super) fn carry(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Asked) {
     let number = replaced.number;
     let on = replaced.table.sql();
-    for trigger in batch.facts().triggers.iter().filter(|t| t.table == replaced.live.name) {
+    for trigger in batch.facts().triggers.iter().filter(|t| t.table.key() == replaced.live.key()) {
         let depends = replaced.columns.keys().any(|column| {
             let live = replaced.live.column(column);
             live.is_some_and(|live| depends(live, trigger))
@@ -49,7 +49,7 @@ pub(super) fn depends(column: &crate::plan::facts::LiveColumn, trigger: &LiveTri
     column.dependents.iter().any(|dependent| {
         dependent.kind == DependentKind::Trigger
             && dependent.name.as_deref() == Some(&trigger.name)
-            && dependent.table.as_deref() == Some(&trigger.table)
+            && dependent.table.as_ref() == Some(&trigger.table)
     })
 }
 
@@ -124,11 +124,12 @@ fn properties(trigger: &LiveTrigger, on: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::facts::TableName;
 
     fn trigger(definition: &str, columns: &[&str]) -> LiveTrigger {
         LiveTrigger {
             name: String::from("x UPDATE OF y"),
-            table: String::from("users"),
+            table: TableName { schema: String::from("public"), name: String::from("users") },
             definition: definition.to_owned(),
             columns: columns.iter().map(ToString::to_string).collect(),
             enabled: String::from("O"),

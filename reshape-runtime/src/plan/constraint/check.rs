@@ -151,8 +151,9 @@ fn require_plain_row(
 
 /// The name that the expression gives the table must be free in the catalog for the moment.
 fn require_name(batch: &Batch<'_>, check: &PendingCheck) -> Result<(), Refusal> {
-    let taken = batch.facts().table(&check.scope).is_some()
-        || batch.tables.iter().any(|other| other.created && other.physical == check.scope);
+    let key = (batch.tables[check.table].schema.as_str(), check.scope.as_str());
+    let taken = batch.facts().table(key).is_some()
+        || batch.tables.iter().any(|other| other.created && other.key() == key);
     if !taken {
         return Ok(());
     }

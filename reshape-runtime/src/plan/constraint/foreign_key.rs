@@ -6,6 +6,7 @@ use crate::model::{ForeignKey, ReferentialAction};
 use crate::plan::assemble::shown;
 use crate::plan::batch::Batch;
 use crate::plan::contract::Stage;
+use crate::plan::facts::Key;
 use crate::plan::lineage::Table;
 use crate::plan::partition;
 use crate::plan::{Offenders, Phase, Refusal, Step, offenders};
@@ -50,12 +51,11 @@ pub(crate) fn add(
     key: &ForeignKey,
 ) -> Result<Made, Refusal> {
     let table = created.map_or_else(|| batch.tables[number].clone(), Table::clone);
-    let referenced = if key.referenced_table == table.name {
+    let within = key.referenced_schema.as_deref().unwrap_or(&table.schema);
+    let referenced = if key.referenced_table == table.name && within == table.schema {
         number
     } else {
-        batch.find(&key.referenced_table).ok_or_else(|| {
-            batch.refuse(format!("table `{}` does not exist in the database", key.referenced_table))
-        })?
+        batch.known(within, &key.referenced_table)?
     };
     let target =
         if referenced == number { table.clone() } else { batch.tables[referenced].clone() };
@@ -67,7 +67,7 @@ pub(crate) fn add(
         there.push(batch.column(&target, name)?);
     }
     let columns: Vec<String> = key.columns.iter().map(ToString::to_string).collect();
-    let name = name(batch, &table.name, &columns);
+    let name = name(batch, (&table.schema, &table.name), &columns);
     batch.constraints.names.push((number, name.clone()));
     let mut clauses = String::new();
     if let Some(action) = key.on_delete {
@@ -132,15 +132,17 @@ fn writes(key: &ForeignKey) -> bool {
 }
 
 /// The name that Postgres would choose if the actions ran one after the other.
-fn name(batch: &Batch<'_>, table: &str, columns: &[String]) -> String {
+fn name(batch: &Batch<'_>, (schema, table): Key<'_>, columns: &[String]) -> String {
     let facts = batch.facts();
-    let gone = |table: &str| {
-        batch.tables.iter().any(|known| known.removed && !known.created && known.physical == table)
+    let gone = |key: Key<'_>| {
+        batch.tables.iter().any(|known| known.removed && !known.created && known.key() == key)
     };
+    // A table that is being created is not among the batch's yet, and of the same schema.
+    let within = |number: &usize| batch.tables.get(*number).is_none_or(|t| t.schema == schema);
     let taken = |name: &str| {
-        let mut live = facts.constraints.iter().filter(|live| live.schema == facts.schema);
-        live.any(|live| live.name == name && !batch.is_removed(live) && !gone(&live.table))
-            || batch.constraints.names.iter().any(|(_, other)| other == name)
+        let mut live = facts.constraints.iter().filter(|live| live.schema == schema);
+        live.any(|live| live.name == name && !batch.is_removed(live) && !gone(live.table_key()))
+            || batch.constraints.names.iter().any(|(of, other)| other == name && within(of))
     };
     let columns = columns.join("_");
     let mut name = object_name(table, &columns, "fkey");
@@ -269,18 +271,18 @@ fn require_unique(batch: &Batch<'_>, key: &PendingKey) -> Result<(), Refusal> {
         .collect();
     let facts = batch.facts();
     let deferrable = |index: &str| {
-        let mut constraints = facts.constraints_of(&target.physical);
+        let mut constraints = facts.constraints_of(target.key());
         constraints.any(|live| live.index.as_deref() == Some(index) && live.deferrable)
     };
     let exists = ancestors.is_some_and(|columns| {
-        facts.indexes.iter().filter(|index| index.table == target.physical).any(|index| {
+        facts.indexes_of(target.key()).any(|index| {
             let names: Option<Vec<&str>> =
                 index.keys.iter().map(|key| key.column.as_deref()).collect();
             index.unique
                 && index.valid
                 && index.predicate.is_none()
                 && names.is_some_and(|names| same_set(&names, &columns))
-                && !batch.removed_indexes.contains(&index.name)
+                && !batch.removes_index(&index.schema, &index.name)
                 && !deferrable(&index.name)
         })
     });
@@ -303,12 +305,11 @@ fn require_lasting(batch: &Batch<'_>, key: &PendingKey) -> Result<(), Refusal> {
     let target = &batch.tables[key.referenced];
     let columns = physical(batch, target, &key.referenced_columns)?;
     let columns: Vec<String> = columns.into_iter().map(str::to_owned).collect();
-    let gone = batch.facts().indexes.iter().find(|index| {
+    let gone = batch.facts().indexes_of(target.key()).find(|index| {
         let names: Option<Vec<&str>> = index.keys.iter().map(|key| key.column.as_deref()).collect();
         !target.created
-            && index.table == target.physical
             && index.unique
-            && batch.removed_indexes.contains(&index.name)
+            && batch.removes_index(&index.schema, &index.name)
             && names.is_some_and(|names| same_set(&names, &columns))
     });
     let Some(index) = gone else { return Ok(()) };

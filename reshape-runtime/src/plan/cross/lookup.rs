@@ -118,11 +118,14 @@ impl Batch<'_> {
         transform: &Transform,
         default: Option<&str>,
     ) -> Result<Formula, Refusal> {
-        let (name, value, condition) = match transform {
+        let (schema, name, value, condition) = match transform {
             Transform::Expression(sql) => return Ok(Formula::Expression(sql.to_string())),
-            Transform::Table { table, value, condition } => (table, value, condition),
+            Transform::Table { table, schema, value, condition } => {
+                (schema, table, value, condition)
+            }
         };
-        let other = self.table(name)?;
+        let within = schema.as_deref().unwrap_or(&self.tables[table].schema).to_owned();
+        let other = self.table(Some(&within), name)?;
         if other == table {
             return Err(self
                 .not_supported(&format!("a value of `{name}` from another row of `{name}`"))

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DependentKind, Grant};
+use super::{DependentKind, Grant, Key, TableName};
 
 /// An SQL expression over one table's columns, as Postgres prints it, in which each column is a name that nothing else has: so it can be
 /// put on other columns without understanding SQL.
@@ -120,6 +120,27 @@ pub struct LiveConstraint {
     pub comment: Option<String>,
 }
 
+impl LiveConstraint {
+    /// Schema and name of its table.
+    pub fn table_key(&self) -> Key<'_> {
+        (&self.schema, &self.table)
+    }
+}
+
+impl Reference {
+    /// Schema and name of the table.
+    pub fn table_key(&self) -> Key<'_> {
+        (&self.schema, &self.table)
+    }
+}
+
+impl LivePolicy {
+    /// Schema and name of its table.
+    pub fn table_key(&self) -> Key<'_> {
+        (&self.schema, &self.table)
+    }
+}
+
 /// What a foreign key refers to, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reference {
@@ -191,7 +212,7 @@ pub struct LiveStatistics {
     /// Their name.
     pub name: String,
     /// Their table.
-    pub table: String,
+    pub table: TableName,
     /// Whether the migrator owns them.
     pub owned: bool,
     /// The kinds that are kept, as SQL: `ndistinct`, `dependencies`, `mcv`; empty for statistics of one expression.
@@ -214,7 +235,7 @@ pub struct LiveTrigger {
     /// Its name.
     pub name: String,
     /// Its table.
-    pub table: String,
+    pub table: TableName,
     /// As `pg_get_triggerdef` prints it.
     pub definition: String,
     /// The columns of `UPDATE OF`, in its order.
@@ -237,7 +258,7 @@ pub struct LivePolicy {
     /// Whether the migrator owns the table.
     pub owned: bool,
     /// The tables of ours that it mentions.
-    pub tables: Vec<String>,
+    pub tables: Vec<TableName>,
     /// What follows `CREATE POLICY name ON table`, as SQL.
     pub definition: String,
     /// Its comment.
@@ -268,7 +289,7 @@ pub struct LiveView {
     /// The views that it reads: schema and name.
     pub reads: Vec<(String, String)>,
     /// The tables of ours that it reads.
-    pub tables: Vec<String>,
+    pub tables: Vec<TableName>,
     /// What depends on it other than views, as Postgres describes it.
     pub obstacles: Vec<String>,
 }

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::model::Column;
 use crate::plan::mention::mentions;
-use crate::schema::{ForeignKey, Table};
+use crate::schema::{ForeignKey, Schema, Table};
 use crate::sql::ident::{idents, qualified};
 
 impl LiveTable {
@@ -46,7 +46,9 @@ impl LiveTable {
             generation: expression(column),
         };
         Self {
+            schema: table.schema.clone(),
             name: table.name.clone(),
+            viewed: true,
             kind: TableKind::Ordinary,
             inherits: false,
             owned: true,
@@ -68,10 +70,11 @@ impl LiveTable {
 
 impl LiveIndex {
     /// A b-tree index of that name about which nothing else is known.
-    fn new(name: &str, table: &str) -> Self {
+    fn new(name: &str, table: &Table) -> Self {
         Self {
+            schema: table.schema.clone(),
             name: name.to_owned(),
-            table: table.to_owned(),
+            table: table.name.clone(),
             constraint: None,
             replica_identity: false,
             dependents: Vec::new(),
@@ -108,25 +111,25 @@ pub(super) fn indexes(table: &Table) -> Vec<LiveIndex> {
         unique: index.unique,
         keys: index.columns.iter().map(|column| key(column.name())).collect(),
         predicate: index.predicate.as_ref().map(|_| super::Snippet::default()),
-        ..LiveIndex::new(&index.name, &table.name)
+        ..LiveIndex::new(&index.name, table)
     });
     let name = primary_key_name(table);
     let primary = (!table.primary_key.is_empty()).then(|| LiveIndex {
         unique: true,
         constraint: Some(name.clone()),
         keys: table.primary_key.iter().map(|column| key(Some(column))).collect(),
-        ..LiveIndex::new(&name, &table.name)
+        ..LiveIndex::new(&name, table)
     });
     own.chain(primary).collect()
 }
 
 /// The table's constraints; a check without a name has none here.
-pub(super) fn constraints(schema: &str, table: &Table) -> Vec<LiveConstraint> {
+pub(super) fn constraints(schema: &Schema, table: &Table) -> Vec<LiveConstraint> {
     let new =
         |name: &str, kind: DependentKind, columns: &[String], definition: String| LiveConstraint {
             name: name.to_owned(),
             kind,
-            schema: schema.to_owned(),
+            schema: table.schema.clone(),
             table: table.name.clone(),
             owned: true,
             columns: columns.to_vec(),
@@ -156,14 +159,16 @@ pub(super) fn constraints(schema: &str, table: &Table) -> Vec<LiveConstraint> {
     }
     all.extend(table.foreign_keys.iter().map(|key| {
         let clauses = clauses(key);
+        let target = schema.table(&key.referenced_table);
+        let within = target.map_or(&table.schema, |table| &table.schema);
         let definition = format!(
             "FOREIGN KEY ({}) REFERENCES {}({}){clauses}",
             list(&key.columns),
-            qualified(schema, &key.referenced_table),
+            qualified(within, &key.referenced_table),
             list(&key.referenced_columns)
         );
         let references = Reference {
-            schema: schema.to_owned(),
+            schema: within.clone(),
             table: key.referenced_table.clone(),
             columns: key.referenced_columns.clone(),
             clauses,
