@@ -4,18 +4,18 @@
 -- printed as if they were over its columns.
 WITH RECURSIVE
 -- Views of versions are ours: they are no obstacle, the batch drops them itself.
-ours AS (
+ours AS MATERIALIZED (
   SELECT oid, nspname, nspowner, nspname = 'reshape_' || $2::text AS inner_one
   FROM pg_catalog.pg_namespace
   WHERE nspname IN ('migration_' || $2::text, 'reshape_' || $2::text)
 ),
 -- The views that a batch made: one for each table, by its name.
-our_view AS (
+our_view AS MATERIALIZED (
   SELECT c.oid, c.relowner, c.relname, ours.nspname, ours.inner_one
   FROM pg_catalog.pg_class c JOIN ours ON ours.oid = c.relnamespace WHERE c.relkind = 'v'
 ),
 -- Tables that the base version has views of, each with its schema.
-viewed AS (
+viewed AS MATERIALIZED (
   SELECT DISTINCT c.oid, c.relnamespace
   FROM our_view v
   JOIN pg_catalog.pg_rewrite r ON r.ev_class = v.oid
@@ -23,14 +23,14 @@ viewed AS (
     AND d.refclassid = 'pg_catalog.pg_class'::regclass
   JOIN pg_catalog.pg_class c ON c.oid = d.refobjid AND c.relkind IN ('r', 'p', 'f')
 ),
-space AS (
+space AS MATERIALIZED (
   SELECT oid, nspname FROM pg_catalog.pg_namespace
   WHERE nspname = ANY ($1::text[]) OR oid IN (SELECT relnamespace FROM viewed)
 ),
-extension_member AS (
+extension_member AS MATERIALIZED (
   SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e'
 ),
-rel AS (
+rel AS MATERIALIZED (
   SELECT c.*, space.nspname AS relschema FROM pg_catalog.pg_class c JOIN space ON space.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p', 'f')
     AND NOT EXISTS (SELECT FROM extension_member e

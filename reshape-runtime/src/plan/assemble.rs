@@ -229,7 +229,8 @@ fn expand_table(
         let data_type = &table.values[column.value].data_type;
         let mut clause = format!("ADD COLUMN {} {data_type}", ident(physical));
         if let Some(ancestor) = column.ancestor.as_ref().and_then(|name| live.column(name)) {
-            clause.push_str(&carry::collation(ancestor, data_type));
+            let collation = ancestor.collation.as_deref();
+            clause.push_str(&carry::collation(collation, &ancestor.data_type, data_type));
         }
         // The default of a domain is for rows to come, those that exist are computed.
         let of_domain = domain::default(batch.facts(), data_type);

@@ -5,6 +5,7 @@
 //! `up` gives the name a new value. **Invariant:** a [`Stage`] sees the names of its own point of the batch (`before` and
 //! `after`), so any number of actions on a table become one chain.
 
+use crate::plan::carry;
 use crate::plan::cross::Lookup;
 use crate::plan::facts::{Key, LiveColumn, LiveTable};
 use crate::plan::generated::{self, Generation};
@@ -20,6 +21,8 @@ pub(crate) type ValueId = usize;
 pub(crate) struct Value {
     /// Its type, as SQL.
     pub(crate) data_type: String,
+    /// The collation of a column of the base version, quoted and qualified, where it is not its type's.
+    pub(crate) collation: Option<String>,
     /// The table's column that holds it: one that exists already, or a shadow; `None` for a value in between.
     pub(crate) physical: Option<String>,
     /// Whether `physical` is a column that the base version has.
@@ -148,6 +151,7 @@ impl Table {
         table.comment.clone_from(&live.comment);
         for column in &live.columns {
             let value = table.add_value(&column.data_type, Some(&column.name), true);
+            table.values[value].collation.clone_from(&column.collation);
             table.values[value].is_always_identity =
                 column.identity_kind.as_deref() == Some("ALWAYS");
             table.columns.push(Column::from_live(column, value));
@@ -205,6 +209,7 @@ impl Table {
     ) -> ValueId {
         self.values.push(Value {
             data_type: data_type.to_owned(),
+            collation: None,
             physical: physical.map(str::to_owned),
             in_base,
             is_always_identity: false,
@@ -224,6 +229,21 @@ impl Table {
     /// The column's name in the table; `None` as long as its shadow has no name yet.
     pub(crate) fn physical(&self, column: &Column) -> Option<&str> {
         self.values[column.value].physical.as_deref()
+    }
+
+    /// The type of the column that holds a value, with its collation: what `%TYPE` says, which only those may ask who may use the schema.
+    pub(crate) fn type_of(&self, id: ValueId) -> String {
+        let data_type = &self.values[id].data_type;
+        let replaces = self.columns.iter().find(|column| column.value == id);
+        let ancestor = replaces.and_then(|column| column.ancestor.as_deref());
+        let source = self
+            .values
+            .iter()
+            .find(|value| value.in_base && value.physical.as_deref() == ancestor)
+            .filter(|_| ancestor.is_some() && !self.values[id].in_base)
+            .unwrap_or(&self.values[id]);
+        let collation = carry::collation(source.collation.as_deref(), &source.data_type, data_type);
+        format!("{data_type}{collation}")
     }
 
     /// The names that are visible now.

@@ -2,7 +2,6 @@
 
 use crate::plan::asked::Asked;
 use crate::plan::carry::{Replaced, options};
-use crate::plan::facts::LiveColumn;
 use crate::schema::TypeName;
 use crate::sql::ident::ident;
 
@@ -35,18 +34,18 @@ pub(super) fn carry(replaced: &Replaced<'_>, out: &mut Asked) {
     }
 }
 
-/// The collation that a column of type `new_type` takes over from `live`, as a clause.
-pub(crate) fn collation(live: &LiveColumn, new_type: &str) -> String {
-    match &live.collation {
-        Some(collation) if keeps_collation(live, new_type) => format!(" COLLATE {collation}"),
+/// The collation that a column of type `new_type` takes over from one of `old_type`, as a clause.
+pub(crate) fn collation(collation: Option<&str>, old_type: &str, new_type: &str) -> String {
+    match collation {
+        Some(collation) if keeps_collation(old_type, new_type) => format!(" COLLATE {collation}"),
         Some(_) | None => String::new(),
     }
 }
 
-fn keeps_collation(live: &LiveColumn, new_type: &str) -> bool {
+fn keeps_collation(old_type: &str, new_type: &str) -> bool {
     let says_its_own = new_type.to_ascii_lowercase().contains("collate");
     let base = base(new_type);
-    !says_its_own && (base == self::base(&live.data_type) || COLLATABLE.contains(&base.as_str()))
+    !says_its_own && (base == self::base(old_type) || COLLATABLE.contains(&base.as_str()))
 }
 
 /// The type without its modifiers.

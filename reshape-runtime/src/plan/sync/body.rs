@@ -264,21 +264,13 @@ impl Sync<'_> {
         // expression stays one that PL/pgSQL evaluates without the executor.
         let mut declarations = String::new();
         for (name, id) in used {
-            let (name, of) = (ident(name), self.type_of(*id));
+            let (name, of) = (ident(name), self.table.type_of(*id));
             declarations.push_str(&format!("    {name} {of} := {};\n", self.holder(flow, *id)));
         }
         body.push_str(&format!(
             "  <<{}>>\n  DECLARE\n{declarations}  BEGIN\n    {what} (\n{sql}\n);\n  END;\n",
             ident(&scope.table)
         ));
-    }
-
-    fn type_of(&self, id: ValueId) -> String {
-        let value = &self.table.values[id];
-        match &value.physical {
-            Some(column) => format!("{}.{}%TYPE", self.table.sql(), ident(column)),
-            None => value.data_type.clone(),
-        }
     }
 
     /// Where a value is found inside the function that computes `flow`.
