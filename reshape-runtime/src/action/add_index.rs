@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Index, Str};
 use crate::plan::batch::{PendingIndex, rename_title};
+use crate::plan::takeover::Renamed;
 use crate::plan::{Batch, Phase, Refusal, Step, index, partition};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::{ident, qualified};
@@ -134,13 +135,16 @@ impl AddIndex {
         let index = batch.table(&self.table)?;
         let name = self.index.name.as_ref();
         let live = batch.facts();
-        let exists = live.indexes.iter().any(|live| live.name == name)
-            && !batch.removed_indexes.iter().any(|removed| removed == name);
+        let there = live.indexes.iter().find(|live| live.name == name);
+        let exists = there.is_some_and(|live| {
+            !batch.removed_indexes.contains(&live.name) && !batch.goes_with_table(live)
+        });
         let taken = exists
             || live.table(name).is_some()
             || live.other_relations.iter().any(|other| other == name)
             || batch.find(name).is_some()
-            || batch.indexes.iter().any(|pending| pending.index.name == name);
+            || batch.indexes.iter().any(|pending| pending.index.name == name)
+            || batch.renamed_indexes.iter().any(|renamed| renamed.name == name);
         if taken {
             return Err(
                 batch.refuse(format!("the name `{name}` is taken in schema `{}`", live.schema))
@@ -148,7 +152,12 @@ impl AddIndex {
         }
         let table = &batch.tables[index];
         if table.created {
-            let create = index::create(batch, table, &self.index, name, false)?;
+            let built = if there.is_some() { names::generated(&[name]) } else { name.to_owned() };
+            let create = index::create(batch, table, &self.index, &built, false)?;
+            if there.is_some() {
+                let renamed = Renamed { table: index, name: name.to_owned(), built };
+                batch.renamed_indexes.push(renamed);
+            }
             batch.push_fresh(
                 format!("build index `{name}` on `{}`", self.table),
                 vec![create],

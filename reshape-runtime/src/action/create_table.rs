@@ -25,6 +25,10 @@ use crate::sql::ident::{ident, idents, literal};
 /// expressions: a text is `"'text'"`. A foreign key or check without a name gets the one that Postgres chooses, e.g.
 /// `orders_user_id_fkey`.
 ///
+/// The name may be one that the same batch takes from another table, by removing or renaming that. Until the batch is complete the new table,
+/// its sequences and its constraints have generated names in the catalog; clients of the new version do not see these, but custom SQL that says
+/// the table's name means the old one.
+///
 /// In `up`, `values` has an expression over the other table's columns for each column that is filled; the rest get their defaults. It must have
 /// the columns of the key by which rows are found again: the primary key, or the unique index of the same migrations that `upsert_constraint` names.
 /// What old clients write to the other table is carried over, what new clients write there is not: they write the new table themselves, and `down`
@@ -41,7 +45,8 @@ use crate::sql::ident::{ident, idents, literal};
 ///
 /// # Contract
 ///
-/// Nothing: the table is what it should be. With `up`, the trigger goes.
+/// Nothing: the table is what it should be. With `up`, the trigger goes. A table whose name was not free gets it, and with it come the names that
+/// Postgres would have chosen for its parts: locks for a change of the catalog.
 ///
 /// # Rollback
 ///
@@ -238,7 +243,11 @@ impl CreateTable {
 impl CreateTable {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
         batch.require_free(&self.name)?;
-        let mut table = Table::new(&batch.facts().schema, &self.name);
+        let mut table = Table::new(&batch.facts().schema, &batch.name_to_create(&self.name));
+        table.name = self.name.to_string();
+        table.by_way_of = (table.physical != table.name).then(|| table.physical.clone());
+        let made_as = |column: &Column| (self.name.to_string(), column.name.to_string());
+        table.made_as = self.columns.iter().map(made_as).collect();
         table.created = true;
         table.comment = self.comment.as_deref().map(str::to_owned);
         table.touched = Some(batch.order);
@@ -255,6 +264,7 @@ impl CreateTable {
             clauses.push(format!("PRIMARY KEY ({key})"));
         }
         for check in self.checks.iter() {
+            batch.require_unnamed(&table, &check.expression)?;
             let name = check
                 .name
                 .as_deref()

@@ -74,6 +74,12 @@ impl RemoveIndex {
             return Ok(());
         }
         let schema = batch.facts().schema.clone();
+        if let Some(place) = batch.renamed_indexes.iter().position(|index| index.name == name) {
+            let built = batch.renamed_indexes.remove(place).built;
+            let drop = vec![format!("DROP INDEX {}", qualified(&schema, &built))];
+            batch.push_fresh(format!("drop index `{name}`"), drop, Vec::new());
+            return Ok(());
+        }
         let Some(live) = batch.facts().indexes.iter().find(|live| live.name == name) else {
             // Not in the catalog: only a table that this batch creates can have it.
             let drop = vec![format!("DROP INDEX {}", qualified(&schema, name))];

@@ -10,7 +10,7 @@ use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
 use crate::plan::{
     Phase, Plan, Refusal, Step, Work, backfill, carry, constraint, contract, cross, domain, found,
-    index, not_null, numbers, offenders, partition, refuse,
+    index, not_null, numbers, offenders, partition, refuse, takeover,
 };
 use crate::sql::ident::ident;
 use crate::sql::names::{self, ORIGIN};
@@ -28,6 +28,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         table.name_shadows();
     }
     batch.tables = tables;
+    takeover::resolve(&mut batch);
     let cross = cross::resolve(&mut batch)?;
     carry::carry(&mut batch);
     constraint::resolve(&mut batch)?;
@@ -125,7 +126,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         let goes_home = batch.asked.homes.contains(&number);
         let mut statements = contract::table(table, &sync, &views, &indexes, goes_home);
         statements.extend(own);
-        parts.push(Part { table: number, order, statements });
+        parts.push(Part { table: number, order, waits: false, statements });
     }
     for number in &cross.members {
         let table = &batch.tables[*number];
@@ -141,7 +142,8 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
             publish.push(translate(table, sync.install_relays(Mode::Both), &cross.part(*number)));
         }
         let order = table.touched.unwrap_or_default();
-        parts.push(Part { table: *number, order, statements: contract::member(table, &sync) });
+        let statements = contract::member(table, &sync);
+        parts.push(Part { table: *number, order, waits: false, statements });
     }
     if !members.is_empty() {
         steps.push(expansion_step(&members, &cross.proofs));
@@ -151,7 +153,9 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         fills[*number].extend(more.iter().cloned());
     }
     let Some(fill_order) = cross.order(fills.len()) else { return Err(refuse::circle(&batch)) };
-    last.extend(contract::steps(&batch, parts));
+    takeover::contract(&batch, &mut parts);
+    let (now, late) = contract::steps(&batch, parts);
+    last.extend(now);
     for table in batch.tables.iter().filter(|table| table.removed && !table.created) {
         let Some(order) = table.touched else { continue };
         let step = Step::sql(
@@ -162,6 +166,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         .locking("ACCESS EXCLUSIVE on the table: nobody uses it any more");
         last.push(Draft { order, step, fresh: false });
     }
+    last.extend(late);
     steps.extend(fill_order.into_iter().flat_map(|table| std::mem::take(&mut fills[table])));
     steps.append(&mut batch.asked.all_filled);
     steps.extend(publish);

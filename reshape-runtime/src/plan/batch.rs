@@ -12,6 +12,7 @@ use crate::plan::constraint::Pending;
 use crate::plan::cross::Fill;
 use crate::plan::facts::{Dependent, DependentKind, Facts, LiveTable};
 use crate::plan::lineage::{Column, Table};
+use crate::plan::takeover::Renamed;
 use crate::plan::{Offenders, Phase, Refusal, Request, Step, Work, partition};
 
 /// A step with its place in the batch.
@@ -50,6 +51,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) asked: Asked,
     /// Tables that the batch creates and fills from others.
     pub(crate) fills: Vec<Fill>,
+    /// Indexes of tables that the batch creates, under generated names until contract.
+    pub(crate) renamed_indexes: Vec<Renamed>,
 }
 
 /// An index on a table that exists.
@@ -98,6 +101,7 @@ impl<'a> Batch<'a> {
             notes: Vec::new(),
             asked: Asked::default(),
             fills: Vec::new(),
+            renamed_indexes: Vec::new(),
         }
     }
 
@@ -159,18 +163,12 @@ impl<'a> Batch<'a> {
         if table.created { None } else { self.facts().table(&table.physical) }
     }
 
-    /// The name must be free: no table, view or index of the schema has it.
+    /// The name must be free: no table, view or index of the schema has it. One that a table has in the catalog, but not at this point of
+    /// the batch, is free by contract.
     pub(crate) fn require_free(&self, name: &str) -> Result<(), Refusal> {
         let live = self.facts();
         if self.find(name).is_some() {
             return Err(self.refuse(format!("table `{name}` exists already in the database")));
-        }
-        if live.table(name).is_some() {
-            return Err(self
-                .not_supported(&format!(
-                    "giving the name `{name}` to another table in the batch that takes it from one",
-                ))
-                .with_help("start and complete the batch that frees the name first"));
         }
         // A table's row type is called as the table is.
         let taken = live.other_relations.iter().any(|other| other == name)

@@ -137,6 +137,11 @@ pub(crate) struct Table {
     pub(crate) key: Vec<ValueId>,
     /// The place in the batch of the last action that touched it; `None` if none did.
     pub(crate) touched: Option<usize>,
+    /// Of a table that the batch creates: for each column that it was ever given, in order, the table's name and its own at the time.
+    pub(crate) made_as: Vec<(String, String)>,
+    /// The generated name by way of which it gets one that another table has until contract; one that the batch creates has it from the
+    /// beginning.
+    pub(crate) by_way_of: Option<String>,
 }
 
 impl Table {
@@ -175,6 +180,8 @@ impl Table {
             kept: Vec::new(),
             key: Vec::new(),
             touched: None,
+            made_as: Vec::new(),
+            by_way_of: None,
         }
     }
 

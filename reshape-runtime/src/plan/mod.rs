@@ -33,6 +33,7 @@ pub(crate) mod offenders;
 pub(crate) mod partition;
 pub(crate) mod refuse;
 pub(crate) mod sync;
+pub(crate) mod takeover;
 pub(crate) mod under;
 pub(crate) mod view;
 
