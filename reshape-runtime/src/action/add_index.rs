@@ -21,6 +21,9 @@ use crate::sql::names;
 /// On a partitioned table the index is built partition by partition; one that is created meanwhile has its share from the
 /// beginning. A unique index must have the partition key among its columns.
 ///
+/// An expression names columns as they are called at this point of the migrations. Where the same batch changes them, the server is asked how it reads over
+/// the table's own columns, with the help of an empty temporary table.
+///
 /// # Expand
 ///
 /// `CREATE INDEX CONCURRENTLY`, after the backfill of the columns that it covers. It blocks no reads or writes; an invalid index that an
@@ -172,7 +175,11 @@ impl AddIndex {
         let schema = table.schema.clone();
         let at = batch.at;
         let replaced = live.indexes.iter().any(|live| live.name == name);
-        batch.indexes.push(PendingIndex { at, table: index, index: self.index.clone() });
+        let scope = table.name.clone();
+        let names = table.columns.iter().map(|column| (column.name.clone(), column.name.clone()));
+        let names = names.collect();
+        let pending = PendingIndex { at, table: index, index: self.index.clone(), scope, names };
+        batch.indexes.push(pending);
         if replaced {
             let built = qualified(&schema, &names::generated(&[name]));
             let rename = vec![format!("ALTER INDEX {built} RENAME TO {}", ident(name))];

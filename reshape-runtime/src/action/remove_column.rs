@@ -155,6 +155,7 @@ impl RemoveColumn {
                 pending.table == index
                     && pending.index.columns.iter().any(|key| key.name() == Some(&self.column))
             });
+            batch.leave_indexes(index, &self.column)?;
             let table = &mut batch.tables[index];
             table.columns.retain(|c| c.name != column.name);
             table.set_not_null.retain(|name| Some(name) != physical.as_ref());

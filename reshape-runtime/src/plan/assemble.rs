@@ -1,7 +1,7 @@
 //! From what the actions have asked for to the ordered list of steps.
 
 use crate::model::Index;
-use crate::plan::batch::{Batch, Draft};
+use crate::plan::batch::{Batch, Draft, PendingIndex};
 use crate::plan::contract::{Part, Stage};
 use crate::plan::expand::{Expansion, expand_member, expansion_step, translate};
 use crate::plan::facts::TableKind;
@@ -10,7 +10,7 @@ use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
 use crate::plan::{
     Phase, Plan, Refusal, Step, Work, backfill, carry, constraint, contract, cross, domain, found,
-    index, not_null, numbers, offenders, partition, refuse, takeover,
+    index, not_null, numbers, offenders, partition, refuse, takeover, trial,
 };
 use crate::sql::ident::ident;
 use crate::sql::names::{self, ORIGIN};
@@ -120,11 +120,15 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         }
         publish.extend(of(&batch.asked.publish, number).cloned());
         let pending = batch.indexes.iter().filter(|pending| pending.table == number);
-        let indexes: Vec<&Index> = pending.map(|pending| &pending.index).collect();
+        let (tried, plain): (Vec<&PendingIndex>, Vec<_>) =
+            pending.partition(|pending| trial::is_needed(table, pending));
+        let indexes: Vec<&Index> = plain.iter().map(|pending| &pending.index).collect();
         let own = batch.asked.contract.iter().filter(|(table, _, _)| *table == number);
         let own: Vec<(Stage, String)> = own.map(|(_, stage, sql)| (*stage, sql.clone())).collect();
         let goes_home = batch.asked.homes.contains(&number);
         let mut statements = contract::table(table, &sync, &views, &indexes, goes_home);
+        let names = tried.iter().map(|pending| trial::name_columns(table, pending));
+        statements.extend(names.map(|sql| (Stage::Finish, sql)));
         statements.extend(own);
         parts.push(Part { table: number, order, waits: false, statements });
     }
@@ -346,15 +350,29 @@ fn build_indexes(batch: &Batch<'_>, table: usize) -> Result<Vec<Step>, Refusal> 
             ..batch.refuse_at(pending.at, refusal.message)
         };
         if let Some(live) = batch.live(table).filter(|live| live.kind == TableKind::Partitioned) {
+            if trial::is_needed(table, pending) {
+                let what = format!(
+                    "an expression of index `{wanted}` over columns that the same batch changes, on a partitioned table,"
+                );
+                return Err(placed(batch.not_supported(&what).with_help(
+                    "start and complete the change of the columns first, then add the index",
+                )));
+            }
             steps.extend(
                 partition::build_index(batch, table, live, pending, &name).map_err(placed)?,
             );
             continue;
         }
-        let statement = index::create(batch, table, &pending.index, &name, true).map_err(placed)?;
-        let work =
-            Work::CreateIndex { schema: table.schema.clone(), name: name.clone(), statement };
-        let duplicates = offenders::unique(batch, table, &pending.index, &name);
+        let schema = table.schema.clone();
+        let (work, duplicates) = if trial::is_needed(table, pending) {
+            let define = trial::define(batch, table, pending, &name).map_err(placed)?;
+            (Work::DefineIndex { schema, name: name.clone(), define }, None)
+        } else {
+            let create = index::create(batch, table, &pending.index, &name, true);
+            let statement = create.map_err(placed)?;
+            let duplicates = offenders::unique(batch, table, &pending.index, &name);
+            (Work::CreateIndex { schema, name: name.clone(), statement }, duplicates)
+        };
         let undo = vec![Work::DropIndex { schema: table.schema.clone(), name }];
         let title = format!("build index `{wanted}` on {}", shown(table));
         let step = Step { work, undo, ..Step::sql(Phase::Backfill, title, Vec::new()) };

@@ -13,7 +13,7 @@ use crate::plan::cross::Fill;
 use crate::plan::facts::{Dependent, DependentKind, Facts, LiveTable};
 use crate::plan::lineage::{Column, Table};
 use crate::plan::takeover::Renamed;
-use crate::plan::{Offenders, Phase, Refusal, Request, Step, Work, partition};
+use crate::plan::{Offenders, Phase, Refusal, Request, Step, Work, partition, trial};
 
 /// A step with its place in the batch.
 #[derive(Clone, Debug)]
@@ -61,11 +61,20 @@ pub(crate) struct PendingIndex {
     pub(crate) at: (usize, usize),
     pub(crate) table: usize,
     pub(crate) index: crate::model::Index,
+    /// What the table is called in its expressions.
+    pub(crate) scope: String,
+    /// The columns that these may name: as they call them, and as they are called now.
+    pub(crate) names: Vec<(String, String)>,
 }
 
 impl PendingIndex {
-    /// A later action renames a column. Expressions are used as they are, with the names that the table has until contract.
+    /// A later action renames a column. Expressions go on calling it as it was called at their point of the batch.
     pub(crate) fn rename_column(&mut self, from: &str, to: &str) {
+        for (_, now) in &mut self.names {
+            if now == from {
+                to.clone_into(now);
+            }
+        }
         for key in self.index.columns.to_mut() {
             match key {
                 IndexColumn::Name(name) | IndexColumn::Column { column: name, .. }
@@ -206,6 +215,22 @@ impl<'a> Batch<'a> {
             self.drafts.retain(|draft| draft.step.title != title);
         }
         self.indexes.len() < before
+    }
+
+    /// A column of the table goes: no index that the batch adds may name it in an expression.
+    pub(crate) fn leave_indexes(&mut self, table: usize, column: &str) -> Result<(), Refusal> {
+        let own = |pending: &&PendingIndex| pending.table == table;
+        for pending in self.indexes.iter().filter(own) {
+            let called = pending.names.iter().find(|(_, now)| now == column);
+            if called.is_some_and(|(called, _)| trial::names(pending, called)) {
+                let what = format!("an expression of the index `{}`", pending.index.name);
+                return Err(self.in_the_way(table, column, &what));
+            }
+        }
+        for pending in self.indexes.iter_mut().filter(|pending| pending.table == table) {
+            pending.names.retain(|(_, now)| now != column);
+        }
+        Ok(())
     }
 
     /// Only ordinary tables that stand alone, and partitioned ones, can have shadow columns and triggers so far.
