@@ -161,6 +161,12 @@ impl AddIndex {
                 let renamed = Renamed { table: index, name: name.to_owned(), built };
                 batch.renamed_indexes.push(renamed);
             }
+            let plain = self.index.unique && self.index.predicate.is_none();
+            let value = |key: &IndexColumn| Some(table.column(key.name()?)?.value);
+            let columns: Option<Vec<_>> = self.index.columns.iter().map(value).collect();
+            if let (true, Some(columns)) = (plain, columns) {
+                batch.tables[index].unique.push((name.to_owned(), columns));
+            }
             batch.push_fresh(
                 format!("build index `{name}` on `{}`", self.table),
                 vec![create],

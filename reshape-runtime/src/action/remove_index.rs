@@ -73,6 +73,9 @@ impl RemoveIndex {
         if batch.forget_indexes(|pending| pending.index.name == name) {
             return Ok(());
         }
+        for table in &mut batch.tables {
+            table.unique.retain(|(index, _)| index != name);
+        }
         let schema = batch.facts().schema.clone();
         if let Some(place) = batch.renamed_indexes.iter().position(|index| index.name == name) {
             let built = batch.renamed_indexes.remove(place).built;
