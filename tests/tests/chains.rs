@@ -324,3 +324,74 @@ fn columns_of_every_kind_of_type_follow() {
     r.complete();
     assert!(r.new.batch_execute("UPDATE users SET d7 = 'too long'").is_err());
 }
+
+/// What old clients read of a new client's row is what `down` makes of the column's default.
+#[test]
+fn an_altered_column_is_removed_without_down() {
+    let alter = |column: &str, up: &str, rest: &str| {
+        format!(
+            "[[actions]]\ntype = 'alter_column'\ntable = 'users'\ncolumn = '{column}'\nup = \"{up}\"\n{rest}\n"
+        )
+    };
+    let remove = |column: &str| {
+        format!("[[actions]]\ntype = 'remove_column'\ntable = 'users'\ncolumn = '{column}'\n")
+    };
+    let text = "down = 'logins::integer'\nchanges = { type = 'text', default = \"'7'\" }";
+    let change = [
+        alter("email", "upper(email)", "down = \"coalesce(lower(email), 'none')\"\nchanges = { nullable = true }"),
+        alter("email", "email || '!'", "changes = { name = 'mail' }"),
+        alter("logins", "logins::text", text),
+        alter("id", "id", "down = 'id'\nchanges = { type = 'bigint' }"),
+        "[[actions]]\ntype = 'add_column'\ntable = 'users'\nup = \"mail || logins\"\ncolumn = { name = 'pair', type = 'text' }\n".to_owned(),
+        remove("mail"),
+        remove("logins"),
+        remove("id"),
+    ];
+    let base = USERS.replace("primary_key = \"id\"", "primary_key = \"name\"");
+    let mut r = Rollout::begin(&base, ROWS, &change.concat());
+    assert_eq!(rows(&mut r.new, "SELECT pair FROM users ORDER BY name"), ["A@X!0", "B@X!0"]);
+    rows(&mut r.new, "INSERT INTO users (name, pair) VALUES ('new', 'x')");
+    // The first has its values already.
+    rows(&mut r.new, "UPDATE users SET pair = 'y', name = 'Ada' WHERE name = 'ada'");
+    rows(&mut r.old, "UPDATE users SET email = 'c@x' WHERE name = 'alan'");
+    let old = "SELECT id, name, email, logins FROM users ORDER BY id";
+    assert_eq!(rows(&mut r.old, old), ["1|Ada|a@x|0", "2|alan|c@x|0", "3|new|none|7"]);
+    assert_eq!(
+        rows(&mut r.new, "SELECT name, pair FROM users ORDER BY name"),
+        ["Ada|y", "alan|C@X!0", "new|x"]
+    );
+    r.abort();
+    r.start().expect("a second start");
+    r.complete();
+    rows(&mut r.new, "INSERT INTO users VALUES ('later', 'z')");
+}
+
+#[test]
+fn an_altered_column_that_old_clients_need_is_not_removed_without_down() {
+    let change = |down: &str, changes: &str| {
+        format!(
+            "[[actions]]\ntype = 'alter_column'\ntable = 'users'\ncolumn = 'name'\nup = 'upper(name)'\ndown = \"{down}\"\n{changes}\n\
+             [[actions]]\ntype = 'remove_column'\ntable = 'users'\ncolumn = 'name'\n"
+        )
+    };
+    for (down, changes, message) in [
+        ("lower(name)", "changes = { nullable = true }", "is NOT NULL without a default"),
+        (
+            "lower(name)",
+            "changes = { nullable = true, default = 'NULL' }",
+            "is NOT NULL without a default",
+        ),
+        ("name || email", "changes = { default = \"'x'\" }", "and from other columns"),
+    ] {
+        let mut r = Rollout::prepare(USERS, ROWS, &change(down, changes));
+        let error = r.start().expect_err("a refusal").report();
+        assert!(error.contains(message), "{error}");
+        assert!(error.contains("say with `down` what old clients read there"), "{error}");
+        assert_eq!(reshape_tests::catalog(&mut r.old), r.before);
+    }
+    let mut r =
+        Rollout::begin(USERS, ROWS, &change("lower(name)", "changes = { default = \"'X'\" }"));
+    rows(&mut r.new, "INSERT INTO users (email) VALUES ('n@x')");
+    assert_eq!(rows(&mut r.old, "SELECT name FROM users WHERE email = 'n@x'"), ["x"]);
+    r.complete();
+}

@@ -532,6 +532,28 @@ fn a_domain_with_constraints_would_rewrite_the_table() {
         let refused = refusal(&base, "", &change);
         assert!(refused.contains("a domain with constraints"), "{change}: {refused}");
     }
+    // A domain over a domain: the help names what is below both.
+    let refused = refusal(&base, "", &add("\"Other\".\"Small\""));
+    assert!(refused.contains("give the column the type `integer`"), "{refused}");
+}
+
+/// What the refusal of such a domain advises.
+#[test]
+fn the_type_below_a_domain_and_a_check_do_instead() {
+    let base = table_made_by(DOMAINS, "things", &[("id", "int"), ("p", "int"), ("s", "text")]);
+    let change = "[[actions]]\ntype = 'alter_column'\ntable = 'things'\ncolumn = 'p'\nup = 'p + 1'\ndown = 'p - 1'\nchanges = { type = 'integer' }\n\
+                  [[actions]]\ntype = 'add_check'\ntable = 'things'\ncheck = { name = 'positive', expression = 'p > 0' }\n";
+    let mut r = Rollout::begin(&base, "INSERT INTO things (id, p) VALUES (1, 5)", change);
+    rows(&mut r.new, "INSERT INTO things (id, p) VALUES (2, 4)");
+    assert_eq!(rows(&mut r.old, "SELECT p FROM things ORDER BY id"), ["5", "3"]);
+    assert!(r.new.batch_execute("UPDATE things SET p = -1").is_err());
+    r.abort();
+    r.start().expect("a second start");
+    r.complete();
+    assert_eq!(
+        rows(&mut r.new, "SELECT p, pg_typeof(p) FROM things ORDER BY id"),
+        ["6|integer", "4|integer"]
+    );
 }
 
 #[test]

@@ -199,6 +199,7 @@ impl AddColumn {
         }
         let value = table.add_value(&self.column.data_type, Some(&self.column.name), false);
         table.columns.push(define::lineage_column(&self.column, value, false));
+        table.made_as.push((table.name.clone(), self.column.name.to_string()));
         let title = format!("add `{}` to `{}`", self.column.name, self.table);
         batch.push_fresh(title, sql, Vec::new());
     }

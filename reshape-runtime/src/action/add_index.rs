@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Index, Str};
 use crate::plan::batch::{PendingIndex, rename_title};
+use crate::plan::takeover::Renamed;
 use crate::plan::{Batch, Phase, Refusal, Step, index, partition};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::{ident, qualified};
@@ -20,6 +21,9 @@ use crate::sql::names::DEFAULT_SCHEMA;
 ///
 /// On a partitioned table the index is built partition by partition; one that is created meanwhile has its share from the
 /// beginning. A unique index must have the partition key among its columns.
+///
+/// An expression names columns as they are called at this point of the migrations. Where the same batch changes them, the server is asked how it reads over
+/// the table's own columns, with the help of an empty temporary table.
 ///
 /// # Expand
 ///
@@ -143,15 +147,32 @@ impl AddIndex {
         let live = batch.facts();
         let schema = batch.tables[index].schema.clone();
         let key = (schema.as_str(), name);
-        let taken = live.is_taken(key) && !batch.removes_index(&schema, name)
+        let there = live.index(key);
+        let goes = there
+            .is_some_and(|live| batch.removes_index(&schema, name) || batch.goes_with_table(live));
+        let taken = live.is_taken(key) && !goes
             || batch.find(&schema, name).is_some()
-            || batch.builds_index(key);
+            || batch.builds_index(key)
+            || batch.renamed_indexes.iter().any(|renamed| {
+                renamed.name == name && batch.tables[renamed.table].schema == schema
+            });
         if taken {
             return Err(batch.refuse(format!("the name `{name}` is taken in schema `{schema}`")));
         }
         let table = &batch.tables[index];
         if table.created {
-            let create = index::create(batch, table, &self.index, name, false)?;
+            let built = if there.is_some() { names::generated(&[name]) } else { name.to_owned() };
+            let create = index::create(batch, table, &self.index, &built, false)?;
+            if there.is_some() {
+                let renamed = Renamed { table: index, name: name.to_owned(), built };
+                batch.renamed_indexes.push(renamed);
+            }
+            let plain = self.index.unique && self.index.predicate.is_none();
+            let value = |key: &IndexColumn| Some(table.column(key.name()?)?.value);
+            let columns: Option<Vec<_>> = self.index.columns.iter().map(value).collect();
+            if let (true, Some(columns)) = (plain, columns) {
+                batch.tables[index].unique.push((name.to_owned(), columns));
+            }
             batch.push_fresh(
                 format!("build index `{name}` on `{}`", self.table),
                 vec![create],
@@ -164,8 +185,12 @@ impl AddIndex {
             partition::require_key(batch, table, live, &self.index)?;
         }
         let at = batch.at;
-        let replaced = live.index(key).is_some();
-        batch.indexes.push(PendingIndex { at, table: index, index: self.index.clone() });
+        let replaced = there.is_some();
+        let scope = table.name.clone();
+        let names = table.columns.iter().map(|column| (column.name.clone(), column.name.clone()));
+        let names = names.collect();
+        let pending = PendingIndex { at, table: index, index: self.index.clone(), scope, names };
+        batch.indexes.push(pending);
         if replaced {
             let built = qualified(&schema, &names::generated(&[name]));
             let rename = vec![format!("ALTER INDEX {built} RENAME TO {}", ident(name))];

@@ -26,6 +26,10 @@ use crate::sql::names::DEFAULT_SCHEMA;
 /// expressions: a text is `"'text'"`. A foreign key or check without a name gets the one that Postgres chooses, e.g.
 /// `orders_user_id_fkey`.
 ///
+/// The name may be one that the same batch takes from another table, by removing or renaming that. Until the batch is complete the new table,
+/// its sequences and its constraints have generated names in the catalog; clients of the new version do not see these, but custom SQL that says
+/// the table's name means the old one.
+///
 /// In `up`, `values` has an expression over the other table's columns for each column that is filled; the rest get their defaults. It must have
 /// the columns of the key by which rows are found again: the primary key, or the unique index of the same migrations that `upsert_constraint` names.
 /// What old clients write to the other table is carried over, what new clients write there is not: they write the new table themselves, and `down`
@@ -42,7 +46,8 @@ use crate::sql::names::DEFAULT_SCHEMA;
 ///
 /// # Contract
 ///
-/// Nothing: the table is what it should be. With `up`, the trigger goes.
+/// Nothing: the table is what it should be. With `up`, the trigger goes. A table whose name was not free gets it, and with it come the names that
+/// Postgres would have chosen for its parts: locks for a change of the catalog.
 ///
 /// # Rollback
 ///
@@ -255,7 +260,11 @@ impl CreateTable {
         let within = self.schema.as_deref().unwrap_or(DEFAULT_SCHEMA);
         batch.require_free(within, &self.name)?;
         schema::create(batch, within)?;
-        let mut table = Table::new(within, &self.name);
+        let mut table = Table::new(within, &batch.name_to_create(within, &self.name));
+        table.name = self.name.to_string();
+        table.by_way_of = (table.physical != table.name).then(|| table.physical.clone());
+        let made_as = |column: &Column| (self.name.to_string(), column.name.to_string());
+        table.made_as = self.columns.iter().map(made_as).collect();
         table.created = true;
         table.comment = self.comment.as_deref().map(str::to_owned);
         table.touched = Some(batch.order);
@@ -272,6 +281,7 @@ impl CreateTable {
             clauses.push(format!("PRIMARY KEY ({key})"));
         }
         for check in self.checks.iter() {
+            batch.require_unnamed(&table, &check.expression)?;
             let name = check
                 .name
                 .as_deref()

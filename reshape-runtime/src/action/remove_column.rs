@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Str, Transform};
 use crate::plan::facts::LiveColumn;
-use crate::plan::lineage::Stage;
+use crate::plan::lineage::{Column, Formula, Stage, Table, ValueId};
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::ident;
@@ -15,7 +15,8 @@ use crate::sql::ident::ident;
 ///
 /// New clients no longer see the column; old clients go on using it until the batch is complete. `down` computes its value
 /// for the rows that new clients write: an SQL expression over the row's columns. Without `down` such rows get the column's
-/// default, or NULL; a column that is NOT NULL and has no default needs `down`. Indexes, checks and foreign keys on the column alone go with
+/// default, or NULL (of a column that the same batch alters, what that action's `down` makes of it); a column that is NOT NULL and has no default
+/// needs `down`. Indexes, checks and foreign keys on the column alone go with
 /// it; one on several columns has to be removed first. A column of the primary key, or one that another table's foreign key refers to, cannot be removed.
 ///
 /// The form `down = { table, value, where }` takes the value from a row of another table: `where` says which row belongs to one of this table,
@@ -134,16 +135,9 @@ impl RemoveColumn {
             // Postgres goes on computing a generated column for old clients, and lets nobody else write it.
             let down = down.filter(|_| table.values[column.value].generation.is_none());
             let physical = table.physical(&column).map(str::to_owned);
-            if physical.is_none()
-                && down.is_none()
-                && table.downs.iter().any(|stage| stage.reads(column.value))
-            {
-                return Err(batch
-                    .not_supported(&format!(
-                        "removing `{}`.`{}`, which the same batch alters, without `down`",
-                        self.table, self.column
-                    ))
-                    .with_help("start and complete the batch that alters it first"));
+            let builds_on: Vec<usize> = builds_on(table, column.value);
+            if down.is_none() {
+                self.require_defaults(batch, table, &column, &builds_on)?;
             }
             if let (None, Some(ancestor)) = (&physical, &column.ancestor) {
                 batch.require_droppable(table, ancestor)?;
@@ -166,12 +160,27 @@ impl RemoveColumn {
                 pending.table == index
                     && pending.index.columns.iter().any(|key| key.name() == Some(&self.column))
             });
+            batch.leave_indexes(index, &self.column)?;
             let table = &mut batch.tables[index];
             table.columns.retain(|c| c.name != column.name);
             table.set_not_null.retain(|name| Some(name) != physical.as_ref());
             table.drop_not_null.retain(|name| Some(name) != physical.as_ref());
             table.new_defaults.retain(|(name, _)| Some(name) != physical.as_ref());
             table.dropped.extend(physical);
+            if down.is_none() && !builds_on.is_empty() {
+                let own_numbers = column.draws;
+                let default = column.default.clone().unwrap_or_else(|| String::from("NULL"));
+                let table = &mut batch.tables[index];
+                if own_numbers {
+                    // The old column draws them, and `down` would draw another one.
+                    for stage in builds_on.iter().rev() {
+                        table.downs.remove(*stage);
+                    }
+                } else {
+                    let (formula, scope) = (Formula::Default(default), table.scope());
+                    table.downs.push(Stage { result: column.value, formula, scope });
+                }
+            }
             if let Some(down) = down {
                 let formula = batch.formula(index, down, column.default.as_deref())?;
                 let table = &mut batch.tables[index];
@@ -183,4 +192,63 @@ impl RemoveColumn {
         batch.tables[index].columns.retain(|c| c.name != column.name);
         Ok(())
     }
+
+    /// A column that an earlier action of the batch alters goes without `down`: what old clients read there has to follow from its default.
+    fn require_defaults(
+        &self,
+        batch: &Batch<'_>,
+        table: &Table,
+        column: &Column,
+        builds_on: &[usize],
+    ) -> Result<(), Refusal> {
+        let help = "say with `down` what old clients read there";
+        let own = |id: ValueId| {
+            id == column.value || builds_on.iter().any(|stage| table.downs[*stage].result == id)
+        };
+        // When those change, the column would have to be computed from a value that nothing holds.
+        let others = builds_on.iter().map(|stage| &table.downs[*stage]).any(|stage| {
+            let is_lookup = matches!(stage.formula, Formula::Lookup(_));
+            is_lookup || (0..table.values.len()).any(|id| !own(id) && stage.reads(id))
+        });
+        if others {
+            return Err(batch
+                .refuse(format!(
+                    "column `{}`.`{}` goes without `down`, but an earlier action of the batch computes what old clients read \
+                     from it and from other columns",
+                    self.table, self.column
+                ))
+                .with_help(help));
+        }
+        let live = batch.live(table).zip(column.ancestor.as_deref());
+        let live = live.and_then(|(live, ancestor)| live.column(ancestor));
+        let has_default = column.draws
+            || column
+                .default
+                .as_deref()
+                .is_some_and(|sql| !sql.trim().eq_ignore_ascii_case("null"));
+        if !builds_on.is_empty() && !has_default && live.is_some_and(|live| live.not_null) {
+            return Err(batch
+                .refuse(format!(
+                    "column `{}`.`{}` is NOT NULL without a default: new clients could not insert a row until \
+                     the batch is complete",
+                    self.table, self.column
+                ))
+                .with_help(help));
+        }
+        Ok(())
+    }
+}
+
+/// The computations from new to old that build on the value, by their places, in order.
+fn builds_on(table: &Table, value: ValueId) -> Vec<usize> {
+    let mut values = vec![value];
+    let mut stages = Vec::new();
+    for (place, stage) in table.downs.iter().enumerate().rev() {
+        if values.iter().any(|id| stage.reads(*id)) {
+            values.push(stage.result);
+            stages.push(place);
+        }
+    }
+    stages.reverse();
+    stages
 }

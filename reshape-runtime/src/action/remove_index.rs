@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Str;
 use crate::plan::facts::TableName;
+use crate::plan::takeover::Renamed;
 use crate::plan::{Batch, Phase, Refusal, Step, Work, partition};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::qualified;
@@ -82,6 +83,16 @@ impl RemoveIndex {
         let schema = self.schema.as_deref().unwrap_or(DEFAULT_SCHEMA).to_owned();
         let tables: Vec<bool> = batch.tables.iter().map(|table| table.schema == schema).collect();
         if batch.forget_indexes(|pending| pending.index.name == name && tables[pending.table]) {
+            return Ok(());
+        }
+        for table in batch.tables.iter_mut().filter(|table| table.schema == schema) {
+            table.unique.retain(|(index, _)| index != name);
+        }
+        let is_meant = |index: &Renamed| index.name == name && tables[index.table];
+        if let Some(place) = batch.renamed_indexes.iter().position(is_meant) {
+            let built = batch.renamed_indexes.remove(place).built;
+            let drop = vec![format!("DROP INDEX {}", qualified(&schema, &built))];
+            batch.push_fresh(format!("drop index `{name}`"), drop, Vec::new());
             return Ok(());
         }
         let Some(live) = batch.facts().index((&schema, name)) else {

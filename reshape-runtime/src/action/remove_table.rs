@@ -85,6 +85,7 @@ impl RemoveTable {
         }
         batch.drop_constraints(index)?;
         batch.forget_indexes(|pending| pending.table == index);
+        batch.renamed_indexes.retain(|renamed| renamed.table != index);
         batch.tables[index].removed = true;
         Ok(())
     }

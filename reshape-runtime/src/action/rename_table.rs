@@ -12,7 +12,8 @@ use crate::sql::ident::{ident, qualified};
 /// # What it does
 ///
 /// New clients know the table by its new name, old clients by the old one; both read and write the same rows. Foreign keys,
-/// indexes and constraints keep their names. Later actions, also those of the same migration, use the new name.
+/// indexes and constraints keep their names. Later actions, also those of the same migration, use the new name. It may be one that the same
+/// batch takes from another table; tables may also exchange their names.
 ///
 /// # Expand
 ///
@@ -20,7 +21,7 @@ use crate::sql::ident::{ident, qualified};
 ///
 /// # Contract
 ///
-/// `ALTER TABLE … RENAME`: an ACCESS EXCLUSIVE lock for a change of the catalog.
+/// `ALTER TABLE … RENAME`: an ACCESS EXCLUSIVE lock for a change of the catalog. Tables that exchange names are finished in one transaction.
 ///
 /// # Rollback
 ///
@@ -87,11 +88,12 @@ impl RenameTable {
                     ident(&within)
                 )));
         }
+        let physical = batch.name_to_rename(&batch.tables[index], &self.new_name);
         let table = &mut batch.tables[index];
-        if table.created {
+        if table.created && table.physical != physical {
             let (from, schema) = (table.sql(), table.schema.clone());
             table.name = self.new_name.to_string();
-            table.physical = self.new_name.to_string();
+            table.physical = physical;
             batch.push_fresh(
                 format!("rename `{}` to `{}`", self.table, self.new_name),
                 vec![format!("ALTER TABLE {from} RENAME TO {}", ident(&self.new_name))],

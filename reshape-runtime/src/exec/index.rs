@@ -25,6 +25,21 @@ impl Run<'_> {
         Ok(self.client.batch_execute(statement)?)
     }
 
+    /// The same, with the statement that `define` returns.
+    pub(super) fn define_index(
+        &mut self,
+        schema: &str,
+        name: &str,
+        define: &[String],
+    ) -> Result<(), Failure> {
+        let sql = format!("BEGIN;\n{}", define.join("\n;\n"));
+        let found = rows(&mut self.client, &sql);
+        self.roll_back_transaction();
+        let found = found?;
+        let statement = found.last().and_then(|row| row.get(0)).unwrap_or_default().to_owned();
+        self.create_index(schema, name, &statement)
+    }
+
     /// `DROP INDEX CONCURRENTLY`, if it is there.
     pub(super) fn drop_index(&mut self, schema: &str, name: &str) -> Result<(), Failure> {
         let index = qualified(schema, name);

@@ -61,7 +61,7 @@ fn needs(plan: &Plan) -> Needs {
                     needs.add(statement);
                 }
             }
-            Work::CreateIndex { schema, .. } => {
+            Work::CreateIndex { schema, .. } | Work::DefineIndex { schema, .. } => {
                 needs.created_in.insert(ident(schema));
             }
             Work::Backfill { .. } | Work::DropIndex { .. } | Work::Analyze { .. } => {}

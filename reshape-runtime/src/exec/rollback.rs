@@ -92,6 +92,13 @@ impl Run<'_> {
                     })
                 })?
             }
+            Work::DefineIndex { schema, name, define } => {
+                self.retrying(Task::Step { title: &title, sql: name, rules }, |run| {
+                    run.outside(plan, n, "undoing", is_undone, closing, |run| {
+                        run.define_index(schema, name, define)
+                    })
+                })?
+            }
             // Only statistics: nothing depends on it, so no more than the row has to go.
             Work::Analyze { .. } => {
                 self.fenced("forget a step", |_| false, closing)?;

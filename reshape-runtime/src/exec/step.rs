@@ -40,6 +40,15 @@ impl Run<'_> {
                 })?;
                 Ok((None, retries))
             }
+            Work::DefineIndex { schema, name, define } => {
+                let task = Task::Step { title: &step.title, sql: &define.join(";\n"), rules };
+                let ((), retries) = run.retrying(task, |run| {
+                    run.outside(plan, n, "started", is_done, &done_sql(n, None), |run| {
+                        run.define_index(schema, name, define)
+                    })
+                })?;
+                Ok((None, retries))
+            }
             Work::DropIndex { schema, name } => {
                 let task = Task::Step { title: &step.title, sql: name, rules };
                 let ((), retries) = run.retrying(task, |run| {

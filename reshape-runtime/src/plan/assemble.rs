@@ -1,7 +1,7 @@
 //! From what the actions have asked for to the ordered list of steps.
 
 use crate::model::Index;
-use crate::plan::batch::{Batch, Draft};
+use crate::plan::batch::{Batch, Draft, PendingIndex};
 use crate::plan::contract::{Part, Stage};
 use crate::plan::expand::{Expansion, expand_member, expansion_step, translate};
 use crate::plan::facts::TableKind;
@@ -10,7 +10,7 @@ use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
 use crate::plan::{
     Phase, Plan, Refusal, Step, Work, backfill, carry, constraint, contract, cross, domain, found,
-    index, not_null, numbers, offenders, partition, refuse, schema,
+    index, not_null, numbers, offenders, partition, refuse, schema, takeover, trial,
 };
 use crate::sql::ident::ident;
 use crate::sql::names::{self, ORIGIN};
@@ -29,6 +29,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         table.name_shadows();
     }
     batch.tables = tables;
+    takeover::resolve(&mut batch);
     let cross = cross::resolve(&mut batch)?;
     carry::carry(&mut batch);
     constraint::resolve(&mut batch)?;
@@ -120,13 +121,17 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         }
         publish.extend(of(&batch.asked.publish, number).cloned());
         let pending = batch.indexes.iter().filter(|pending| pending.table == number);
-        let indexes: Vec<&Index> = pending.map(|pending| &pending.index).collect();
+        let (tried, plain): (Vec<&PendingIndex>, Vec<_>) =
+            pending.partition(|pending| trial::is_needed(table, pending));
+        let indexes: Vec<&Index> = plain.iter().map(|pending| &pending.index).collect();
         let own = batch.asked.contract.iter().filter(|(table, _, _)| *table == number);
         let own: Vec<(Stage, String)> = own.map(|(_, stage, sql)| (*stage, sql.clone())).collect();
         let goes_home = batch.asked.homes.contains(&number);
         let mut statements = contract::table(table, &sync, &views, &indexes, goes_home);
+        let names = tried.iter().map(|pending| trial::name_columns(table, pending));
+        statements.extend(names.map(|sql| (Stage::Finish, sql)));
         statements.extend(own);
-        parts.push(Part { table: number, order, statements });
+        parts.push(Part { table: number, order, waits: false, statements });
     }
     for number in &cross.members {
         let table = &batch.tables[*number];
@@ -142,7 +147,8 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
             publish.push(translate(table, sync.install_relays(Mode::Both), &cross.part(*number)));
         }
         let order = table.touched.unwrap_or_default();
-        parts.push(Part { table: *number, order, statements: contract::member(table, &sync) });
+        let statements = contract::member(table, &sync);
+        parts.push(Part { table: *number, order, waits: false, statements });
     }
     if !members.is_empty() {
         steps.push(expansion_step(&members, &cross.proofs));
@@ -152,7 +158,9 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         fills[*number].extend(more.iter().cloned());
     }
     let Some(fill_order) = cross.order(fills.len()) else { return Err(refuse::circle(&batch)) };
-    last.extend(contract::steps(&batch, parts));
+    takeover::contract(&batch, &mut parts);
+    let (now, late) = contract::steps(&batch, parts);
+    last.extend(now);
     for table in batch.tables.iter().filter(|table| table.removed && !table.created) {
         let Some(order) = table.touched else { continue };
         let step = Step::sql(
@@ -163,6 +171,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         .locking("ACCESS EXCLUSIVE on the table: nobody uses it any more");
         last.push(Draft { order, step, fresh: false });
     }
+    last.extend(late);
     steps.extend(fill_order.into_iter().flat_map(|table| std::mem::take(&mut fills[table])));
     steps.append(&mut batch.asked.all_filled);
     steps.extend(publish);
@@ -343,15 +352,29 @@ fn build_indexes(batch: &Batch<'_>, table: usize) -> Result<Vec<Step>, Refusal> 
             ..batch.refuse_at(pending.at, refusal.message)
         };
         if let Some(live) = batch.live(table).filter(|live| live.kind == TableKind::Partitioned) {
+            if trial::is_needed(table, pending) {
+                let what = format!(
+                    "an expression of index `{wanted}` over columns that the same batch changes, on a partitioned table,"
+                );
+                return Err(placed(batch.not_supported(&what).with_help(
+                    "start and complete the change of the columns first, then add the index",
+                )));
+            }
             steps.extend(
                 partition::build_index(batch, table, live, pending, &name).map_err(placed)?,
             );
             continue;
         }
-        let statement = index::create(batch, table, &pending.index, &name, true).map_err(placed)?;
-        let work =
-            Work::CreateIndex { schema: table.schema.clone(), name: name.clone(), statement };
-        let duplicates = offenders::unique(batch, table, &pending.index, &name);
+        let schema = table.schema.clone();
+        let (work, duplicates) = if trial::is_needed(table, pending) {
+            let define = trial::define(batch, table, pending, &name).map_err(placed)?;
+            (Work::DefineIndex { schema, name: name.clone(), define }, None)
+        } else {
+            let create = index::create(batch, table, &pending.index, &name, true);
+            let statement = create.map_err(placed)?;
+            let duplicates = offenders::unique(batch, table, &pending.index, &name);
+            (Work::CreateIndex { schema, name: name.clone(), statement }, duplicates)
+        };
         let undo = vec![Work::DropIndex { schema: table.schema.clone(), name }];
         let title = format!("build index `{wanted}` on {}", shown(table));
         let step = Step { work, undo, ..Step::sql(Phase::Backfill, title, Vec::new()) };

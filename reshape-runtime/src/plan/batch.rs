@@ -12,7 +12,8 @@ use crate::plan::constraint::Pending;
 use crate::plan::cross::Fill;
 use crate::plan::facts::{Dependent, DependentKind, Facts, Key, LiveTable, TableName};
 use crate::plan::lineage::{Column, Table};
-use crate::plan::{Offenders, Phase, Refusal, Request, Step, Work, partition};
+use crate::plan::takeover::Renamed;
+use crate::plan::{Offenders, Phase, Refusal, Request, Step, Work, partition, trial};
 use crate::sql::names::{DEFAULT_SCHEMA, shown};
 
 /// A step with its place in the batch.
@@ -53,6 +54,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) asked: Asked,
     /// Tables that the batch creates and fills from others.
     pub(crate) fills: Vec<Fill>,
+    /// Indexes of tables that the batch creates, under generated names until contract.
+    pub(crate) renamed_indexes: Vec<Renamed>,
 }
 
 /// An index on a table that exists.
@@ -61,11 +64,20 @@ pub(crate) struct PendingIndex {
     pub(crate) at: (usize, usize),
     pub(crate) table: usize,
     pub(crate) index: crate::model::Index,
+    /// What the table is called in its expressions.
+    pub(crate) scope: String,
+    /// The columns that these may name: as they call them, and as they are called now.
+    pub(crate) names: Vec<(String, String)>,
 }
 
 impl PendingIndex {
-    /// A later action renames a column. Expressions are used as they are, with the names that the table has until contract.
+    /// A later action renames a column. Expressions go on calling it as it was called at their point of the batch.
     pub(crate) fn rename_column(&mut self, from: &str, to: &str) {
+        for (_, now) in &mut self.names {
+            if now == from {
+                to.clone_into(now);
+            }
+        }
         for key in self.index.columns.to_mut() {
             match key {
                 IndexColumn::Name(name) | IndexColumn::Column { column: name, .. }
@@ -101,6 +113,7 @@ impl<'a> Batch<'a> {
             notes: Vec::new(),
             asked: Asked::default(),
             fills: Vec::new(),
+            renamed_indexes: Vec::new(),
         }
     }
 
@@ -170,21 +183,15 @@ impl<'a> Batch<'a> {
         if table.created { None } else { self.facts().table(table.key()) }
     }
 
-    /// The name must be free: no table, view or index of the schema has it.
+    /// The name must be free: no table, view or index of the schema has it. One that a table has in the catalog, but not at this point of
+    /// the batch, is free by contract.
     pub(crate) fn require_free(&self, schema: &str, name: &str) -> Result<(), Refusal> {
         let live = self.facts();
         if self.find(schema, name).is_some() {
             return Err(self.refuse(format!("table `{name}` exists already in the database")));
         }
-        if live.table((schema, name)).is_some() {
-            return Err(self
-                .not_supported(&format!(
-                    "giving the name `{name}` to another table in the batch that takes it from one",
-                ))
-                .with_help("start and complete the batch that frees the name first"));
-        }
         // A table's row type is called as the table is.
-        let taken = live.is_taken((schema, name))
+        let taken = live.is_no_table((schema, name))
             || self.builds_index((schema, name))
             || live.types.iter().any(|other| other.schema == schema && other.name == name)
             || schema == DEFAULT_SCHEMA && self.created_enums.iter().any(|other| other == name);
@@ -229,6 +236,22 @@ impl<'a> Batch<'a> {
             self.drafts.retain(|draft| draft.step.title != title);
         }
         self.indexes.len() < before
+    }
+
+    /// A column of the table goes: no index that the batch adds may name it in an expression.
+    pub(crate) fn leave_indexes(&mut self, table: usize, column: &str) -> Result<(), Refusal> {
+        let own = |pending: &&PendingIndex| pending.table == table;
+        for pending in self.indexes.iter().filter(own) {
+            let called = pending.names.iter().find(|(_, now)| now == column);
+            if called.is_some_and(|(called, _)| trial::names(pending, called)) {
+                let what = format!("an expression of the index `{}`", pending.index.name);
+                return Err(self.in_the_way(table, column, &what));
+            }
+        }
+        for pending in self.indexes.iter_mut().filter(|pending| pending.table == table) {
+            pending.names.retain(|(_, now)| now != column);
+        }
+        Ok(())
     }
 
     /// Only ordinary tables that stand alone, and partitioned ones, can have shadow columns and triggers so far.

@@ -240,7 +240,7 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn in_the_way(&self, table: usize, column: &str, what: &str) -> Refusal {
+    pub(crate) fn in_the_way(&self, table: usize, column: &str, what: &str) -> Refusal {
         let table = &self.tables[table].name;
         self.refuse(format!(
             "column `{table}`.`{column}` cannot be removed: {what}, which the same batch adds, needs it"

@@ -50,6 +50,10 @@ pub(crate) enum Stage {
     Attach,
     /// Columns and tables get their last names.
     Rename,
+    /// Tables that are to have a name which another one has go away from theirs.
+    Away,
+    /// They get it.
+    Name,
     /// What goes by the last names.
     Finish,
 }
@@ -61,12 +65,14 @@ pub(crate) struct Part {
     pub(crate) table: usize,
     /// The last action that touched it.
     pub(crate) order: usize,
+    /// Whether it has to wait for a table that is dropped at the same place.
+    pub(crate) waits: bool,
     pub(crate) statements: Vec<(Stage, String)>,
 }
 
 /// The steps: one short transaction for each table, or for tables that cannot be finished apart. Nothing in them depends on the
-/// number of rows.
-pub(crate) fn steps(batch: &Batch<'_>, parts: Vec<Part>) -> Vec<Draft> {
+/// number of rows. First those that go before the drop of a table at the same place, then those that wait for it.
+pub(crate) fn steps(batch: &Batch<'_>, parts: Vec<Part>) -> (Vec<Draft>, Vec<Draft>) {
     let mut groups: Vec<Vec<Part>> = Vec::new();
     for part in parts {
         let linked = |other: &Part| {
@@ -81,7 +87,12 @@ pub(crate) fn steps(batch: &Batch<'_>, parts: Vec<Part>) -> Vec<Draft> {
         groups = apart;
         groups.push(group);
     }
-    groups.into_iter().filter_map(|group| finish(batch, group)).collect()
+    let waits = |group: &Vec<Part>| group.iter().any(|part| part.waits);
+    let (late, now): (Vec<_>, Vec<_>) = groups.into_iter().partition(waits);
+    let steps = |groups: Vec<Vec<Part>>| {
+        groups.into_iter().filter_map(|group| finish(batch, group)).collect()
+    };
+    (steps(now), steps(late))
 }
 
 /// What a table asks that the batch creates or removes, and that gives values to others or has its rows from one.
@@ -185,7 +196,14 @@ pub(crate) fn table(
         add(Stage::Rename, statement);
     }
     if table.name != table.physical {
-        add(Stage::Rename, format!("ALTER TABLE {on} RENAME TO {}", ident(&table.name)));
+        let rename = |on: &str, to: &str| format!("ALTER TABLE {on} RENAME TO {}", ident(to));
+        match &table.by_way_of {
+            None => add(Stage::Rename, rename(&on, &table.name)),
+            Some(way) => {
+                add(Stage::Away, rename(&on, way));
+                add(Stage::Name, rename(&qualified(&table.schema, way), &table.name));
+            }
+        }
     }
     let name = table.last_sql();
     for physical in checked_columns(table) {

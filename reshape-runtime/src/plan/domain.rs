@@ -44,11 +44,19 @@ pub(crate) fn require_unconstrained(batch: &Batch<'_>, table: &Table) -> Result<
             assemble::shown(table)
         ));
         return Err(Refusal { action: None, ..refusal }.with_help(format!(
-            "give the column the type `{}`, and the table a check in place of the domain's",
-            domain.base
+            "give the column the type `{}`, and the table a check (`add_check`) in place of the domain's",
+            unconstrained(batch.facts(), domain)
         )));
     }
     Ok(())
+}
+
+/// The type that the domain is made of in the end, or a domain on the way there that has no constraints.
+fn unconstrained<'a>(facts: &'a Facts, domain: &'a LiveDomain) -> &'a str {
+    match find(facts, &domain.base).filter(|base| base.constrained) {
+        Some(base) => unconstrained(facts, base),
+        None => &domain.base,
+    }
 }
 
 /// The parts of a type's name; `None` if it is more than a name.

@@ -354,9 +354,12 @@ impl Facts {
 
     /// Whether a relation has that schema and name.
     pub fn is_taken(&self, key: Key<'_>) -> bool {
-        self.table(key).is_some()
-            || self.index(key).is_some()
-            || self.other_relations.iter().any(|other| other.key() == key)
+        self.table(key).is_some() || self.is_no_table(key)
+    }
+
+    /// Whether a relation that is no table of ours has that schema and name.
+    pub fn is_no_table(&self, key: Key<'_>) -> bool {
+        self.index(key).is_some() || self.other_relations.iter().any(|other| other.key() == key)
     }
 
     /// A database that looks exactly as the history says: for plans without a server.

@@ -38,40 +38,56 @@ pub(crate) fn create_on(
                 (format!("({})", snippet(batch, table, expression)?), *direction, *nulls)
             }
         };
-        let direction = match direction {
-            Some(Direction::Asc) => " ASC",
-            Some(Direction::Desc) => " DESC",
-            None => "",
-        };
-        let nulls = match nulls {
-            Some(Nulls::First) => " NULLS FIRST",
-            Some(Nulls::Last) => " NULLS LAST",
-            None => "",
-        };
-        keys.push(format!("{key}{direction}{nulls}"));
+        keys.push(key + &order(direction, nulls));
     }
     let predicate = match &index.predicate {
         Some(predicate) => format!(" WHERE ({})", snippet(batch, table, predicate)?),
         None => String::new(),
     };
-    Ok(format!(
-        "CREATE {}INDEX {}{} ON {}{} ({}){predicate}",
+    let head = head(index, name, concurrently, target);
+    Ok(format!("{head} ({}){predicate}", keys.join(", ")))
+}
+
+/// What stands before the keys.
+pub(crate) fn head(index: &Index, name: &str, concurrently: bool, target: &str) -> String {
+    format!(
+        "CREATE {}INDEX {}{} ON {target}{}",
         if index.unique { "UNIQUE " } else { "" },
         if concurrently { "CONCURRENTLY " } else { "" },
         ident(name),
-        target,
-        index.method.map(|method| format!(" USING {}", method.sql())).unwrap_or_default(),
-        keys.join(", ")
-    ))
+        using(index),
+    )
 }
 
-fn plain(batch: &Batch<'_>, table: &Table, name: &str) -> Result<String, Refusal> {
+/// The access method, if the file names one.
+pub(crate) fn using(index: &Index) -> String {
+    index.method.map(|method| format!(" USING {}", method.sql())).unwrap_or_default()
+}
+
+/// What stands after a key.
+pub(crate) fn order(direction: Option<Direction>, nulls: Option<Nulls>) -> String {
+    let direction = match direction {
+        Some(Direction::Asc) => " ASC",
+        Some(Direction::Desc) => " DESC",
+        None => "",
+    };
+    let nulls = match nulls {
+        Some(Nulls::First) => " NULLS FIRST",
+        Some(Nulls::Last) => " NULLS LAST",
+        None => "",
+    };
+    format!("{direction}{nulls}")
+}
+
+/// A column's name in the table.
+pub(crate) fn plain(batch: &Batch<'_>, table: &Table, name: &str) -> Result<String, Refusal> {
     let column = batch.column(table, name)?;
     // A shadow gets its name when the batch is known as a whole; the planner builds indexes after that.
     table.physical(column).map(ident).ok_or_else(|| batch.unknown_column(table, name))
 }
 
-/// An expression is used as it is, so each name in it must be the column's name in the table, too. It is never rewritten as text.
+/// An expression is used as it is, so each name in it must be the column's name in the table, too; see `trial` for where it is not. It is
+/// never rewritten as text.
 fn snippet(batch: &Batch<'_>, table: &Table, sql: &str) -> Result<String, Refusal> {
     for column in &table.columns {
         let differs = table.physical(column) != Some(column.name.as_str());

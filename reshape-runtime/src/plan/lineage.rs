@@ -140,8 +140,15 @@ pub(crate) struct Table {
     pub(crate) kept: Vec<ValueId>,
     /// The primary key of a table that the batch creates.
     pub(crate) key: Vec<ValueId>,
+    /// The unique indexes over columns alone, and without a condition, of a table that the batch creates.
+    pub(crate) unique: Vec<(String, Vec<ValueId>)>,
     /// The place in the batch of the last action that touched it; `None` if none did.
     pub(crate) touched: Option<usize>,
+    /// Of a table that the batch creates: for each column that it was ever given, in order, the table's name and its own at the time.
+    pub(crate) made_as: Vec<(String, String)>,
+    /// The generated name by way of which it gets one that another table has until contract; one that the batch creates has it from the
+    /// beginning.
+    pub(crate) by_way_of: Option<String>,
 }
 
 impl Table {
@@ -182,7 +189,10 @@ impl Table {
             hidden: Vec::new(),
             kept: Vec::new(),
             key: Vec::new(),
+            unique: Vec::new(),
             touched: None,
+            made_as: Vec::new(),
+            by_way_of: None,
         }
     }
 

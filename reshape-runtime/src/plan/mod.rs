@@ -34,6 +34,8 @@ pub(crate) mod partition;
 pub(crate) mod refuse;
 pub(crate) mod schema;
 pub(crate) mod sync;
+pub(crate) mod takeover;
+pub(crate) mod trial;
 pub(crate) mod under;
 pub(crate) mod view;
 
@@ -141,6 +143,15 @@ pub enum Work {
         name: String,
         /// The statement.
         statement: String,
+    },
+    /// The same where the server has to say what the statement is.
+    DefineIndex {
+        /// The schema of the table and so of the index.
+        schema: String,
+        /// The index.
+        name: String,
+        /// Statements of a transaction that is rolled back; the last one returns the statement that creates the index.
+        define: Vec<String>,
     },
     /// `DROP INDEX CONCURRENTLY IF EXISTS`, outside a transaction.
     DropIndex {

@@ -311,3 +311,51 @@ fn a_text_becomes_a_reference() {
     r.complete();
     new(&mut r, "INSERT INTO names (name) VALUES ('x')");
 }
+
+/// The index by which rows are found again has the columns that it has, whatever they are called in the end.
+#[test]
+fn the_key_of_an_upsert_is_renamed_later() {
+    let change = r#"
+        [[actions]]
+        type = "create_table"
+        name = "names"
+        primary_key = "id"
+        columns = [
+          { name = "id", type = "uuid", default = "gen_random_uuid()" },
+          { name = "name", type = "text", nullable = false },
+        ]
+
+            [actions.up]
+            table = "users"
+            values = { name = "name" }
+            upsert_constraint = "names_name"
+
+        [[actions]]
+        type = "add_index"
+        table = "names"
+        index = { name = "names_name", columns = ["name"], unique = true }
+
+        [[actions]]
+        type = "alter_column"
+        table = "names"
+        column = "name"
+        changes = { name = "title" }
+
+        [[actions]]
+        type = "rename_table"
+        table = "names"
+        new_name = "titles"
+    "#;
+    let mut r = Rollout::begin(USERS, ROWS, change);
+    old(&mut r, "INSERT INTO users VALUES (5, 'Rosa'), (6, 'Grace')");
+    let list = "SELECT title FROM migration_2_change.titles ORDER BY 1";
+    sees(&mut r, list, &["Ada", "Alan", "Grace", "Rosa"]);
+    r.abort();
+    r.start().expect("a second start");
+    r.complete();
+    // An index that is removed again is none.
+    let change = format!("{change}[[actions]]\ntype = 'remove_index'\nindex = 'names_name'\n");
+    let r = Rollout::prepare(USERS, ROWS, &change);
+    let error = r.start().expect_err("a refusal").report();
+    assert!(error.contains("no unique index `names_name`"), "{error}");
+}

@@ -143,7 +143,7 @@ fn forget_rights(kind: &str, name: &str) -> String {
 /// Names the columns of an index, by their places, after the table's. Those without a wanted name, expressions and columns that the index has
 /// a second time, keep theirs, unless it is made of a generated one or another column is to get it: what Postgres has called them, and the
 /// columns beside them, depends on all the names before.
-fn name_by_place(index: &str, wanted: &[Option<String>]) -> String {
+pub(crate) fn name_by_place(index: &str, wanted: &[Option<String>]) -> String {
     let wanted: Vec<String> = wanted
         .iter()
         .map(|name| name.as_ref().map_or_else(|| String::from("NULL"), |name| literal(name)))

@@ -9,7 +9,6 @@ use super::lookup::{ROW, columns};
 use super::plan::{changes, is_computed, not_generated};
 use super::relay::{self, NEW_ROW, OLD_ROW};
 use super::{Cross, Direction, Relay, key, unique};
-use crate::action::Action;
 use crate::plan::batch::Batch;
 use crate::plan::facts::DependentKind;
 use crate::plan::lineage::{Scope, Table, ValueId};
@@ -144,17 +143,13 @@ fn upsert_key<'b>(batch: &'b Batch<'_>, fill: &Fill) -> Result<Vec<&'b str>, Ref
         None => key(batch, fill.table),
         Some(name) if name == format!("{}_pkey", fill.created_as) => key(batch, fill.table),
         Some(name) => {
-            let actions = batch.request.pending.iter().flat_map(|m| m.actions.iter());
-            let mut indexes = actions.filter_map(|action| {
-                let Action::AddIndex(add) = action else { return None };
-                (add.index.name == *name).then_some(&add.index)
-            });
-            let index = indexes.find(|index| index.unique && index.predicate.is_none());
-            let physical = |key: &crate::model::IndexColumn| {
-                table.column(key.name()?).and_then(|column| table.physical(column))
+            let index = table.unique.iter().find(|(index, _)| index == name);
+            let physical = |id: &ValueId| {
+                let column = table.columns.iter().find(|column| column.value == *id)?;
+                table.physical(column)
             };
             let columns: Option<Vec<&str>> =
-                index.and_then(|index| index.columns.iter().map(physical).collect());
+                index.and_then(|(_, columns)| columns.iter().map(physical).collect());
             columns.unwrap_or_default()
         }
     };
