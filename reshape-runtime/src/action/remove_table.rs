@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Str;
 use crate::plan::facts::{Dependent, TableKind};
+use crate::plan::lineage::Table;
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 
@@ -67,10 +68,9 @@ impl RemoveTable {
         if table.created {
             let drop = vec![format!("DROP TABLE {}", table.sql())];
             batch.push_fresh(format!("drop `{}`", self.table), drop, Vec::new());
-        } else if let Some(dependent) = batch
-            .live(table)
-            .and_then(|live| live.dependents.iter().find(|dependent| !goes_too(batch, dependent)))
-        {
+        } else if let Some(dependent) = batch.live(table).and_then(|live| {
+            live.dependents.iter().find(|dependent| !goes_too(batch, table, dependent))
+        }) {
             return Err(batch
                 .refuse(format!(
                     "table `{}` cannot be removed: {} depends on it",
@@ -86,8 +86,9 @@ impl RemoveTable {
 }
 
 /// Whether what depends on the table is part of a table that the batch has removed already.
-fn goes_too(batch: &Batch<'_>, dependent: &Dependent) -> bool {
+fn goes_too(batch: &Batch<'_>, table: &Table, dependent: &Dependent) -> bool {
     batch.goes(dependent)
+        || batch.removes_child(table, dependent)
         || dependent.table.as_ref().is_some_and(|name| {
             batch
                 .tables

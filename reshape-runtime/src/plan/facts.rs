@@ -89,6 +89,12 @@ pub struct LiveTable {
     pub after_update_triggers: Vec<String>,
     /// What depends on the table from outside and would go, or be in the way, if it were dropped.
     pub dependents: Vec<Dependent>,
+    /// The tables that it inherits from (old style), `(schema, name)`, in order.
+    #[serde(default)]
+    pub parents: Vec<(String, String)>,
+    /// The tables that inherit from it (old style), `(schema, name)`.
+    #[serde(default)]
+    pub children: Vec<(String, String)>,
     /// The table that it is a partition of, as `regclass` prints it.
     pub partition_of: Option<String>,
     /// The columns of its partition key and of those of its partitions.
@@ -165,6 +171,9 @@ pub struct LiveColumn {
     pub generation: Option<String>,
     /// The columns of the table that a generated column is computed from.
     pub generated_from: Vec<String>,
+    /// Whether it comes from a table that this one inherits from (old style).
+    #[serde(default)]
+    pub inherited: bool,
 }
 
 /// A right.
@@ -270,6 +279,22 @@ pub struct LiveIndex {
     pub comment: Option<String>,
     /// Whether its table is partitioned, and it has a share in each of the partitions.
     pub partitioned: bool,
+    /// Those shares, outer ones first.
+    #[serde(default)]
+    pub shares: Vec<LiveShare>,
+}
+
+/// The share of a partition in an index of its table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveShare {
+    /// The schema of the partition, and so of the share.
+    pub schema: String,
+    /// The partition.
+    pub table: String,
+    /// The share's own name.
+    pub name: String,
+    /// What it has that the whole index has not, such as `storage parameters`.
+    pub settings: Vec<String>,
 }
 
 /// A type.

@@ -8,6 +8,7 @@
 use crate::plan::cross::Lookup;
 use crate::plan::facts::{LiveColumn, LiveTable};
 use crate::plan::generated::{self, Generation};
+use crate::plan::inherit::Family;
 use crate::plan::mention::mentions;
 use crate::plan::numbers::Numbers;
 use crate::sql::names;
@@ -28,6 +29,8 @@ pub(crate) struct Value {
     pub(crate) is_always_identity: bool,
     /// How Postgres computes it, if it is a generated column.
     pub(crate) generation: Option<Generation>,
+    /// The value of the table that this one inherits from, where the column comes from there.
+    pub(crate) inherited: Option<ValueId>,
 }
 
 /// A column as the clients of the current point of the batch see it.
@@ -137,6 +140,8 @@ pub(crate) struct Table {
     pub(crate) key: Vec<ValueId>,
     /// The place in the batch of the last action that touched it; `None` if none did.
     pub(crate) touched: Option<usize>,
+    /// What it has to do with the tables that it inherits from, or that inherit from it.
+    pub(crate) family: Family,
 }
 
 impl Table {
@@ -150,6 +155,7 @@ impl Table {
             table.columns.push(Column::from_live(column, value));
         }
         table.partition_key.clone_from(&live.partition_key);
+        table.family.has_children = !live.children.is_empty();
         generated::describe(&mut table, live);
         table
     }
@@ -175,12 +181,23 @@ impl Table {
             kept: Vec::new(),
             key: Vec::new(),
             touched: None,
+            family: Family::default(),
         }
     }
 
     /// Quoted and qualified name in the catalog.
     pub(crate) fn sql(&self) -> String {
         crate::sql::ident::qualified(&self.schema, &self.physical)
+    }
+
+    /// The same for statements about the table's own rows, or its own settings, which are not those of its children.
+    pub(crate) fn itself(&self) -> String {
+        if self.family.has_children { format!("ONLY {}", self.sql()) } else { self.sql() }
+    }
+
+    /// Whether the column comes from the table that this one inherits from.
+    pub(crate) fn is_inherited(&self, column: &Column) -> bool {
+        self.values[column.value].inherited.is_some()
     }
 
     /// Quoted and qualified name after contract.
@@ -200,6 +217,7 @@ impl Table {
             in_base,
             is_always_identity: false,
             generation: None,
+            inherited: None,
         });
         self.values.len() - 1
     }

@@ -83,6 +83,11 @@ pub(crate) fn require_possible(
             .not_supported("adding an identity column to a partitioned table")
             .with_help("a serial column draws its numbers from a sequence, too"));
     }
+    if live.is_some_and(|live| !live.children.is_empty()) {
+        return Err(batch
+            .not_supported("adding an identity or serial column to a table that is inherited from")
+            .with_help("add an ordinary column whose `default` draws from a sequence of yours"));
+    }
     if has_up {
         return Err(batch
             .refuse(format!(
