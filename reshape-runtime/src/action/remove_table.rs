@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Str;
-use crate::plan::facts::{Dependent, TableKind};
+use crate::plan::facts::Dependent;
 use crate::plan::lineage::Table;
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
@@ -13,7 +13,7 @@ use crate::schema::{At, Problem, Schema};
 /// # What it does
 ///
 /// New clients no longer see the table; old clients go on using it until the batch is complete. A table that another table's
-/// foreign key refers to cannot be removed before that foreign key is.
+/// foreign key refers to cannot be removed before that foreign key is, and one that others inherit from not before those are.
 ///
 /// # Expand
 ///
@@ -21,7 +21,7 @@ use crate::schema::{At, Problem, Schema};
 ///
 /// # Contract
 ///
-/// `DROP TABLE`. The rows are gone for good.
+/// `DROP TABLE`. The rows are gone for good; those of a foreign table stay where they are.
 ///
 /// # Rollback
 ///
@@ -60,11 +60,6 @@ impl RemoveTable {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
         let index = batch.table(&self.table)?;
         let table = &batch.tables[index];
-        if batch.live(table).is_some_and(|live| live.kind == TableKind::Foreign) {
-            return Err(
-                batch.not_supported(&format!("removing `{}`, a foreign table,", self.table))
-            );
-        }
         if table.created {
             let drop = vec![format!("DROP TABLE {}", table.sql())];
             batch.push_fresh(format!("drop `{}`", self.table), drop, Vec::new());

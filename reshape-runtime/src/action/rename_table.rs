@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Str;
-use crate::plan::{Batch, Refusal};
+use crate::plan::{Batch, Refusal, foreign};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::{ident, qualified};
 
@@ -12,7 +12,8 @@ use crate::sql::ident::{ident, qualified};
 /// # What it does
 ///
 /// New clients know the table by its new name, old clients by the old one; both read and write the same rows. Foreign keys,
-/// indexes and constraints keep their names. Later actions, also those of the same migration, use the new name.
+/// indexes and constraints keep their names. Later actions, also those of the same migration, use the new name. A foreign table of
+/// `postgres_fdw` gets options, so that its rows are still found; one of another wrapper, except `file_fdw`, is refused.
 ///
 /// # Expand
 ///
@@ -73,6 +74,7 @@ impl RenameTable {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
         let index = batch.table(&self.table)?;
         batch.require_free(&self.new_name)?;
+        foreign::require_renamable(batch, &batch.tables[index])?;
         let facts = batch.facts();
         if !facts.may_create {
             return Err(batch

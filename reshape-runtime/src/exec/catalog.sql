@@ -338,6 +338,21 @@ SELECT pg_catalog.jsonb_build_object(
         FROM pg_catalog.pg_inherits i
         JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE i.inhparent = rel.oid AND NOT c.relispartition),
+      'foreign', (
+        SELECT pg_catalog.jsonb_build_object(
+          'wrapper', w.fdwname,
+          'handler', (SELECT prosrc FROM pg_catalog.pg_proc WHERE oid = w.fdwhandler),
+          'options', (
+            SELECT coalesce(pg_catalog.jsonb_agg(o.option_name ORDER BY o.option_name), '[]')
+            FROM pg_catalog.pg_options_to_table(t.ftoptions) o),
+          'named_columns', (
+            SELECT coalesce(pg_catalog.jsonb_agg(a.attname ORDER BY a.attnum), '[]')
+            FROM pg_catalog.pg_attribute a, pg_catalog.pg_options_to_table(a.attfdwoptions) o
+            WHERE a.attrelid = rel.oid AND o.option_name = 'column_name'))
+        FROM pg_catalog.pg_foreign_table t
+        JOIN pg_catalog.pg_foreign_server s ON s.oid = t.ftserver
+        JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = s.srvfdw
+        WHERE t.ftrelid = rel.oid),
       'partition_of', (
         SELECT i.inhparent::regclass::text FROM pg_catalog.pg_inherits i WHERE i.inhrelid = rel.oid AND rel.relispartition),
       -- A column of the key cannot go without its table.

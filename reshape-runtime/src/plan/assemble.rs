@@ -9,8 +9,8 @@ use crate::plan::lineage::Table;
 use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
 use crate::plan::{
-    Phase, Plan, Refusal, Step, Work, backfill, carry, constraint, contract, cross, domain, found,
-    index, inherit, not_null, numbers, offenders, partition, refuse,
+    Phase, Plan, Refusal, Step, Work, backfill, carry, constraint, contract, cross, domain,
+    foreign, found, index, inherit, not_null, numbers, offenders, partition, refuse,
 };
 use crate::sql::ident::ident;
 use crate::sql::names::{self, ORIGIN};
@@ -35,6 +35,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
     inherit::require_alone(&batch, &cross)?;
     inherit::require_possible(&batch)?;
     inherit::settle(&mut batch);
+    foreign::keep_names(&mut batch);
     carry::carry(&mut batch);
     constraint::resolve(&mut batch)?;
     let first = std::mem::take(&mut batch.asked.before_finish);
@@ -177,7 +178,11 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         let step = Step::sql(
             Phase::Contract,
             format!("drop {}", shown(table)),
-            vec![format!("DROP TABLE {}", table.sql())],
+            vec![format!(
+                "DROP {}TABLE {}",
+                if foreign::is_foreign(&batch, table) { "FOREIGN " } else { "" },
+                table.sql()
+            )],
         )
         .locking("ACCESS EXCLUSIVE on the table: nobody uses it any more");
         last.push(Draft { order, step, fresh: false });

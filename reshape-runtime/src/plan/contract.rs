@@ -36,6 +36,8 @@ pub(crate) fn drop_base(batch: &Batch<'_>) -> Option<Step> {
 /// Where a statement stands in the transaction that finishes one or more tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
+    /// Locks of views alone, where a table is locked by way of several.
+    Enter,
     /// Locks, in the order in which queries take them.
     Lock,
     /// What must not see the columns change, or would hold them, is taken off: triggers, foreign keys, the user's views.
@@ -144,6 +146,10 @@ pub(crate) fn table(
     let mut sql: Vec<(Stage, String)> = Vec::new();
     let mut add = |stage: Stage, statement: String| sql.push((stage, statement));
     if sync.is_needed() {
+        // A client may come by the view of a parent or by that of a child: both before any table.
+        if table.family.guarded {
+            add(Stage::Enter, views.enter(table));
+        }
         add(Stage::Lock, views.lock(table));
         for statement in sync.remove().into_iter().chain(views.release(table)) {
             add(Stage::Detach, statement);

@@ -95,12 +95,28 @@ pub struct LiveTable {
     /// The tables that inherit from it (old style), `(schema, name)`.
     #[serde(default)]
     pub children: Vec<(String, String)>,
+    /// How its rows are found, if it is a foreign table.
+    #[serde(default)]
+    pub foreign: Option<LiveForeign>,
     /// The table that it is a partition of, as `regclass` prints it.
     pub partition_of: Option<String>,
     /// The columns of its partition key and of those of its partitions.
     pub partition_key: Vec<String>,
     /// Its partitions of every level, outer ones first. Triggers, rules and dependents of theirs are among the table's own.
     pub partitions: Vec<LivePartition>,
+}
+
+/// What is known of a foreign table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveForeign {
+    /// Its foreign-data wrapper.
+    pub wrapper: String,
+    /// The C function that the wrapper's handler is.
+    pub handler: Option<String>,
+    /// The names of the options that are set for it.
+    pub options: Vec<String>,
+    /// The columns that have an option `column_name`.
+    pub named_columns: Vec<String>,
 }
 
 /// A partition of a table, at whatever level.

@@ -62,6 +62,7 @@ impl LiveTable {
             dependents: Vec::new(),
             parents: Vec::new(),
             children: Vec::new(),
+            foreign: None,
             partition_of: None,
             partition_key: Vec::new(),
             partitions: Vec::new(),
