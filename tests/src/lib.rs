@@ -252,6 +252,7 @@ fn work(work: &Work) -> String {
         Work::Sql { statements } => statements.join(";\n") + ";\n",
         Work::CreateIndex { statement, .. } => format!("{statement};\n"),
         Work::DefineIndex { define, .. } => define.join(";\n") + ";\n",
+        Work::CreateIndexes { query } => format!("{query}; -- each\n"),
         Work::DropIndex { schema, name } => format!("DROP INDEX CONCURRENTLY {schema}.{name};\n"),
         Work::Backfill { statement, ctid, rest, .. } => {
             format!("{statement}\n  WHERE {ctid} …{rest};\n")

@@ -693,28 +693,6 @@ fn a_column_that_draws_numbers_has_no_up_and_is_not_replaced() {
     assert!(refused.contains("not supported yet"), "{refused}");
 }
 
-#[test]
-fn inheritance_is_refused() {
-    let base = table_made_by(
-        "CREATE TABLE things (id int PRIMARY KEY, name text); CREATE TABLE more (extra text) INHERITS (things)",
-        "things",
-        &[("id", "int"), ("name", "text")],
-    );
-    for change in [
-        "type = 'add_column'\ntable = 'things'\nup = \"name\"\ncolumn = { name = 'x', type = 'text' }",
-        "type = 'alter_column'\ntable = 'things'\ncolumn = 'name'\nchanges = { name = 'x' }",
-        "type = 'remove_column'\ntable = 'things'\ncolumn = 'name'",
-        "type = 'add_index'\ntable = 'things'\nindex = { name = 'i', columns = ['name'] }",
-    ] {
-        let refused = refusal(&base, "", &format!("[[actions]]\n{change}\n"));
-        assert!(refused.contains("inherits or is inherited from"), "{refused}");
-        assert!(refused.contains("NO INHERIT"), "{refused}");
-    }
-    let remove = "[[actions]]\ntype = 'remove_table'\ntable = 'things'\n";
-    let refused = refusal(&base, "", remove);
-    assert!(refused.contains("table public.more depends on it"), "{refused}");
-}
-
 /// A rewritten table has another file.
 #[test]
 fn no_new_column_rewrites_the_table() {

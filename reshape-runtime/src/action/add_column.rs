@@ -20,7 +20,9 @@ use crate::sql::ident::{ident, literal};
 /// A stored generated column, or one of a domain with constraints, cannot be added to a table that exists: Postgres would rewrite the
 /// table under an exclusive lock. An identity or serial column can: the rows that exist are numbered by the backfill, in no particular
 /// order, and whoever inserts a row draws the next number. Until the batch is complete, new clients may give an `ALWAYS` identity
-/// column a number of their own. A partitioned table cannot get an identity column, but a serial one.
+/// column a number of their own. A table that others inherit from cannot get one.
+///
+/// Tables that inherit from the table (`INHERITS`) get the column, too, with triggers, values and a place in their views.
 ///
 /// The form `up = { table, value, where }` takes the value from a row of another table: `where` says which row belongs to one of this table,
 /// `value` is an SQL expression. A name alone means a column of the other table first, then one of this table; both can be qualified
@@ -148,7 +150,7 @@ impl AddColumn {
         let numbers = numbers::of(batch, &batch.tables[index], &self.column);
         let mut column = self.column.clone();
         if let Some(numbers) = &numbers {
-            numbers::require_possible(batch, live, numbers, &self.column, self.up.is_some())?;
+            numbers::require_possible(batch, live, &self.column, self.up.is_some())?;
             column.data_type = numbers.data_type.clone().into();
             column.default = Some(numbers.default().into());
             column.nullable = false;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Str, Transform};
+use crate::plan::foreign;
 use crate::plan::lineage::{Column, Formula, Stage};
 use crate::plan::{Batch, Refusal, numbers};
 use crate::schema::{At, Problem, Schema};
@@ -22,6 +23,10 @@ use crate::sql::ident::ident;
 /// The form `{ table, value, where }` of `up` and `down` takes the value from a row of another table, as described at `add_column` (`up`) and
 /// `remove_column` (`down`).
 ///
+/// Of tables that inherit (`INHERITS`), the column is changed in the table that it comes from, and its children follow: each has views, triggers
+/// and a backfill of its own. A child that is created meanwhile takes no rows until the batch is over. Of a foreign table only names and
+/// defaults are changed.
+///
 /// # Expand
 ///
 /// Where values change: a shadow column `"__reshape_…"` with the new type, triggers that keep the old and the new column in step
@@ -31,7 +36,8 @@ use crate::sql::ident::ident;
 /// # Contract
 ///
 /// The old column is dropped and the shadow takes its name and place; NOT NULL is set while the valid check spares the scan. A
-/// new name or default alone is one change of the catalog.
+/// new name or default alone is one change of the catalog. For a primary key or unique constraint of a partitioned table, indexes of the
+/// partitions are built once more before, concurrently: Postgres makes a constraint only of an index that belongs to no other.
 ///
 /// # Rollback
 ///
@@ -220,7 +226,12 @@ impl AlterColumn {
             }
             return Ok(());
         }
-        batch.require_plain(table)?;
+        let named = ColumnChanges { data_type: None, nullable: None, ..self.changes.clone() };
+        if foreign::is_foreign(batch, table) && named == self.changes && up.or(down).is_none() {
+            foreign::require_renamable(batch, table)?;
+        } else {
+            batch.require_plain(table)?;
+        }
         let old_type = table.values[column.value].data_type.clone();
         let new_type = self.changes.data_type.as_deref().unwrap_or(&old_type).to_owned();
         let not_null = self.changes.nullable.map_or(column.not_null, |nullable| !nullable);

@@ -12,7 +12,7 @@ use crate::schema::{At, Problem, Schema};
 /// # What it does
 ///
 /// The check holds until the batch is complete, for new clients, too. `check` is its name; one that was created without a name has
-/// the one that Postgres chose.
+/// the one that Postgres chose. It goes in tables that inherit it, too, and is removed where it comes from.
 ///
 /// # Expand
 ///

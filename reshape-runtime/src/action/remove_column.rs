@@ -19,6 +19,8 @@ use crate::sql::ident::ident;
 /// needs `down`. Indexes, checks and foreign keys on the column alone go with
 /// it; one on several columns has to be removed first. A column of the primary key, or one that another table's foreign key refers to, cannot be removed.
 ///
+/// Tables that inherit from the table (`INHERITS`) lose the column, too, also where they have declared it themselves.
+///
 /// The form `down = { table, value, where }` takes the value from a row of another table: `where` says which row belongs to one of this table,
 /// `value` is an SQL expression. A name alone means a column of the other table first, then one of this table; both can be qualified. The
 /// value is read when a new client writes a row of this table, and written by a trigger when a new client writes one of the other table.

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Str;
-use crate::plan::facts::{Dependent, TableKind};
+use crate::plan::facts::Dependent;
+use crate::plan::lineage::Table;
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 
@@ -12,7 +13,7 @@ use crate::schema::{At, Problem, Schema};
 /// # What it does
 ///
 /// New clients no longer see the table; old clients go on using it until the batch is complete. A table that another table's
-/// foreign key refers to cannot be removed before that foreign key is.
+/// foreign key refers to cannot be removed before that foreign key is, and one that others inherit from not before those are.
 ///
 /// # Expand
 ///
@@ -20,7 +21,7 @@ use crate::schema::{At, Problem, Schema};
 ///
 /// # Contract
 ///
-/// `DROP TABLE`. The rows are gone for good.
+/// `DROP TABLE`. The rows are gone for good; those of a foreign table stay where they are.
 ///
 /// # Rollback
 ///
@@ -64,18 +65,12 @@ impl RemoveTable {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
         let index = batch.table(self.schema.as_deref(), &self.table)?;
         let table = &batch.tables[index];
-        if batch.live(table).is_some_and(|live| live.kind == TableKind::Foreign) {
-            return Err(
-                batch.not_supported(&format!("removing `{}`, a foreign table,", self.table))
-            );
-        }
         if table.created {
             let drop = vec![format!("DROP TABLE {}", table.sql())];
             batch.push_fresh(format!("drop `{}`", self.table), drop, Vec::new());
-        } else if let Some(dependent) = batch
-            .live(table)
-            .and_then(|live| live.dependents.iter().find(|dependent| !goes_too(batch, dependent)))
-        {
+        } else if let Some(dependent) = batch.live(table).and_then(|live| {
+            live.dependents.iter().find(|dependent| !goes_too(batch, table, dependent))
+        }) {
             return Err(batch
                 .refuse(format!(
                     "table `{}` cannot be removed: {} depends on it",
@@ -92,8 +87,9 @@ impl RemoveTable {
 }
 
 /// Whether what depends on the table is part of a table that the batch has removed already.
-fn goes_too(batch: &Batch<'_>, dependent: &Dependent) -> bool {
+fn goes_too(batch: &Batch<'_>, table: &Table, dependent: &Dependent) -> bool {
     batch.goes(dependent)
+        || batch.removes_child(table, dependent)
         || dependent.table.as_ref().is_some_and(|name| {
             let mut removed = batch.tables.iter().filter(|table| table.removed && !table.created);
             removed.any(|table| table.key() == name.key())

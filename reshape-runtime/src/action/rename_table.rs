@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Str;
-use crate::plan::{Batch, Refusal};
+use crate::plan::{Batch, Refusal, foreign};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::{ident, qualified};
 
@@ -13,7 +13,8 @@ use crate::sql::ident::{ident, qualified};
 ///
 /// New clients know the table by its new name, old clients by the old one; both read and write the same rows. Foreign keys,
 /// indexes and constraints keep their names. Later actions, also those of the same migration, use the new name. It may be one that the same
-/// batch takes from another table; tables may also exchange their names.
+/// batch takes from another table; tables may also exchange their names. A foreign table of `postgres_fdw` gets options, so that its rows
+/// are still found; one of another wrapper, except `file_fdw`, is refused.
 ///
 /// # Expand
 ///
@@ -78,6 +79,7 @@ impl RenameTable {
         let index = batch.table(self.schema.as_deref(), &self.table)?;
         let within = batch.tables[index].schema.clone();
         batch.require_free(&within, &self.new_name)?;
+        foreign::require_renamable(batch, &batch.tables[index])?;
         if batch.facts().schema(&within).is_some_and(|schema| !schema.may_create) {
             return Err(batch
                 .refuse(format!(

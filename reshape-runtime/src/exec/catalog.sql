@@ -26,6 +26,9 @@ viewed AS MATERIALIZED (
 space AS MATERIALIZED (
   SELECT oid, nspname FROM pg_catalog.pg_namespace
   WHERE nspname = ANY ($1::text[]) OR oid IN (SELECT relnamespace FROM viewed)
+    -- Children, in the old style, are changed with their parents.
+    OR oid IN (SELECT c.relnamespace FROM pg_catalog.pg_inherits i
+               JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relkind IN ('r', 'f') AND NOT c.relispartition)
 ),
 extension_member AS MATERIALIZED (
   SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e'
@@ -44,6 +47,12 @@ tree(root, oid, parent, level) AS (
   FROM tree t
   JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid
   JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relispartition
+),
+-- Every table with all that have its columns from it: partitions and, in the old style, children.
+family(root, oid) AS (
+  SELECT oid, oid FROM rel
+  UNION
+  SELECT f.root, i.inhrelid FROM family f JOIN pg_catalog.pg_inherits i ON i.inhparent = f.oid
 ),
 -- Every domain, with itself and those that it is made of.
 domain_base(oid, base) AS (
@@ -166,6 +175,10 @@ column_dependent AS MATERIALIZED (
   WHERE j.refclassid = 'pg_catalog.pg_class'::regclass AND j.attnum > 0
     -- Its own default is known; a generated column's expression is a dependency of its own.
     AND NOT (j.adnum IS NOT NULL AND j.owner = j.refobjid AND j.adnum = j.attnum)
+    -- So is that of the same column further down, which may draw from the sequence of the column.
+    AND NOT EXISTS (SELECT FROM family f JOIN pg_catalog.pg_attribute d ON d.attrelid = f.oid AND d.attnum = j.adnum
+                    WHERE f.root = t.root AND f.oid = j.owner AND f.oid <> j.refobjid AND d.attname = own.attname
+                      AND d.attgenerated = '')
     AND (t.level = 0 OR NOT j.is_inherited)
 ),
 -- What depends on a table, on a partition of it or on the row type of one.
@@ -277,6 +290,7 @@ SELECT pg_catalog.jsonb_build_object(
             FROM column_dependent j
             WHERE j.root = rel.oid AND j.root_attnum = a.attnum),
           'number', a.attnum,
+          'inherited', a.attinhcount > 0 AND NOT rel.relispartition,
           'identity_kind', CASE a.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END,
           'collation', (
             SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(co.collname)
@@ -345,6 +359,31 @@ SELECT pg_catalog.jsonb_build_object(
         FROM (
           SELECT DISTINCT ON (j.classid, j.objid) j.*
           FROM table_dependent j WHERE j.root = rel.oid) j),
+      'parents', (
+        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(n.nspname, c.relname) ORDER BY i.inhseqno), '[]')
+        FROM pg_catalog.pg_inherits i
+        JOIN pg_catalog.pg_class c ON c.oid = i.inhparent JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE i.inhrelid = rel.oid AND NOT rel.relispartition),
+      'children', (
+        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(n.nspname, c.relname) ORDER BY n.nspname, c.relname), '[]')
+        FROM pg_catalog.pg_inherits i
+        JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE i.inhparent = rel.oid AND NOT c.relispartition),
+      'foreign', (
+        SELECT pg_catalog.jsonb_build_object(
+          'wrapper', w.fdwname,
+          'handler', (SELECT prosrc FROM pg_catalog.pg_proc WHERE oid = w.fdwhandler),
+          'options', (
+            SELECT coalesce(pg_catalog.jsonb_agg(o.option_name ORDER BY o.option_name), '[]')
+            FROM pg_catalog.pg_options_to_table(t.ftoptions) o),
+          'named_columns', (
+            SELECT coalesce(pg_catalog.jsonb_agg(a.attname ORDER BY a.attnum), '[]')
+            FROM pg_catalog.pg_attribute a, pg_catalog.pg_options_to_table(a.attfdwoptions) o
+            WHERE a.attrelid = rel.oid AND o.option_name = 'column_name'))
+        FROM pg_catalog.pg_foreign_table t
+        JOIN pg_catalog.pg_foreign_server s ON s.oid = t.ftserver
+        JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = s.srvfdw
+        WHERE t.ftrelid = rel.oid),
       'partition_of', (
         SELECT i.inhparent::regclass::text FROM pg_catalog.pg_inherits i WHERE i.inhrelid = rel.oid AND rel.relispartition),
       -- A column of the key cannot go without its table.
@@ -414,7 +453,28 @@ SELECT pg_catalog.jsonb_build_object(
       'options', coalesce(pg_catalog.to_jsonb(c.reloptions), '[]'),
       'tablespace', (SELECT spcname FROM pg_catalog.pg_tablespace WHERE oid = c.reltablespace),
       'comment', pg_catalog.obj_description(c.oid, 'pg_class'),
-      'partitioned', c.relkind = 'I') ORDER BY c.relname), '[]')
+      'partitioned', c.relkind = 'I',
+      'shares', (
+        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+          'schema', sn.nspname, 'table', st.relname, 'name', sc.relname,
+          'settings', (
+            SELECT coalesce(pg_catalog.jsonb_agg(s.name), '[]')
+            FROM (VALUES
+              (sc.reloptions IS DISTINCT FROM c.reloptions, 'storage parameters'),
+              (sc.reltablespace <> c.reltablespace, 'tablespace'),
+              (si.indisreplident, 'replica identity'),
+              (si.indisclustered, 'cluster mark'),
+              (pg_catalog.obj_description(sc.oid, 'pg_class') IS NOT NULL, 'comment'),
+              (EXISTS (SELECT FROM pg_catalog.pg_attribute sa
+                       WHERE sa.attrelid = sc.oid AND coalesce(sa.attstattarget, -1) <> -1), 'statistics target')) s(is_set, name)
+            WHERE s.is_set)) ORDER BY t.level, sn.nspname, sc.relname), '[]')
+        FROM pg_catalog.pg_partition_tree(c.oid) t
+        JOIN pg_catalog.pg_class sc ON sc.oid = t.relid
+        JOIN pg_catalog.pg_index si ON si.indexrelid = t.relid
+        JOIN pg_catalog.pg_class st ON st.oid = si.indrelid
+        JOIN pg_catalog.pg_namespace sn ON sn.oid = sc.relnamespace
+        WHERE c.relkind = 'I' AND t.level > 0)
+      ) ORDER BY c.relname), '[]')
     FROM pg_catalog.pg_index i
     JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
     JOIN pg_catalog.pg_am am ON am.oid = c.relam

@@ -40,6 +40,15 @@ impl Run<'_> {
         self.create_index(schema, name, &statement)
     }
 
+    /// The same for each row of the query: schema, name and statement.
+    pub(super) fn create_indexes(&mut self, query: &str) -> Result<(), Failure> {
+        for row in rows(&mut self.client, query)? {
+            let field = |number| row.get(number).unwrap_or_default();
+            self.create_index(field(0), field(1), field(2))?;
+        }
+        Ok(())
+    }
+
     /// `DROP INDEX CONCURRENTLY`, if it is there.
     pub(super) fn drop_index(&mut self, schema: &str, name: &str) -> Result<(), Failure> {
         let index = qualified(schema, name);

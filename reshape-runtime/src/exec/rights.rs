@@ -64,7 +64,10 @@ fn needs(plan: &Plan) -> Needs {
             Work::CreateIndex { schema, .. } | Work::DefineIndex { schema, .. } => {
                 needs.created_in.insert(ident(schema));
             }
-            Work::Backfill { .. } | Work::DropIndex { .. } | Work::Analyze { .. } => {}
+            Work::Backfill { .. }
+            | Work::CreateIndexes { .. }
+            | Work::DropIndex { .. }
+            | Work::Analyze { .. } => {}
         }
     }
     needs

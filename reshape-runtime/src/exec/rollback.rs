@@ -104,10 +104,13 @@ impl Run<'_> {
                 self.fenced("forget a step", |_| false, closing)?;
                 ((), 0)
             }
-            Work::Backfill { .. } => {
+            Work::Backfill { .. } | Work::CreateIndexes { .. } => {
                 return Err(Error::new(
                     ErrorKind::Metadata,
-                    format!("the plan undoes the step `{}` by a backfill", plan.steps[n].title),
+                    format!(
+                        "the plan undoes the step `{}` by what takes its time",
+                        plan.steps[n].title
+                    ),
                 )
                 .with_help("this is a mistake in the planner that made the plan: report it"));
             }

@@ -49,6 +49,15 @@ impl Run<'_> {
                 })?;
                 Ok((None, retries))
             }
+            Work::CreateIndexes { query } => {
+                let task = Task::Step { title: &step.title, sql: query, rules };
+                let ((), retries) = run.retrying(task, |run| {
+                    run.outside(plan, n, "started", is_done, &done_sql(n, None), |run| {
+                        run.create_indexes(query)
+                    })
+                })?;
+                Ok((None, retries))
+            }
             Work::DropIndex { schema, name } => {
                 let task = Task::Step { title: &step.title, sql: name, rules };
                 let ((), retries) = run.retrying(task, |run| {

@@ -18,6 +18,8 @@ pub(crate) struct Asked {
     pub(crate) all_filled: Vec<Step>,
     /// Steps of the publish phase that need triggers which translate in both directions.
     pub(crate) translated: Vec<Step>,
+    /// Steps of contract that come before any table is finished.
+    pub(crate) before_finish: Vec<Step>,
     /// Statements of the transaction that finishes a table, by table.
     pub(crate) contract: Vec<(usize, Stage, String)>,
     /// Tables that have to be finished in one transaction.
@@ -43,6 +45,7 @@ impl Asked {
         self.filled.append(&mut other.filled);
         self.all_filled.append(&mut other.all_filled);
         self.translated.append(&mut other.translated);
+        self.before_finish.append(&mut other.before_finish);
         self.contract.append(&mut other.contract);
         self.links.append(&mut other.links);
         self.publish.append(&mut other.publish);

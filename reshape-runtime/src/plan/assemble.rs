@@ -9,8 +9,9 @@ use crate::plan::lineage::Table;
 use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::{Views, column_grants};
 use crate::plan::{
-    Phase, Plan, Refusal, Step, Work, backfill, carry, constraint, contract, cross, domain, found,
-    index, not_null, numbers, offenders, partition, refuse, schema, takeover, trial,
+    Phase, Plan, Refusal, Step, Work, backfill, carry, constraint, contract, cross, domain,
+    foreign, found, index, inherit, not_null, numbers, offenders, partition, refuse, schema,
+    takeover, trial,
 };
 use crate::sql::ident::ident;
 use crate::sql::names::{self, ORIGIN};
@@ -25,15 +26,24 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
     let search_path = search_path(&facts.search_path);
 
     let mut tables = std::mem::take(&mut batch.tables);
-    for table in tables.iter_mut().filter(|table| !table.created && !table.removed) {
-        table.name_shadows();
+    for number in inherit::parents_first(&tables, facts) {
+        if !tables[number].created && !tables[number].removed {
+            inherit::take_names(&mut tables, facts, number);
+            tables[number].name_shadows();
+        }
     }
     batch.tables = tables;
     takeover::resolve(&mut batch);
     let cross = cross::resolve(&mut batch)?;
+    inherit::require_alone(&batch, &cross)?;
+    inherit::require_possible(&batch)?;
+    inherit::settle(&mut batch);
+    foreign::keep_names(&mut batch);
     carry::carry(&mut batch);
     constraint::resolve(&mut batch)?;
-    let mut last: Vec<Draft> = Vec::new();
+    let first = std::mem::take(&mut batch.asked.before_finish);
+    let mut last: Vec<Draft> =
+        first.into_iter().map(|step| Draft { order: 0, step, fresh: false }).collect();
     let mut expand = Vec::new();
     for draft in std::mem::take(&mut batch.drafts) {
         match draft.step.phase {
@@ -49,6 +59,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
     notes.extend(cross.notes.iter().cloned());
     let mut parts: Vec<Part> = Vec::new();
     let mut members: Vec<Expansion> = Vec::new();
+    let mut families: Vec<(usize, usize, Expansion)> = Vec::new();
 
     for (number, table) in batch.tables.iter().enumerate() {
         let Some(live) = batch.live(table).filter(|_| !table.removed) else { continue };
@@ -63,6 +74,8 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
             if cross.members.contains(&number) {
                 refuse::partitioned_member(&batch, table, live)?;
                 members.push(expansion);
+            } else if let Some(root) = inherit::root(&batch, number) {
+                families.push((root, inherit::depth(&batch, number), expansion));
             } else {
                 steps.push(expansion_step(&[expansion], &[]));
             }
@@ -77,7 +90,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
                 format!("the backfill of `{}` fires its trigger `{trigger}`", table.name)
             }));
             // The row on which a fill fails is looked for in the table itself.
-            let row = (live.kind == TableKind::Ordinary)
+            let row = (live.kind == TableKind::Ordinary && !table.family.has_children)
                 .then(|| offenders::Source::new(&batch, table, false).row());
             for (work, shown) in backfills {
                 let title = format!("fill new columns of {shown}");
@@ -99,7 +112,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
                 ));
             }
         }
-        for column in checked_columns(table) {
+        for column in own_checked_columns(table) {
             let step = Step::sql(
                 Phase::Backfill,
                 format!("check that {}.{} has no NULL", shown(table), shown_column(&column)),
@@ -110,7 +123,10 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         let (begun, built) = build_indexes(&batch, number)?.into_iter().partition(is_expand);
         steps.extend::<Vec<Step>>(begun);
         fill.extend::<Vec<Step>>(built);
-        fill.extend(of(&batch.asked.filled, number).cloned());
+        let (begun, filled): (Vec<Step>, _) =
+            of(&batch.asked.filled, number).cloned().partition(is_expand);
+        steps.extend(begun);
+        fill.extend::<Vec<Step>>(filled);
         if !sync.up().is_empty() {
             let title = format!("analyze {}", shown(table));
             let work = Work::Analyze { table: table.sql() };
@@ -150,6 +166,11 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         let statements = contract::member(table, &sync);
         parts.push(Part { table: *number, order, waits: false, statements });
     }
+    families.sort_by_key(|(root, depth, _)| (*root, *depth));
+    for family in families.chunk_by(|(root, _, _), (other, _, _)| root == other) {
+        let family: Vec<Expansion> = family.iter().map(|(_, _, own)| own.clone()).collect();
+        steps.push(expansion_step(&family, &[]));
+    }
     if !members.is_empty() {
         steps.push(expansion_step(&members, &cross.proofs));
     }
@@ -158,6 +179,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         fills[*number].extend(more.iter().cloned());
     }
     let Some(fill_order) = cross.order(fills.len()) else { return Err(refuse::circle(&batch)) };
+    let fill_order = inherit::children_first(&batch, fill_order);
     takeover::contract(&batch, &mut parts);
     let (now, late) = contract::steps(&batch, parts);
     last.extend(now);
@@ -166,7 +188,11 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         let step = Step::sql(
             Phase::Contract,
             format!("drop {}", shown(table)),
-            vec![format!("DROP TABLE {}", table.sql())],
+            vec![format!(
+                "DROP {}TABLE {}",
+                if foreign::is_foreign(&batch, table) { "FOREIGN " } else { "" },
+                table.sql()
+            )],
         )
         .locking("ACCESS EXCLUSIVE on the table: nobody uses it any more");
         last.push(Draft { order, step, fresh: false });
@@ -230,11 +256,20 @@ fn expand_table(
     let mut clauses = Vec::new();
     let mut defaults = Vec::new();
     let mut undo = Vec::new();
-    if sync.is_needed() {
+    if sync.is_needed() && !table.family.marker {
         clauses.push(format!("ADD COLUMN {} text", ident(ORIGIN)));
     }
     for column in table.shadows() {
         let Some(physical) = table.physical(column) else { continue };
+        if table.is_inherited(column) {
+            undo.push(format!("DROP COLUMN IF EXISTS {}", ident(physical)));
+            let default = column.default.as_ref().filter(|_| !column.draws);
+            defaults.extend(default.filter(|_| table.is_computed(column)).map(|default| {
+                let on = table.itself();
+                format!("ALTER TABLE {on} ALTER COLUMN {} SET DEFAULT {default}", ident(physical))
+            }));
+            continue;
+        }
         let data_type = &table.values[column.value].data_type;
         let mut clause = format!("ADD COLUMN {} {data_type}", ident(physical));
         if let Some(ancestor) = column.ancestor.as_ref().and_then(|name| live.column(name)) {
@@ -257,7 +292,7 @@ fn expand_table(
             if table.is_computed(column) {
                 defaults.push(format!(
                     "ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {default}",
-                    table.sql(),
+                    table.itself(),
                     ident(physical)
                 ));
             } else {
@@ -278,23 +313,26 @@ fn expand_table(
         undo.push(format!("DROP COLUMN IF EXISTS {physical}"));
     }
     let checked = checked_columns(table);
-    clauses.extend(checked.iter().map(|column| not_null::add(column)));
+    clauses.extend(own_checked_columns(table).iter().map(|column| not_null::add(column)));
     let more = batch.asked.clauses.iter().filter(|(table, _, _)| *table == number);
     clauses.extend(more.clone().map(|(_, clause, _)| clause.clone()));
     let mut undo: Vec<String> = more
         .map(|(_, _, undo)| undo.clone())
         .chain(of(&batch.asked.expand_undo, number).cloned())
         .chain(checked.iter().map(|column| not_null::remove(column)))
+        .chain(inherit::drop_admission(table))
         .chain(undo)
         .collect();
     let more: Vec<String> = of(&batch.asked.expand, number).cloned().collect();
-    if clauses.is_empty() && more.is_empty() {
+    if clauses.is_empty() && more.is_empty() && undo.is_empty() && !sync.is_needed() {
         return None;
     }
-    let mut statements = numbers::create(table);
+    let mut statements: Vec<String> = inherit::guard(table).into_iter().collect();
+    statements.extend(numbers::create(table));
     if !clauses.is_empty() {
         statements.push(format!("ALTER TABLE {}\n  {}", table.sql(), clauses.join(",\n  ")));
     }
+    statements.extend(inherit::admit(table));
     statements.extend(defaults);
     statements.extend(numbers::own(table, live));
     statements.extend(more);
@@ -316,8 +354,14 @@ fn expand_table(
         undo.push(format!("DROP COLUMN IF EXISTS {}", ident(ORIGIN)));
     }
     if !undo.is_empty() {
-        let undo = format!("ALTER TABLE {}\n  {}", table.sql(), undo.join(",\n  "));
-        expansion.undo_columns.push(undo);
+        // A child may have been dropped.
+        let there = if live.parents.is_empty() { "" } else { "IF EXISTS " };
+        let all = undo.join(",\n  ");
+        expansion.undo_columns.push(format!("ALTER TABLE {there}{}\n  {all}", table.sql()));
+        if table.family.has_children {
+            undo.retain(|clause| clause.contains("__reshape"));
+            expansion.undo_columns.push(inherit::left_in_children(&table.sql(), &undo));
+        }
     }
     expansion.undo_columns.extend(numbers::remove(table));
     Some(expansion)
@@ -332,6 +376,13 @@ pub(crate) fn checked_columns(table: &Table) -> Vec<String> {
         .chain(table.set_not_null.iter().map(String::as_str))
         .map(str::to_owned)
         .collect()
+}
+
+/// Of these, those whose check does not come from a parent.
+fn own_checked_columns(table: &Table) -> Vec<String> {
+    let mut columns = checked_columns(table);
+    columns.retain(|column| !table.family.checks.contains(column));
+    columns
 }
 
 fn is_expand(step: &Step) -> bool {

@@ -19,9 +19,10 @@ pub(crate) fn backfill(table: &Table, target: &str, up: &Flow<'_>) -> Option<Wor
         return None;
     }
     let (alias, update) = update(table, up);
+    let only = if table.family.has_children { "ONLY " } else { "" };
     Some(Work::Backfill {
         table: target.to_owned(),
-        statement: format!("UPDATE {target}{update}"),
+        statement: format!("UPDATE {only}{target}{update}"),
         // A row that a trigger has filled since the statement began has newer values of the other table than the statement sees.
         rest: if up.stages.iter().any(Computation::is_lookup) {
             format!(" AND {alias}.{} IS NULL", ident(ORIGIN))
@@ -52,7 +53,7 @@ pub(crate) fn check(table: &Table, up: &Flow<'_>) -> String {
     let body = format!(
         "\nBEGIN\n  IF EXISTS (SELECT FROM {} AS {row} WHERE {}\n    AND (SELECT pg_catalog.num_nonnulls({}) FROM {from}) > 0)\n  \
          THEN\n    RAISE EXCEPTION USING MESSAGE = {}, HINT = {};\n  END IF;\nEND\n",
-        table.sql(),
+        table.itself(),
         empty.join(" AND "),
         values.join(", "),
         literal(&format!("a trigger of table {} has kept rows from being filled", table.sql())),

@@ -13,7 +13,9 @@ use crate::plan::cross::Fill;
 use crate::plan::facts::{Dependent, DependentKind, Facts, Key, LiveTable, TableName};
 use crate::plan::lineage::{Column, Table};
 use crate::plan::takeover::Renamed;
-use crate::plan::{Offenders, Phase, Refusal, Request, Step, Work, partition, trial};
+use crate::plan::{
+    Offenders, Phase, Refusal, Request, Step, Work, foreign, inherit, partition, trial,
+};
 use crate::sql::names::{DEFAULT_SCHEMA, shown};
 
 /// A step with its place in the batch.
@@ -96,7 +98,8 @@ impl PendingIndex {
 impl<'a> Batch<'a> {
     pub(crate) fn new(request: Request<'a>) -> Self {
         let facts = request.facts;
-        let tables = facts.tables.iter().map(Table::from_live).collect();
+        let mut tables: Vec<Table> = facts.tables.iter().map(Table::from_live).collect();
+        inherit::link(&mut tables, facts);
         Self {
             request,
             at: (0, 0),
@@ -254,23 +257,15 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// Only ordinary tables that stand alone, and partitioned ones, can have shadow columns and triggers so far.
+    /// Only ordinary and partitioned tables can have shadow columns and triggers.
     pub(crate) fn require_plain(&self, table: &Table) -> Result<(), Refusal> {
         use crate::plan::facts::TableKind;
         let Some(live) = self.live(table) else { return Ok(()) };
-        let what = match live.kind {
-            TableKind::Ordinary if !live.inherits => return Ok(()),
-            TableKind::Ordinary => "a table that inherits or is inherited from",
-            TableKind::Partitioned => return partition::require_local(self, live),
-            TableKind::Foreign => "a foreign table",
-        };
-        let refusal = self.not_supported(&format!("changing `{}`, {what},", table.name));
-        Err(match live.kind {
-            TableKind::Ordinary => refusal.with_help(
-                "end the inheritance first, with `ALTER TABLE … NO INHERIT`, or partition the table",
-            ),
-            TableKind::Partitioned | TableKind::Foreign => refusal,
-        })
+        match live.kind {
+            TableKind::Ordinary => inherit::require_untyped(self, live),
+            TableKind::Partitioned => partition::require_local(self, live),
+            TableKind::Foreign => Err(foreign::refusal(self, table)),
+        }
     }
 
     /// The column is about to be replaced by another: what hangs on it has to be able to come along.

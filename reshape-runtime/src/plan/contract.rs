@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use crate::model::{Index, IndexColumn};
 use crate::plan::assemble::{checked_columns, shown};
 use crate::plan::batch::{Batch, Draft};
-use crate::plan::lineage::Table;
+use crate::plan::lineage::{Table, Value};
 use crate::plan::sync::Sync;
 use crate::plan::view::Views;
-use crate::plan::{Phase, Step, not_null, numbers, partition};
+use crate::plan::{Phase, Step, inherit, not_null, numbers, partition};
 use crate::sql::ident::{ident, literal, qualified};
 use crate::sql::names::{self, ORIGIN};
 
@@ -36,6 +36,8 @@ pub(crate) fn drop_base(batch: &Batch<'_>) -> Option<Step> {
 /// Where a statement stands in the transaction that finishes one or more tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
+    /// Locks of views alone, where a table is locked by way of several.
+    Enter,
     /// Locks, in the order in which queries take them.
     Lock,
     /// What must not see the columns change, or would hold them, is taken off: triggers, foreign keys, the user's views.
@@ -102,7 +104,8 @@ pub(crate) fn member(table: &Table, sync: &Sync<'_>) -> Vec<(Stage, String)> {
     detach.chain(table.created.then_some((Stage::Drop, drop))).collect()
 }
 
-fn finish(batch: &Batch<'_>, group: Vec<Part>) -> Option<Draft> {
+fn finish(batch: &Batch<'_>, mut group: Vec<Part>) -> Option<Draft> {
+    group.sort_by_key(|part| inherit::depth(batch, part.table));
     let order = group.iter().map(|part| part.order).max()?;
     let names: Vec<String> = group
         .iter()
@@ -154,6 +157,10 @@ pub(crate) fn table(
     let mut sql: Vec<(Stage, String)> = Vec::new();
     let mut add = |stage: Stage, statement: String| sql.push((stage, statement));
     if sync.is_needed() {
+        // A client may come by the view of a parent or by that of a child: both before any table.
+        if table.family.guarded {
+            add(Stage::Enter, views.enter(table));
+        }
         add(Stage::Lock, views.lock(table));
         for statement in sync.remove().into_iter().chain(views.release(table)) {
             add(Stage::Detach, statement);
@@ -170,27 +177,58 @@ pub(crate) fn table(
             add(Stage::Settle, alter(physical, &format!("SET DEFAULT {default}")));
         }
     }
-    let mut dropped: Vec<String> = Vec::new();
-    if sync.is_needed() {
-        dropped.push(ident(ORIGIN));
+    if let Some(clause) = inherit::drop_admission(table) {
+        add(Stage::Settle, format!("ALTER TABLE {on} {clause}"));
+        if table.family.has_children {
+            add(Stage::Settle, inherit::left_in_children(&on, &[clause]));
+        }
     }
-    dropped.extend(table.dropped.iter().map(|column| ident(column)));
-    if !dropped.is_empty() {
-        let clauses: Vec<String> = dropped.iter().map(|c| format!("DROP COLUMN {c}")).collect();
+    // A column that comes from a parent has gone with the parent's, as a rule.
+    let drop = |column: &str, inherited: bool| {
+        format!("DROP COLUMN {}{}", if inherited { "IF EXISTS " } else { "" }, ident(column))
+    };
+    let mut gone: Vec<(&str, bool)> = Vec::new();
+    if sync.is_needed() {
+        gone.push((ORIGIN, table.family.marker));
+    }
+    gone.extend(table.dropped.iter().map(|column| {
+        let is_meant = |value: &&Value| value.physical.as_deref() == Some(column);
+        let value = table.values.iter().find(is_meant);
+        (column.as_str(), value.is_some_and(|value| value.inherited.is_some()))
+    }));
+    if !gone.is_empty() {
+        let clauses: Vec<String> =
+            gone.iter().map(|(column, inherited)| drop(column, *inherited)).collect();
         add(Stage::Drop, format!("ALTER TABLE {on}\n  {}", clauses.join(",\n  ")));
+        if table.family.has_children {
+            let left: Vec<String> = gone.iter().map(|(column, _)| drop(column, true)).collect();
+            add(Stage::Drop, inherit::left_in_children(&on, &left));
+        }
     }
     // The name of each column just before the renames.
     let mut current: Vec<(&str, &str)> = Vec::new();
+    let mut inherited: Vec<(&str, &str)> = Vec::new();
     for column in &table.columns {
         let Some(physical) = table.physical(column) else { continue };
+        let is_inherited = table.is_inherited(column);
+        let list = if is_inherited { &mut inherited } else { &mut current };
         let home = column.ancestor.as_deref().filter(|_| goes_home && table.is_new(column));
         match home {
+            Some(home) if is_inherited => {
+                for statement in inherit::rename_columns(table, &[(physical, home)]) {
+                    add(Stage::Home, statement);
+                }
+                list.push((home, &column.name));
+            }
             Some(home) => {
                 add(Stage::Home, rename_column(&on, physical, home));
-                current.push((home, &column.name));
+                list.push((home, &column.name));
             }
-            None => current.push((physical, &column.name)),
+            None => list.push((physical, &column.name)),
         }
+    }
+    for statement in inherit::rename_columns(table, &inherited) {
+        add(Stage::Rename, statement);
     }
     for statement in rename_columns(&on, &current) {
         add(Stage::Rename, statement);
@@ -210,8 +248,16 @@ pub(crate) fn table(
         if let Some(column) =
             table.columns.iter().find(|column| table.physical(column) == Some(physical.as_str()))
         {
+            if table.family.checks.contains(&physical) {
+                add(Stage::Finish, inherit::finish_not_null(&name, &physical, &column.name));
+                continue;
+            }
             for statement in not_null::finish(&name, &physical, &column.name) {
                 add(Stage::Finish, statement);
+            }
+            if table.family.has_children {
+                let left = [not_null::remove(&physical)];
+                add(Stage::Finish, inherit::left_in_children(&name, &left));
             }
         }
     }
@@ -249,7 +295,7 @@ pub(crate) fn rename_columns(on: &str, wanted: &[(&str, &str)]) -> Vec<String> {
 }
 
 /// What leads from the first names to the second, one after the other: by way of generated names where two of them cross.
-fn renames(wanted: &[(&str, &str)]) -> Vec<(String, String)> {
+pub(crate) fn renames(wanted: &[(&str, &str)]) -> Vec<(String, String)> {
     let wanted: Vec<(&str, &str)> =
         wanted.iter().copied().filter(|(from, to)| from != to).collect();
     let crossed = wanted.iter().any(|(_, to)| wanted.iter().any(|(from, _)| from == to));

@@ -218,7 +218,7 @@ fn key<'b>(batch: &'b Batch<'_>, table: usize) -> Vec<&'b str> {
 }
 
 /// The keys of a table that exists, by the columns of each.
-fn unique<'b>(batch: &Batch<'b>, table: &'b Table, kinds: &[DependentKind]) -> Vec<Vec<&'b str>> {
+fn unique<'b>(batch: &Batch<'b>, table: &Table, kinds: &[DependentKind]) -> Vec<Vec<&'b str>> {
     let facts = batch.facts();
     let constraints = facts.constraints_of(table.key()).filter(|c| kinds.contains(&c.kind));
     constraints.map(|c| c.columns.iter().map(String::as_str).collect()).collect()

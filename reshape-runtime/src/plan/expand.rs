@@ -14,7 +14,7 @@ use crate::sql::names::ORIGIN;
 const COLUMNS: &str = "columns";
 
 /// What a table asks of the transaction that expands it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Expansion {
     pub(crate) name: String,
     /// What it adds, for people.

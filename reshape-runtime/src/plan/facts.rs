@@ -113,12 +113,34 @@ pub struct LiveTable {
     pub after_update_triggers: Vec<String>,
     /// What depends on the table from outside and would go, or be in the way, if it were dropped.
     pub dependents: Vec<Dependent>,
+    /// The tables that it inherits from (old style), `(schema, name)`, in order.
+    #[serde(default)]
+    pub parents: Vec<(String, String)>,
+    /// The tables that inherit from it (old style), `(schema, name)`.
+    #[serde(default)]
+    pub children: Vec<(String, String)>,
+    /// How its rows are found, if it is a foreign table.
+    #[serde(default)]
+    pub foreign: Option<LiveForeign>,
     /// The table that it is a partition of, as `regclass` prints it.
     pub partition_of: Option<String>,
     /// The columns of its partition key and of those of its partitions.
     pub partition_key: Vec<String>,
     /// Its partitions of every level, outer ones first. Triggers, rules and dependents of theirs are among the table's own.
     pub partitions: Vec<LivePartition>,
+}
+
+/// What is known of a foreign table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveForeign {
+    /// Its foreign-data wrapper.
+    pub wrapper: String,
+    /// The C function that the wrapper's handler is.
+    pub handler: Option<String>,
+    /// The names of the options that are set for it.
+    pub options: Vec<String>,
+    /// The columns that have an option `column_name`.
+    pub named_columns: Vec<String>,
 }
 
 /// A partition of a table, at whatever level.
@@ -189,6 +211,9 @@ pub struct LiveColumn {
     pub generation: Option<String>,
     /// The columns of the table that a generated column is computed from.
     pub generated_from: Vec<String>,
+    /// Whether it comes from a table that this one inherits from (old style).
+    #[serde(default)]
+    pub inherited: bool,
 }
 
 /// A right.
@@ -296,6 +321,22 @@ pub struct LiveIndex {
     pub comment: Option<String>,
     /// Whether its table is partitioned, and it has a share in each of the partitions.
     pub partitioned: bool,
+    /// Those shares, outer ones first.
+    #[serde(default)]
+    pub shares: Vec<LiveShare>,
+}
+
+/// The share of a partition in an index of its table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveShare {
+    /// The schema of the partition, and so of the share.
+    pub schema: String,
+    /// The partition.
+    pub table: String,
+    /// The share's own name.
+    pub name: String,
+    /// What it has that the whole index has not, such as `storage parameters`.
+    pub settings: Vec<String>,
 }
 
 /// A type.
@@ -333,7 +374,7 @@ impl Facts {
     }
 
     /// The indexes of a table.
-    pub fn indexes_of<'a>(&'a self, key: Key<'a>) -> impl Iterator<Item = &'a LiveIndex> {
+    pub fn indexes_of<'a, 'k>(&'a self, key: Key<'k>) -> impl Iterator<Item = &'a LiveIndex> {
         self.indexes.iter().filter(move |index| index.table_key() == key)
     }
 
@@ -387,7 +428,10 @@ impl Facts {
     }
 
     /// The constraints of a table, foreign keys to it left out.
-    pub fn constraints_of<'a>(&'a self, key: Key<'a>) -> impl Iterator<Item = &'a LiveConstraint> {
+    pub fn constraints_of<'a, 'k>(
+        &'a self,
+        key: Key<'k>,
+    ) -> impl Iterator<Item = &'a LiveConstraint> {
         self.constraints.iter().filter(move |constraint| constraint.table_key() == key)
     }
 

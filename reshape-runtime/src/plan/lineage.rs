@@ -9,6 +9,7 @@ use crate::plan::carry;
 use crate::plan::cross::Lookup;
 use crate::plan::facts::{Key, LiveColumn, LiveTable};
 use crate::plan::generated::{self, Generation};
+use crate::plan::inherit::Family;
 use crate::plan::mention::mentions;
 use crate::plan::numbers::Numbers;
 use crate::sql::names;
@@ -31,6 +32,8 @@ pub(crate) struct Value {
     pub(crate) is_always_identity: bool,
     /// How Postgres computes it, if it is a generated column.
     pub(crate) generation: Option<Generation>,
+    /// The value of the table that this one inherits from, where the column comes from there.
+    pub(crate) inherited: Option<ValueId>,
 }
 
 /// A column as the clients of the current point of the batch see it.
@@ -149,6 +152,8 @@ pub(crate) struct Table {
     /// The generated name by way of which it gets one that another table has until contract; one that the batch creates has it from the
     /// beginning.
     pub(crate) by_way_of: Option<String>,
+    /// What it has to do with the tables that it inherits from, or that inherit from it.
+    pub(crate) family: Family,
 }
 
 impl Table {
@@ -164,6 +169,7 @@ impl Table {
             table.columns.push(Column::from_live(column, value));
         }
         table.partition_key.clone_from(&live.partition_key);
+        table.family.has_children = !live.children.is_empty();
         generated::describe(&mut table, live);
         table
     }
@@ -193,6 +199,7 @@ impl Table {
             touched: None,
             made_as: Vec::new(),
             by_way_of: None,
+            family: Family::default(),
         }
     }
 
@@ -204,6 +211,16 @@ impl Table {
     /// Quoted and qualified name in the catalog.
     pub(crate) fn sql(&self) -> String {
         crate::sql::ident::qualified(&self.schema, &self.physical)
+    }
+
+    /// The same for statements about the table's own rows, or its own settings, which are not those of its children.
+    pub(crate) fn itself(&self) -> String {
+        if self.family.has_children { format!("ONLY {}", self.sql()) } else { self.sql() }
+    }
+
+    /// Whether the column comes from the table that this one inherits from.
+    pub(crate) fn is_inherited(&self, column: &Column) -> bool {
+        self.values[column.value].inherited.is_some()
     }
 
     /// Quoted and qualified name after contract.
@@ -224,6 +241,7 @@ impl Table {
             in_base,
             is_always_identity: false,
             generation: None,
+            inherited: None,
         });
         self.values.len() - 1
     }

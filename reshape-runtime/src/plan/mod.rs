@@ -22,9 +22,11 @@ pub(crate) mod domain;
 pub(crate) mod expand;
 pub mod facts;
 pub(crate) mod flow;
+pub(crate) mod foreign;
 pub(crate) mod found;
 pub(crate) mod generated;
 pub(crate) mod index;
+pub(crate) mod inherit;
 pub(crate) mod lineage;
 pub(crate) mod mention;
 pub(crate) mod not_null;
@@ -153,6 +155,11 @@ pub enum Work {
         /// Statements of a transaction that is rolled back; the last one returns the statement that creates the index.
         define: Vec<String>,
     },
+    /// As [`Work::CreateIndex`], for relations that only the server knows when the step runs: partitions come and go.
+    CreateIndexes {
+        /// A query for the schema, the name and the statement of each.
+        query: String,
+    },
     /// `DROP INDEX CONCURRENTLY IF EXISTS`, outside a transaction.
     DropIndex {
         /// The schema of the index.
@@ -209,7 +216,7 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, Refusal> {
     for (number, migration) in request.pending.iter().enumerate() {
         for (place, action) in migration.actions.iter().enumerate() {
             batch.at = (number, place);
-            action.plan(&mut batch)?;
+            inherit::plan(action, &mut batch)?;
             batch.order += 1;
         }
     }

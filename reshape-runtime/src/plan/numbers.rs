@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use crate::model;
 use crate::plan::batch::Batch;
-use crate::plan::facts::{LiveTable, TableKind};
+use crate::plan::facts::LiveTable;
 use crate::plan::lineage::Table;
 use crate::plan::view::role;
 use crate::plan::{Refusal, assemble};
@@ -67,18 +67,17 @@ fn free_name(batch: &Batch<'_>, schema: &str, wanted: &str) -> String {
     name
 }
 
-/// Partitions take part in an identity column only from PostgreSQL 17 on, and not in every way.
+/// Children take no part in an identity column, and the numbers of a serial one have one owner.
 pub(crate) fn require_possible(
     batch: &Batch<'_>,
     live: Option<&LiveTable>,
-    numbers: &Numbers,
     column: &model::Column,
     has_up: bool,
 ) -> Result<(), Refusal> {
-    if numbers.identity.is_some() && live.is_some_and(|live| live.kind == TableKind::Partitioned) {
+    if live.is_some_and(|live| !live.children.is_empty()) {
         return Err(batch
-            .not_supported("adding an identity column to a partitioned table")
-            .with_help("a serial column draws its numbers from a sequence, too"));
+            .not_supported("adding an identity or serial column to a table that is inherited from")
+            .with_help("add an ordinary column whose `default` draws from a sequence of yours"));
     }
     if has_up {
         return Err(batch

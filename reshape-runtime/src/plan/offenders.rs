@@ -238,7 +238,7 @@ pub(crate) fn unique(
         first(&own, 1),
         first(&own, 2),
         first(&format!("pg_catalog.concat_ws(', ', {})", values.join(", ")), 1),
-        table.sql(),
+        table.itself(),
         conditions.join(" AND "),
         groups.join(", "),
         limit = Offenders::LIMIT,

@@ -182,9 +182,7 @@ fn for_unknown(table: &Table, live: &LiveTable, statement: &str) -> String {
     format!("DO {}", dollar(&body))
 }
 
-/// The index of a partitioned table: an invalid one on the table itself, one for each leaf, built concurrently, and then the first
-/// takes in the others and is valid. `name` is the first one's. It is there from expand on, so that a partition that comes
-/// while the others are being built gets its share from Postgres.
+/// The index of a partitioned table that the batch adds. `name` is the whole one's; the shares are named after the wanted name.
 pub(crate) fn build_index(
     batch: &Batch<'_>,
     table: &Table,
@@ -193,11 +191,27 @@ pub(crate) fn build_index(
     name: &str,
 ) -> Result<Vec<Step>, Refusal> {
     let wanted = pending.index.name.as_ref();
-    let (schema, root) = (&table.schema, qualified(&table.schema, name));
     let create = |target: &str, name: &str, concurrently: bool| {
         index::create_on(batch, table, &pending.index, name, concurrently, target)
     };
     let own = |partition: &LivePartition| partition.index_name(batch.facts(), wanted);
+    build(table, live, (wanted, name), create, own)
+}
+
+/// The index of a partitioned table: an invalid one on the table itself, one for each leaf, built concurrently, and then the first
+/// takes in the others and is valid. It is there from expand on, so that a partition that comes while the others are being built gets its
+/// share from Postgres.
+///
+/// `wanted` is what people call it, `name` what it is called so far; `create` is the statement for a relation (SQL), a name, and whether
+/// concurrently; `own` names a partition's share.
+pub(crate) fn build<E>(
+    table: &Table,
+    live: &LiveTable,
+    (wanted, name): (&str, &str),
+    create: impl Fn(&str, &str, bool) -> Result<String, E>,
+    own: impl Fn(&LivePartition) -> String,
+) -> Result<Vec<Step>, E> {
+    let (schema, root) = (&table.schema, qualified(&table.schema, name));
     let parent = |partition: &LivePartition| {
         let outer = live.partitions.iter().find(|outer| {
             (&outer.schema, &outer.name) == (&partition.parent.0, &partition.parent.1)

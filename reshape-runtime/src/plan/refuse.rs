@@ -17,7 +17,9 @@ pub(crate) fn row_security(batch: &Batch<'_>) -> Result<(), Refusal> {
     if facts.server_version >= 150_000 {
         return Ok(());
     }
-    let Some(live) = facts.tables.iter().find(|live| live.row_security) else { return Ok(()) };
+    let mut seen = batch.tables.iter().filter(|table| table.in_version);
+    let secured = seen.find_map(|table| batch.live(table).filter(|live| live.row_security));
+    let Some(live) = secured else { return Ok(()) };
     let mut allowed = batch.request.pending.iter().flat_map(|migration| migration.allow.iter());
     if allowed.any(|allow| allow.lint == Lint::RowSecurityBypass) {
         return Ok(());

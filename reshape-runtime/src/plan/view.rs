@@ -103,11 +103,17 @@ impl Views<'_> {
         format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", self.inner(table))
     }
 
+    /// Contract: locks the inner view and nothing below it, which `LOCK TABLE` would lock as well.
+    pub(crate) fn enter(&self, table: &Table) -> String {
+        let inner = self.inner(table);
+        format!("ALTER VIEW {inner} ALTER COLUMN {} DROP DEFAULT", ident(ORIGIN))
+    }
+
     /// Contract: the inner view lets go of the marker. Its columns stay the same, so prepared statements survive.
     pub(crate) fn release(&self, table: &Table) -> [String; 2] {
         let inner = self.inner(table);
         [
-            format!("ALTER VIEW {inner} ALTER COLUMN {} DROP DEFAULT", ident(ORIGIN)),
+            self.enter(table),
             format!(
                 "CREATE OR REPLACE VIEW {inner}{} AS {}",
                 self.options(table),

@@ -26,7 +26,7 @@ pub(super) fn carry(replaced: &Replaced<'_>, out: &mut Asked) {
                 live.compression.as_ref().map(|method| format!("SET COMPRESSION {method}")),
             );
         }
-        let on = replaced.table.sql();
+        let on = replaced.table.itself();
         let physical = ident(&replaced.now(name));
         out.expand.extend(changes.into_iter().map(|change| {
             (replaced.number, format!("ALTER TABLE {on} ALTER COLUMN {physical} {change}"))

@@ -5,7 +5,7 @@ use crate::plan::batch::Batch;
 use crate::plan::carry::Replaced;
 use crate::plan::contract::Stage;
 use crate::plan::facts::{DependentKind, LiveConstraint};
-use crate::plan::{Offenders, Phase, Step, offenders};
+use crate::plan::{Offenders, Phase, Step, inherit, offenders};
 use crate::sql::ident::{ident, literal};
 use crate::sql::names;
 
@@ -23,7 +23,21 @@ pub(super) fn checks(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Asked
         else {
             continue;
         };
-        let generated = ident(&working_name(check));
+        let working = working_name(check);
+        let generated = ident(&working);
+        out.broken.extend(offenders(batch, replaced, check, true).map(|rule| (number, rule)));
+        // A parent's check is its children's, too.
+        if check.inherited && !replaced.live.parents.is_empty() {
+            let on = replaced.table.last_sql();
+            let name = ident(&check.name);
+            let rename = inherit::rename_constraint(&on, &working, &check.name);
+            let comment = check.comment.as_ref().map(|comment| {
+                format!("COMMENT ON CONSTRAINT {name} ON {on} IS {}", literal(comment))
+            });
+            let last = [rename].into_iter().chain(comment);
+            out.contract.extend(last.map(|sql| (number, Stage::Finish, sql)));
+            continue;
+        }
         out.clauses.push((
             number,
             format!(
@@ -33,7 +47,6 @@ pub(super) fn checks(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Asked
             format!("DROP CONSTRAINT IF EXISTS {generated}"),
         ));
         let on = replaced.table.sql();
-        out.broken.extend(offenders(batch, replaced, check, true).map(|rule| (number, rule)));
         if check.validated {
             let title = format!("check `{}` of `{}`", check.name, replaced.table.name);
             let sql = vec![format!("ALTER TABLE {on} VALIDATE CONSTRAINT {generated}")];

@@ -3,7 +3,7 @@
 use crate::model::{Index, IndexColumn};
 use crate::plan::asked::Asked;
 use crate::plan::batch::Batch;
-use crate::plan::carry::{Replaced, name_by_place, options};
+use crate::plan::carry::{Replaced, name_by_place, options, partitioned};
 use crate::plan::contract::Stage;
 use crate::plan::facts::{DependentKind, LiveIndex};
 use crate::plan::{Offenders, Phase, Step, Work, offenders};
@@ -17,9 +17,14 @@ pub(super) fn carry(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Asked)
         if removed || !replaced.any(&covered(replaced, index)) {
             continue;
         }
-        let Some(build) = definition(replaced, index) else { continue };
-        let schema = &replaced.table.schema;
+        if index.partitioned {
+            partitioned::carry(batch, replaced, index, out);
+            continue;
+        }
         let name = names::generated(&[&index.name]);
+        let on = replaced.table.sql();
+        let Some(build) = definition(replaced, index, (&on, &name, true)) else { continue };
+        let schema = &replaced.table.schema;
         let work =
             Work::CreateIndex { schema: schema.clone(), name: name.clone(), statement: build };
         let undo = vec![Work::DropIndex { schema: schema.clone(), name: name.clone() }];
@@ -40,8 +45,23 @@ pub(super) fn covered(replaced: &Replaced<'_>, index: &LiveIndex) -> Vec<String>
         .collect()
 }
 
-/// The same index over the columns that stand there from now on, under a generated name.
-fn definition(replaced: &Replaced<'_>, index: &LiveIndex) -> Option<String> {
+/// The same index over the columns that stand there from now on, on the relation and under the name that are given.
+pub(super) fn definition(
+    replaced: &Replaced<'_>,
+    index: &LiveIndex,
+    (on, name, concurrently): (&str, &str, bool),
+) -> Option<String> {
+    Some(format!(
+        "CREATE {}INDEX {}{} ON {on} {}",
+        if index.unique { "UNIQUE " } else { "" },
+        if concurrently { "CONCURRENTLY " } else { "" },
+        ident(name),
+        body(replaced, index)?
+    ))
+}
+
+/// What follows the relation in `CREATE INDEX`.
+pub(super) fn body(replaced: &Replaced<'_>, index: &LiveIndex) -> Option<String> {
     let own = |number| replaced.name_of(number);
     let texts: Vec<&str> = index.keys.iter().filter_map(|key| key.expression.as_deref()).collect();
     let mut expressions = match &index.expressions {
@@ -72,14 +92,7 @@ fn definition(replaced: &Replaced<'_>, index: &LiveIndex) -> Option<String> {
         }
         keys.push(sql);
     }
-    let mut sql = format!(
-        "CREATE {}INDEX CONCURRENTLY {} ON {} USING {} ({})",
-        if index.unique { "UNIQUE " } else { "" },
-        ident(&names::generated(&[&index.name])),
-        replaced.table.sql(),
-        method(&index.method),
-        keys.join(", ")
-    );
+    let mut sql = format!("USING {} ({})", method(&index.method), keys.join(", "));
     if !index.include.is_empty() {
         let include: Vec<String> =
             index.include.iter().map(|column| replaced.now(column)).collect();
@@ -101,7 +114,7 @@ fn definition(replaced: &Replaced<'_>, index: &LiveIndex) -> Option<String> {
 }
 
 /// The rows that a unique index over plain columns would not take.
-fn duplicates(
+pub(super) fn duplicates(
     batch: &Batch<'_>,
     replaced: &Replaced<'_>,
     index: &LiveIndex,

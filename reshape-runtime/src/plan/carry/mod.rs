@@ -15,6 +15,7 @@ use crate::plan::asked::Asked;
 use crate::plan::batch::Batch;
 use crate::plan::contract::rename_columns;
 use crate::plan::facts::{LiveTable, Snippet};
+use crate::plan::inherit;
 use crate::plan::lineage::{Column, Table};
 use crate::sql::ident::{dollar, ident, literal};
 
@@ -23,6 +24,7 @@ mod constraint;
 mod foreign_key;
 mod index;
 mod object;
+mod partitioned;
 mod refusal;
 mod rehearsal;
 mod sequence;
@@ -53,6 +55,7 @@ pub(crate) fn carry(batch: &mut Batch<'_>) {
         trigger::carry(batch, table, &mut out);
     }
     object::carry(batch, &replaced, &mut out);
+    homes(batch, &replaced, &mut out);
     out.rehearsals.extend(rehearsal::step(&replaced, &out.contract, &out.homes));
     for table in &replaced {
         constraint::checks(batch, table, &mut out);
@@ -62,6 +65,16 @@ pub(crate) fn carry(batch: &mut Batch<'_>) {
     }
     foreign_key::carry(batch, &replaced, &mut out);
     batch.asked.append(out);
+}
+
+/// The columns of a parent and those of its children go by one name.
+fn homes(batch: &Batch<'_>, replaced: &[Replaced<'_>], out: &mut Asked) {
+    let roots: Vec<usize> =
+        out.homes.iter().filter_map(|number| inherit::root(batch, *number)).collect();
+    let numbers = replaced.iter().map(|table| table.number);
+    let more = numbers
+        .filter(|number| inherit::root(batch, *number).is_some_and(|root| roots.contains(&root)));
+    out.homes.extend(more);
 }
 
 impl<'a> Replaced<'a> {

@@ -43,7 +43,7 @@ pub(crate) fn refusal(
     }
     let partitioned = batch.live(table).is_some_and(|live| live.kind == TableKind::Partitioned);
     live.dependents.iter().find_map(|dependent| {
-        if partitioned && !goes_with_partitions(dependent) {
+        if partitioned && !goes_with_partitions(table, dependent) {
             return Some((
                 format!(
                     "replacing {shown} of a partitioned table, on which {} depends, is not supported yet",
@@ -63,15 +63,23 @@ pub(crate) fn refusal(
     })
 }
 
-/// What Postgres itself makes on every partition, or what is not made of partitions.
-fn goes_with_partitions(dependent: &Dependent) -> bool {
-    matches!(
-        dependent.kind,
+/// What Postgres itself makes on every partition, or what is not made of partitions; and indexes of the whole table.
+fn goes_with_partitions(table: &Table, dependent: &Dependent) -> bool {
+    match dependent.kind {
         DependentKind::Check
-            | DependentKind::View
-            | DependentKind::Policy
-            | DependentKind::Sequence
-    )
+        | DependentKind::View
+        | DependentKind::Policy
+        | DependentKind::Sequence => true,
+        DependentKind::Index | DependentKind::PrimaryKey | DependentKind::Unique => {
+            dependent.table.as_ref().map(TableName::key) == Some(table.key())
+        }
+        DependentKind::Column
+        | DependentKind::Exclusion
+        | DependentKind::ForeignKey
+        | DependentKind::Trigger
+        | DependentKind::Statistics
+        | DependentKind::Other => false,
+    }
 }
 
 /// Why the dependent cannot go along, and what to do; `None` if it can.
@@ -202,6 +210,25 @@ fn constraint_in_the_way(
     live: &LiveConstraint,
 ) -> Option<(String, String)> {
     let no = |why: &str, help: &str| Some((why.to_owned(), help.to_owned()));
+    let has_parents = batch.live(table).is_some_and(|live| !live.parents.is_empty());
+    if live.inherited && live.kind == DependentKind::Check && has_parents {
+        // It comes along with the parent's.
+        return None;
+    }
+    let on_partitions = batch
+        .facts()
+        .table(live.table_key())
+        .is_some_and(|of| of.partition_of.is_some() || of.kind == TableKind::Partitioned);
+    if live.kind == DependentKind::ForeignKey && (live.inherited || on_partitions) {
+        return no(
+            &format!(
+                ", and belongs to `{}`, which is partitioned or a partition: a second one beside it cannot be made without \
+                 reading all rows under a lock",
+                live.table
+            ),
+            "drop it, and add it again when the batch is complete",
+        );
+    }
     if live.inherited {
         return no(" and comes from a parent table", "change the parent table");
     }
@@ -247,6 +274,20 @@ fn index(batch: &Batch<'_>, table: &Table, live: &LiveIndex) -> Option<(String, 
         return no(
             " and is not valid",
             "drop it, or build it again with REINDEX INDEX CONCURRENTLY",
+        );
+    }
+    if let Some((share, setting)) =
+        live.shares.iter().find_map(|share| Some((share, share.settings.first()?)))
+    {
+        return no(
+            &format!(", and its share in partition `{}` has a {setting} of its own", share.table),
+            "drop it, and create it again when the batch is complete",
+        );
+    }
+    if live.partitioned && live.replica_identity {
+        return no(
+            " and is the replica identity",
+            "give the table another one first, with `ALTER TABLE … REPLICA IDENTITY`",
         );
     }
     let texts: Vec<&str> = live.keys.iter().filter_map(|key| key.expression.as_deref()).collect();

@@ -26,7 +26,9 @@ pub(super) fn step(
     let mut statements: Vec<String> = of(Stage::Detach).collect();
     for table in replaced.iter().filter(|table| homes.contains(&table.number)) {
         let on = table.table.sql();
-        for name in table.columns.keys() {
+        // Those of a parent are renamed in its children, too.
+        let own = table.columns.iter().filter(|(_, column)| !table.table.is_inherited(column));
+        for (name, _) in own {
             let was = names::generated(&["was", name]);
             statements.push(format!(
                 "ALTER TABLE {on} RENAME COLUMN {} TO {}",

@@ -34,8 +34,11 @@ pub(super) fn carry(replaced: &Replaced<'_>, out: &mut Asked) {
         let physical = replaced.now(name);
         let on = replaced.table.sql();
         if let (true, Some(default)) = (column.draws, &live.default) {
-            let sql =
-                format!("ALTER TABLE {on} ALTER COLUMN {} SET DEFAULT {default}", ident(&physical));
+            let itself = replaced.table.itself();
+            let sql = format!(
+                "ALTER TABLE {itself} ALTER COLUMN {} SET DEFAULT {default}",
+                ident(&physical)
+            );
             out.contract.push((number, Stage::Settle, sql));
         }
         let Some(sequence) = &live.sequence else { continue };

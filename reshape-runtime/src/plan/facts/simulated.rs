@@ -42,6 +42,7 @@ impl LiveTable {
             options: Vec::new(),
             storage: None,
             compression: None,
+            inherited: false,
             generated_from: expression(column).map_or_else(Vec::new, |sql| sources(&sql)),
             generation: expression(column),
         };
@@ -61,6 +62,9 @@ impl LiveTable {
             before_update_triggers: Vec::new(),
             after_update_triggers: Vec::new(),
             dependents: Vec::new(),
+            parents: Vec::new(),
+            children: Vec::new(),
+            foreign: None,
             partition_of: None,
             partition_key: Vec::new(),
             partitions: Vec::new(),
@@ -91,6 +95,7 @@ impl LiveIndex {
             tablespace: None,
             comment: None,
             partitioned: false,
+            shares: Vec::new(),
         }
     }
 }

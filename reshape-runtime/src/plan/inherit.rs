@@ -1,0 +1,377 @@
+//! Tables that inherit (old style, `INHERITS`).
+//!
+//! A column of a table is also one of its children: Postgres adds, renames and drops it there, too. Triggers, indexes, defaults that differ, and
+//! the rows are each table's own. So an action on a column of a table is planned again for each of its children, which then have views,
+//! triggers, a backfill and objects to carry of their own; only the statements that reach the children by themselves are left out there.
+//!
+//! **Invariant:** a column is changed in the table that it comes from, and nowhere else: Postgres allows nothing else.
+//!
+//! **Invariant:** all tables of a family that are changed get their columns and triggers in one transaction, and are finished in one; a parent
+//! always stands before its children.
+//!
+//! **Invariant:** no row is in a child that has no triggers. One that comes while a batch is in progress has none, so a check that it inherits
+//! keeps rows out of it until the batch is over. One that leaves takes its columns along, and finishes them itself.
+
+use crate::action::Action;
+use crate::model::{AddColumn, AlterColumn, RemoveCheck, RemoveColumn, Str, Transform};
+use crate::plan::batch::Batch;
+use crate::plan::contract::Stage;
+use crate::plan::cross::Cross;
+use crate::plan::facts::{Dependent, DependentKind, Facts, LiveTable, TableKind};
+use crate::plan::flow::Flow;
+use crate::plan::lineage::{Column, Table};
+use crate::plan::{Refusal, assemble};
+use crate::sql::ident::qualified;
+use crate::sql::names::DEFAULT_SCHEMA;
+
+mod adopt;
+mod detached;
+mod stranger;
+
+pub(crate) use adopt::{link, settle, take_names};
+pub(crate) use detached::{finish_not_null, left_in_children, rename_columns, rename_constraint};
+pub(crate) use stranger::{admit, drop_admission, guard};
+
+/// What a table has to do with the tables that it inherits from, or that inherit from it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Family {
+    /// Whether tables inherit from it.
+    pub(crate) has_children: bool,
+    /// Whether the origin marker comes from its parent.
+    pub(crate) marker: bool,
+    /// The columns, by their names in the table, whose NOT NULL check comes from its parent.
+    pub(crate) checks: Vec<String>,
+    /// Whether it is kept from having rows in tables that the batch does not know: it or its parent has the check.
+    pub(crate) guarded: bool,
+    /// The check itself is here: the tables that may have rows, quoted and qualified.
+    pub(crate) known: Vec<String>,
+}
+
+/// Plans the action, and its consequences for the children of its table.
+pub(crate) fn plan(action: &Action, batch: &mut Batch<'_>) -> Result<(), Refusal> {
+    match action {
+        Action::AddColumn(a) => {
+            let on = (a.schema.as_deref(), a.table.as_ref());
+            follow(action, batch, on, (None, a.up.as_ref()), |schema, table| {
+                Action::AddColumn(AddColumn { schema, table, ..a.clone() })
+            })
+        }
+        Action::AlterColumn(a) => {
+            let on = (a.schema.as_deref(), a.table.as_ref());
+            let transform = a.up.as_ref().or(a.down.as_ref());
+            follow(action, batch, on, (Some(&a.column), transform), |schema, table| {
+                Action::AlterColumn(AlterColumn { schema, table, ..a.clone() })
+            })
+        }
+        Action::RemoveColumn(a) => {
+            let on = (a.schema.as_deref(), a.table.as_ref());
+            follow(action, batch, on, (Some(&a.column), a.down.as_ref()), |schema, table| {
+                Action::RemoveColumn(RemoveColumn { schema, table, ..a.clone() })
+            })
+        }
+        Action::RemoveCheck(a) => remove_check(action, batch, a),
+        Action::CreateTable(_)
+        | Action::RenameTable(_)
+        | Action::RemoveTable(_)
+        | Action::AddIndex(_)
+        | Action::RemoveIndex(_)
+        | Action::AddForeignKey(_)
+        | Action::RemoveForeignKey(_)
+        | Action::AddCheck(_)
+        | Action::CreateEnum(_)
+        | Action::RemoveEnum(_)
+        | Action::Custom(_) => action.plan(batch),
+    }
+}
+
+/// The action on a column, and then the same for every table below.
+fn follow(
+    action: &Action,
+    batch: &mut Batch<'_>,
+    (schema, table): (Option<&str>, &str),
+    (column, transform): (Option<&str>, Option<&Transform>),
+    again: impl Fn(Option<Str>, Str) -> Action,
+) -> Result<(), Refusal> {
+    let schema = schema.unwrap_or(DEFAULT_SCHEMA);
+    let Some(number) = batch.find(schema, table) else { return action.plan(batch) };
+    if let Some(column) = column {
+        require_own(batch, number, column)?;
+    }
+    let below = below(batch, number)?;
+    if below.is_empty() {
+        return action.plan(batch);
+    }
+    if matches!(transform, Some(Transform::Table { .. })) {
+        return Err(alone(batch, &batch.tables[number]));
+    }
+    let known: Vec<usize> = batch.tables.iter().map(|table| table.values.len()).collect();
+    action.plan(batch)?;
+    for (child, parent) in below {
+        let (schema, name) = (batch.tables[child].schema.clone(), batch.tables[child].name.clone());
+        again(Some(schema.into()), name.into()).plan(batch)?;
+        adopt::adopt(batch, (parent, known[parent]), (child, known[child]));
+    }
+    Ok(())
+}
+
+/// The tables that inherit from the one with that number, directly or not, each after its parent and with it.
+fn below(batch: &Batch<'_>, number: usize) -> Result<Vec<(usize, usize)>, Refusal> {
+    let mut found = Vec::new();
+    let mut next = 0;
+    let mut parent = number;
+    loop {
+        if let Some(live) = batch.live(&batch.tables[parent]) {
+            for (schema, name) in &live.children {
+                let Some(child) = find(&batch.tables, schema, name) else {
+                    return Err(batch
+                        .refuse(format!(
+                            "table `{}` has a child that is out of reach, `{schema}`.`{name}`",
+                            batch.tables[parent].name
+                        ))
+                        .with_help("end the inheritance, with `ALTER TABLE … NO INHERIT`"));
+                };
+                if !batch.tables[child].removed {
+                    require_child(batch, parent, child)?;
+                    found.push((child, parent));
+                }
+            }
+        }
+        let Some((child, _)) = found.get(next) else { return Ok(found) };
+        parent = *child;
+        next += 1;
+    }
+}
+
+fn require_child(batch: &Batch<'_>, parent: usize, child: usize) -> Result<(), Refusal> {
+    let Some(live) = batch.live(&batch.tables[child]) else { return Ok(()) };
+    let (parent, child) = (&batch.tables[parent].name, &batch.tables[child].name);
+    if live.kind == TableKind::Foreign {
+        return Err(batch
+            .refuse(format!("`{child}`, which inherits from `{parent}`, is a foreign table: no trigger of ours translates its rows"))
+            .with_help("end the inheritance first, with `ALTER TABLE … NO INHERIT`"));
+    }
+    if live.parents.len() > 1 {
+        let others = live.parents.iter().map(|(_, name)| format!("`{name}`"));
+        let others: Vec<String> = others.collect();
+        return Err(batch
+            .not_supported(&format!(
+                "changing columns of `{parent}`, whose child `{child}` inherits from {},",
+                others.join(" and ")
+            ))
+            .with_help("let it inherit from one table alone, with `ALTER TABLE … NO INHERIT`"));
+    }
+    Ok(())
+}
+
+fn find(tables: &[Table], schema: &str, name: &str) -> Option<usize> {
+    tables
+        .iter()
+        .position(|table| !table.created && table.schema == schema && table.physical == name)
+}
+
+/// The table that the one with that number inherits from, if it is one alone.
+pub(crate) fn parent(tables: &[Table], facts: &Facts, number: usize) -> Option<usize> {
+    let table = tables.get(number).filter(|table| !table.created)?;
+    let [(schema, name)] = &facts.table(table.key())?.parents[..] else { return None };
+    find(tables, schema, name)
+}
+
+/// The tables above the one with that number, the nearest first.
+fn above<'t>(
+    tables: &'t [Table],
+    facts: &'t Facts,
+    number: usize,
+) -> impl Iterator<Item = usize> + 't {
+    std::iter::successors(parent(tables, facts, number), move |above| parent(tables, facts, *above))
+}
+
+/// How many tables are above.
+pub(crate) fn depth(batch: &Batch<'_>, number: usize) -> usize {
+    above(&batch.tables, batch.facts(), number).count()
+}
+
+/// The topmost table of those that the batch changes together with this one; `None` for a table that stands alone.
+pub(crate) fn root(batch: &Batch<'_>, number: usize) -> Option<usize> {
+    let (tables, facts) = (&batch.tables, batch.facts());
+    let live = batch.live(&tables[number])?;
+    if live.parents.is_empty() && live.children.is_empty() {
+        return None;
+    }
+    let touched = |above: &usize| tables[*above].touched.is_some() && !tables[*above].removed;
+    Some(above(tables, facts, number).filter(touched).last().unwrap_or(number))
+}
+
+/// All tables, in their order but for children, which come after their parents.
+pub(crate) fn parents_first(tables: &[Table], facts: &Facts) -> Vec<usize> {
+    let mut all: Vec<usize> = (0..tables.len()).collect();
+    all.sort_by_key(|number| above(tables, facts, *number).count());
+    all
+}
+
+/// The order of the backfills, with children before their parents: what is checked of a parent is checked of them, too.
+pub(crate) fn children_first(batch: &Batch<'_>, order: Vec<usize>) -> Vec<usize> {
+    let mut sorted: Vec<usize> = Vec::new();
+    for number in &order {
+        let belongs = |other: &&usize| {
+            above(&batch.tables, batch.facts(), **other).any(|above| above == *number)
+        };
+        let mut below: Vec<usize> = order.iter().filter(belongs).copied().collect();
+        below.sort_by_key(|number| std::cmp::Reverse(depth(batch, *number)));
+        for next in below.into_iter().chain([*number]) {
+            if !sorted.contains(&next) {
+                sorted.push(next);
+            }
+        }
+    }
+    sorted
+}
+
+impl Batch<'_> {
+    /// Whether what depends on a table is a child of it that the batch has removed, and that goes before it.
+    pub(crate) fn removes_child(&self, table: &Table, dependent: &Dependent) -> bool {
+        let Some(live) = self.live(table) else { return false };
+        let is_meant = |(_, name): &&(String, String)| Some(name) == dependent.name.as_ref();
+        let mut meant = live.children.iter().filter(is_meant).peekable();
+        let removed = |(schema, name): &(String, String)| {
+            find(&self.tables, schema, name).is_some_and(|number| self.tables[number].removed)
+        };
+        dependent.kind == DependentKind::Other
+            && dependent.table.is_none()
+            && meant.peek().is_some()
+            && meant.all(removed)
+    }
+}
+
+/// A table of a composite type has the type's columns, and no others.
+pub(crate) fn require_untyped(batch: &Batch<'_>, live: &LiveTable) -> Result<(), Refusal> {
+    if !live.inherits || !live.parents.is_empty() || !live.children.is_empty() {
+        return Ok(());
+    }
+    Err(batch
+        .not_supported(&format!("changing `{}`, a table of a composite type,", live.name))
+        .with_help("make it a table with columns of its own first, with `ALTER TABLE … NOT OF`"))
+}
+
+/// A column is changed where it comes from.
+fn require_own(batch: &Batch<'_>, number: usize, name: &str) -> Result<(), Refusal> {
+    let table = &batch.tables[number];
+    let (Some(live), Some(column)) = (batch.live(table), table.column(name)) else { return Ok(()) };
+    let there = |column: &Column| table.physical(column).and_then(|name| live.column(name));
+    if !table.is_inherited(column) && !there(column).is_some_and(|column| column.inherited) {
+        return Ok(());
+    }
+    let parents: Vec<String> = live.parents.iter().map(|(_, name)| format!("`{name}`")).collect();
+    Err(batch
+        .refuse(format!(
+            "column `{name}` of table `{}` is inherited from {}",
+            table.name,
+            parents.join(" or ")
+        ))
+        .with_help("change it there: the tables that inherit from it follow"))
+}
+
+/// Values that go from table to table do not go by the tables' families.
+fn alone(batch: &Batch<'_>, table: &Table) -> Refusal {
+    let what = format!(
+        "a value from, or for, another table where `{}` inherits, or is inherited from,",
+        table.name
+    );
+    batch.not_supported(&what)
+}
+
+/// The same, of the batch as a whole.
+pub(crate) fn require_alone(batch: &Batch<'_>, cross: &Cross) -> Result<(), Refusal> {
+    for table in cross.members.iter().map(|member| &batch.tables[*member]) {
+        let in_family = |live: &LiveTable| !live.parents.is_empty() || !live.children.is_empty();
+        if batch.live(table).is_some_and(in_family) {
+            return Err(Refusal { action: None, ..alone(batch, table) });
+        }
+    }
+    Ok(())
+}
+
+/// What would go wrong between the tables of a family.
+pub(crate) fn require_possible(batch: &Batch<'_>) -> Result<(), Refusal> {
+    for (number, table) in batch.tables.iter().enumerate().filter(|(_, table)| !table.created) {
+        let refuse = |message: String| {
+            let help = "split the migration, and complete the first part before the second";
+            Err(Refusal { action: None, ..batch.refuse(message) }.with_help(help))
+        };
+        let changed = |above: &usize| {
+            let above = &batch.tables[*above];
+            !above.removed && (is_synced(above) || !assemble::checked_columns(above).is_empty())
+        };
+        let above = above(&batch.tables, batch.facts(), number).find(changed);
+        if let (true, Some(above)) = (table.removed, above) {
+            return refuse(format!(
+                "table `{}` is removed in the batch that changes `{}`, from which it inherits",
+                table.name, batch.tables[above].name
+            ));
+        }
+        let mut inherited = table.columns.iter().filter(|column| table.is_inherited(column));
+        let taken = inherited.find(|column| {
+            table.physical(column) != Some(&column.name)
+                && table.columns.iter().any(|own| {
+                    !table.is_inherited(own)
+                        && own.name != column.name
+                        && table.physical(own) == Some(&column.name)
+                })
+        });
+        if let (false, Some(column)) = (table.removed, taken) {
+            return refuse(format!(
+                "an inherited column of `{}` takes the name `{}`, which one of its own has until the batch is complete",
+                table.name, column.name
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether writes to the table are translated.
+fn is_synced(table: &Table) -> bool {
+    table.touched.is_some() && (!Flow::up(table).is_empty() || !Flow::down(table).is_empty())
+}
+
+/// The check goes with all copies of it: a child that was there before its parent has one of its own.
+fn remove_check(
+    action: &Action,
+    batch: &mut Batch<'_>,
+    remove: &RemoveCheck,
+) -> Result<(), Refusal> {
+    let name = remove.check.as_ref();
+    let schema = remove.schema.as_deref().unwrap_or(DEFAULT_SCHEMA);
+    let Some(number) = batch.find(schema, &remove.table) else { return action.plan(batch) };
+    let facts = batch.facts();
+    let is_meant = |table: &Table| {
+        let mut live = facts.constraints_of(table.key()).filter(|_| !table.created);
+        live.find(|live| live.kind == DependentKind::Check && live.name == name)
+    };
+    let there = is_meant(&batch.tables[number]);
+    let live = batch.live(&batch.tables[number]);
+    if let (Some(_), Some(live)) = (there.filter(|check| check.inherited), live)
+        && let Some((_, parent)) = live.parents.first()
+    {
+        return Err(batch
+            .refuse(format!(
+                "check `{name}` of table `{}` is inherited from `{parent}`",
+                remove.table
+            ))
+            .with_help("remove it there: the tables that inherit from it follow"));
+    }
+    action.plan(batch)?;
+    if there.is_none() || !batch.removes(batch.tables[number].key(), name) {
+        return Ok(());
+    }
+    for (child, _) in below(batch, number)? {
+        let table = &batch.tables[child];
+        if is_meant(table).is_some_and(|check| check.inherited) {
+            let drop = format!(
+                "ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}",
+                qualified(&table.schema, &table.physical),
+                crate::sql::ident::ident(name)
+            );
+            batch.asked.contract.push((number, Stage::Detach, drop));
+        }
+    }
+    Ok(())
+}
