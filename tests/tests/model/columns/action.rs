@@ -1,7 +1,7 @@
 //! Random actions: what they do to the model, and their TOML.
 
-use super::function::{Fun, Kind, sql_type, value};
 use super::table::{Column, Table};
+use crate::function::{Fun, Kind, sql_type, value};
 use crate::random::{Cell, Random, literal, q, s};
 
 #[derive(Clone, Debug)]

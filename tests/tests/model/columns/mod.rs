@@ -3,7 +3,6 @@
 //! The model keeps a row once per action, from the base's columns to the target's. It knows nothing of columns, triggers or views.
 
 mod action;
-mod function;
 mod oracle;
 mod play;
 mod table;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::action::Op;
-use super::function::{Kind, value};
+use crate::function::{Kind, value};
 use crate::random::{Cell, Random, literal, s};
 
 /// A row at one point of the batch.

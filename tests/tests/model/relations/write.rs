@@ -1,0 +1,298 @@
+//! Random writes of clients: what they do to the model, and their SQL.
+
+use std::collections::BTreeSet;
+
+use super::keys::{Rules, Verdict, duplicate, missing};
+use super::schema::{Column, ColumnId, Draw, Shape, Table, TableId};
+use super::world::{Row, RowId, Side, World, Writer};
+use crate::function::Kind;
+use crate::random::{Cell, Random, literal, q};
+
+/// One statement.
+#[derive(Clone, Debug)]
+pub(crate) enum Write {
+    Insert { table: TableId, given: Row, conflict: Conflict, select: Option<RowId> },
+    Update { table: TableId, rows: Vec<RowId>, set: Row },
+    Delete { table: TableId, rows: Vec<RowId> },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Conflict {
+    Fail,
+    Nothing,
+    Update { key: Vec<ColumnId>, set: Vec<ColumnId> },
+}
+
+impl Write {
+    pub(crate) fn table(&self) -> TableId {
+        match self {
+            Self::Insert { table, .. }
+            | Self::Update { table, .. }
+            | Self::Delete { table, .. } => *table,
+        }
+    }
+
+    /// A random one; `None` if what the dice say makes no sense.
+    pub(crate) fn random(random: &mut Random, world: &World, side: Side) -> Option<Self> {
+        let schema = &world.levels[world.level(side)];
+        let ids: Vec<TableId> = schema.keys().copied().collect();
+        let table = *random.pick(&ids)?;
+        let shape = &schema[&table];
+        let rows: Vec<RowId> = world.rows(side, table).keys().copied().collect();
+        let writable = |column: &&Column| column.draw != Some(Draw::Always);
+        match random.next(10) {
+            0 | 1 if rows.len() > 2 => {
+                let count = 1 + random.next(2);
+                let rows: BTreeSet<RowId> =
+                    (0..count).filter_map(|_| random.pick(&rows).copied()).collect();
+                Some(Self::Delete { table, rows: rows.into_iter().collect() })
+            }
+            2 if !rows.is_empty() => {
+                // A key that others may refer to.
+                let row = *random.pick(&rows)?;
+                let keys: Vec<&[ColumnId]> =
+                    shape.uniques.iter().map(|unique| unique.columns.as_slice()).collect();
+                let key = *random.pick(&keys)?;
+                let column = shape.column(*random.pick(key)?).filter(writable)?;
+                let set = Row::from([(column.id, cell(random, world, side, table, column))]);
+                Some(Self::Update { table, rows: vec![row], set })
+            }
+            3..=5 if !rows.is_empty() => {
+                let rows: Vec<RowId> = rows.into_iter().filter(|_| random.chance(25)).collect();
+                let columns = shape.columns.iter().filter(writable);
+                let columns: Vec<&Column> = columns.filter(|_| random.chance(35)).collect();
+                let set: Row = columns
+                    .into_iter()
+                    .filter(|column| rows.len() < 2 || !shape.key().contains(&column.id))
+                    .map(|column| (column.id, cell(random, world, side, table, column)))
+                    .collect();
+                (!set.is_empty() && !rows.is_empty()).then_some(Self::Update { table, rows, set })
+            }
+            _ => Some(Self::insert(random, world, side, table, &rows)),
+        }
+    }
+
+    fn insert(
+        random: &mut Random,
+        world: &World,
+        side: Side,
+        table: TableId,
+        rows: &[RowId],
+    ) -> Self {
+        let shape = &world.levels[world.level(side)][&table];
+        let mut given = Row::new();
+        let defaults = random.chance(10)
+            && shape.columns.iter().all(|c| !c.not_null || c.default.is_some() || c.draw.is_some());
+        for column in shape.columns.iter().filter(|c| c.draw != Some(Draw::Always) && !defaults) {
+            let needed = column.not_null && column.default.is_none() && column.draw.is_none();
+            let often = if column.draw.is_some() { 20 } else { 60 };
+            if needed || random.chance(often) {
+                given.insert(column.id, cell(random, world, side, table, column));
+            }
+        }
+        let select = random.pick(rows).copied().filter(|_| !defaults && random.chance(15));
+        if let Some(from) = select {
+            let source = &world.rows(side, table)[&from];
+            let copied = shape
+                .columns
+                .iter()
+                .filter(|column| column.draw.is_none() && !shape.key().contains(&column.id));
+            given.extend(copied.map(|column| (column.id, source[&column.id].clone())));
+        }
+        let plain: Vec<&Vec<ColumnId>> = shape
+            .uniques
+            .iter()
+            .filter(|unique| unique.shape == Shape::Plain)
+            .map(|unique| &unique.columns)
+            .collect();
+        let conflict = match (random.next(10), random.pick(&plain)) {
+            (0..=2, _) => Conflict::Nothing,
+            (3..=6, Some(key)) => {
+                let others = shape
+                    .columns
+                    .iter()
+                    .filter(|column| !key.contains(&column.id) && column.draw.is_none());
+                let set: Vec<ColumnId> =
+                    others.map(|column| column.id).filter(|_| random.chance(50)).collect();
+                if set.is_empty() {
+                    Conflict::Nothing
+                } else {
+                    Conflict::Update { key: (*key).clone(), set }
+                }
+            }
+            _ => Conflict::Fail,
+        };
+        Self::Insert { table, given, conflict, select }
+    }
+
+    /// The statement, on the table by that name.
+    pub(crate) fn sql(&self, world: &World, side: Side, on: &str) -> String {
+        let shape = &world.levels[world.level(side)][&self.table()];
+        let at = |rows: &[RowId]| -> String {
+            let key = shape.key();
+            let rows = rows.iter().map(|row| {
+                let cells = key.iter().map(|c| literal(&world.rows(side, self.table())[row][c]));
+                format!("({})", cells.collect::<Vec<_>>().join(", "))
+            });
+            format!("({}) IN ({})", shape.names(key), rows.collect::<Vec<_>>().join(", "))
+        };
+        match self {
+            Self::Delete { rows, .. } => format!("DELETE FROM {on} WHERE {}", at(rows)),
+            Self::Update { rows, set, .. } => {
+                let set = set.iter().map(|(column, cell)| {
+                    format!("{} = {}", q(&shape.name_of(*column)), literal(cell))
+                });
+                format!("UPDATE {on} SET {} WHERE {}", set.collect::<Vec<_>>().join(", "), at(rows))
+            }
+            Self::Insert { given, conflict, select, .. } => {
+                let columns: Vec<ColumnId> = given.keys().copied().collect();
+                let names = shape.names(&columns);
+                let mut sql = match select {
+                    _ if given.is_empty() => format!("INSERT INTO {on} DEFAULT VALUES"),
+                    None => {
+                        let values: Vec<String> = given.values().map(literal).collect();
+                        format!("INSERT INTO {on} ({names}) VALUES ({})", values.join(", "))
+                    }
+                    Some(row) => {
+                        let cells = &world.rows(side, self.table())[row];
+                        let values: Vec<String> = given
+                            .iter()
+                            .map(|(column, cell)| {
+                                if cells[column] == *cell {
+                                    q(&shape.name_of(*column))
+                                } else {
+                                    literal(cell)
+                                }
+                            })
+                            .collect();
+                        let values = values.join(", ");
+                        format!(
+                            "INSERT INTO {on} ({names}) SELECT {values} FROM {on} WHERE {}",
+                            at(&[*row])
+                        )
+                    }
+                };
+                match conflict {
+                    Conflict::Fail => {}
+                    Conflict::Nothing => sql.push_str(" ON CONFLICT DO NOTHING"),
+                    Conflict::Update { key, set } => {
+                        let set = set.iter().map(|column| {
+                            format!("{0} = excluded.{0}", q(&shape.name_of(*column)))
+                        });
+                        sql.push_str(&format!(
+                            " ON CONFLICT ({}) DO UPDATE SET {}",
+                            shape.names(key),
+                            set.collect::<Vec<_>>().join(", ")
+                        ));
+                    }
+                }
+                sql
+            }
+        }
+    }
+
+    /// What the statement does, with the rules of these levels in force.
+    pub(crate) fn apply(&self, world: &mut World, writer: Writer, rules: Rules) -> Verdict {
+        let before = world.clone();
+        match self {
+            Self::Delete { table, rows } => {
+                for row in rows {
+                    world.delete(writer, *table, *row);
+                }
+            }
+            Self::Update { table, rows, set } => {
+                for row in rows {
+                    world.update(writer, *table, *row, set);
+                }
+            }
+            Self::Insert { table, given, conflict, .. } => {
+                let level = world.level(writer.side);
+                let shape: &Table = &world.levels[level][table];
+                let mut row: Row = shape
+                    .columns
+                    .iter()
+                    .map(|column| {
+                        let drawn = column.draw.and(world.drawn.clone());
+                        (column.id, drawn.or_else(|| column.default.clone()))
+                    })
+                    .collect();
+                row.extend(given.clone());
+                let found = match conflict {
+                    Conflict::Update { key, set } => {
+                        let same = |other: &Row| {
+                            key.iter().all(|c| row[c].is_some() && other[c] == row[c])
+                        };
+                        let rows = world.rows(writer.side, *table).iter();
+                        let mut found = rows.filter(|(_, other)| same(other)).map(|(id, _)| *id);
+                        found.next().map(|id| (id, set))
+                    }
+                    Conflict::Fail | Conflict::Nothing => None,
+                };
+                world.insert(writer, *table, row.clone());
+                let level_of =
+                    |rules: Rules| if rules == Rules::Target { world.ops.len() } else { 0 };
+                let ends =
+                    [level_of(rules), if rules == Rules::Base { 0 } else { world.ops.len() }];
+                // NULL comes before any conflict.
+                if let Some(rule) =
+                    ends.iter().find_map(|end| missing(&world.levels[*end], &world.data[*end]))
+                {
+                    *world = before;
+                    return Verdict::Fails(rule);
+                }
+                let is_there = || {
+                    ends.iter()
+                        .any(|end| duplicate(&world.levels[*end], &world.data[*end]).is_some())
+                };
+                if matches!(conflict, Conflict::Nothing) && is_there() {
+                    *world = before;
+                    return Verdict::Fine;
+                }
+                if let Some((id, set)) = found {
+                    *world = before.clone();
+                    let set: Row =
+                        set.iter().map(|column| (*column, row[column].clone())).collect();
+                    world.update(writer, *table, id, &set);
+                }
+            }
+        }
+        let verdict = world.settle(&before, writer, rules);
+        if verdict != Verdict::Fine {
+            *world = before;
+        }
+        verdict
+    }
+}
+
+/// A value for the column: one that a foreign key asks for, most of the time.
+fn cell(random: &mut Random, world: &World, side: Side, table: TableId, column: &Column) -> Cell {
+    if !column.not_null && random.chance(25) {
+        return None;
+    }
+    let shape = &world.levels[world.level(side)][&table];
+    let reference = shape.foreign_keys.iter().find_map(|key| {
+        let place = key.columns.iter().position(|c| *c == column.id)?;
+        Some((key.table, key.referenced[place]))
+    });
+    if let Some((parent, target)) = reference.filter(|_| random.chance(85)) {
+        let rows = world.rows(side, parent).values();
+        let cells: Vec<Cell> = rows.map(|row| row[&target].clone()).collect();
+        if let Some(cell) = random.pick(&cells) {
+            return cell.clone();
+        }
+        if !column.not_null {
+            return None;
+        }
+    }
+    Some(value(random, column.kind))
+}
+
+/// One of few: duplicates and references that fit are wanted.
+pub(crate) fn value(random: &mut Random, kind: Kind) -> String {
+    let n = if random.chance(90) { random.next(40) } else { 400 + random.next(200) };
+    match kind {
+        Kind::Int => n.to_string(),
+        Kind::Text => format!("it's \\{n}"),
+        Kind::Tagged => format!("v{n}"),
+    }
+}
