@@ -34,7 +34,8 @@ impl Fill {
     }
 
     pub(crate) fn forward(&self, world: &mut World, way: Way<'_>) {
-        for ((table, row), change) in way.changes {
+        let Way { from, to, changes, next } = way;
+        for ((table, row), change) in changes {
             let wanted = match change {
                 Change::Insert | Change::Delete(_) => true,
                 Change::Update(set, _) => set.iter().any(|column| self.reads(*column)),
@@ -42,13 +43,13 @@ impl Fill {
             if *table != self.source || !wanted {
                 continue;
             }
-            let now = world.data[way.from].get(table).and_then(|rows| rows.get(row)).cloned();
+            let now = world.data[from].get(table).and_then(|rows| rows.get(row)).cloned();
             let is = now.as_ref().and_then(|row| self.makes(row));
             let was = match change {
                 Change::Insert => None,
                 Change::Update(_, old) | Change::Delete(old) => self.makes(old),
             };
-            let rows = world.data[way.to].entry(self.table).or_default();
+            let rows = world.data[to].entry(self.table).or_default();
             let at = |rows: &BTreeMap<RowId, Row>, key: &Cell| -> Option<RowId> {
                 let mut fit = rows.iter().filter(|(_, row)| row[&self.key.0] == *key);
                 fit.next().map(|(id, _)| *id)
@@ -62,21 +63,21 @@ impl Fill {
                     let cells = rows.get_mut(&id).expect("the row");
                     let old = cells.clone();
                     cells.insert(self.key.0, key.clone());
-                    way.next.insert(place, Change::Update([self.key.0].into(), old));
+                    next.insert(place, Change::Update([self.key.0].into(), old));
                 } else if let Some(old) = rows.remove(&id) {
-                    way.next.insert(place, Change::Delete(old));
+                    next.insert(place, Change::Delete(old));
                 }
             }
             let (Some(key), Some(now)) = (is, now) else { continue };
-            let values = self.values.iter().map(|(to, (from, fun))| (*to, fun.apply(&now[from])));
+            let values =
+                self.values.iter().map(|(own, (input, fun))| (*own, fun.apply(&now[input])));
             let values: Row = values.collect();
             if let Some(id) = at(rows, &key) {
                 let cells = rows.get_mut(&id).expect("the row");
                 let old = cells.clone();
                 cells.extend(values.clone());
                 let changed = values.keys().filter(|c| old[*c] != cells[*c]).copied();
-                match way
-                    .next
+                match next
                     .entry((self.table, id))
                     .or_insert_with(|| Change::Update([].into(), old.clone()))
                 {
@@ -86,14 +87,14 @@ impl Fill {
             } else {
                 let id = world.next_row;
                 world.next_row += 1;
-                let shape = &world.levels[way.to][&self.table];
+                let shape = &world.levels[to][&self.table];
                 let columns = shape.columns.iter();
                 let mut cells: Row =
                     columns.map(|column| (column.id, column.default.clone())).collect();
                 cells.extend(values);
                 cells.insert(self.key.0, key);
                 rows.insert(id, cells);
-                way.next.insert((self.table, id), Change::Insert);
+                next.insert((self.table, id), Change::Insert);
             }
         }
     }

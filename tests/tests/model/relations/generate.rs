@@ -65,17 +65,18 @@ impl Generator<'_> {
     pub(crate) fn act(&mut self) -> Option<(&'static str, Act)> {
         let tables: Vec<TableId> = self.world.last().keys().copied().collect();
         let table = *self.random.pick(&tables)?;
-        let (kind, act) = match self.random.next(23) {
+        let (kind, act) = match self.random.next(25) {
             0 => ("rename_table", self.rename_table(table)),
             1 | 2 => ("rename", self.rename(table)),
-            3..=7 => ("alter", self.alter(table)),
+            3..=6 => ("alter", self.alter(table)),
+            7 => ("swap", (0..4).find_map(|_| self.swap(table))),
             8 | 9 => ("add_column", self.add_column(table)),
             10 | 11 => ("remove_column", self.remove_column(table)),
             12..=14 => ("add_index", self.add_index(table)),
-            15 => ("remove_index", self.remove_index(table)),
-            16..=18 => ("add_foreign_key", self.add_foreign_key(table)),
-            19 => ("remove_foreign_key", self.remove_foreign_key(table)),
-            20 | 21 => ("create_table", self.create_table()),
+            15 | 16 => ("remove_index", self.remove_index(table)),
+            17..=19 => ("add_foreign_key", self.add_foreign_key(table)),
+            20 | 21 => ("remove_foreign_key", self.remove_foreign_key(table)),
+            22 | 23 => ("create_table", self.create_table()),
             _ => ("remove_table", self.remove_table(table)),
         };
         act.map(|act| (kind, act))
@@ -159,7 +160,10 @@ impl Generator<'_> {
         if fun == Fun::Widen && self.random.chance(60) {
             all = vec![(id, column.id)];
         }
-        if all.len() > 4 {
+        // What a batch creates it changes directly, one column after the other.
+        let is_new = |id: &TableId| !self.world.levels[0].contains_key(id);
+        let changes_kind = fun.result() != column.kind;
+        if all.len() > 4 || all.len() > 1 && changes_kind && all.iter().any(|(id, _)| is_new(id)) {
             return None;
         }
         let mut text = String::new();
@@ -212,6 +216,45 @@ impl Generator<'_> {
         Some(text)
     }
 
+    /// Replaces a column by what another table has, and back.
+    fn swap(&mut self, id: TableId) -> Option<Act> {
+        let mut schema = self.schema();
+        let all = schema.clone();
+        let table = schema.get_mut(&id)?;
+        let column = self.random.pick(&table.columns)?.clone();
+        let (mut up, mut down) = (self.lookup(id)?, self.lookup(id)?);
+        let is_free = column.draw.is_none()
+            && !column.not_null
+            && !table.is_in_key(column.id)
+            && !is_referred_to(&all, id, Some(column.id))
+            && !table.indexes.iter().any(|(_, columns)| columns.contains(&column.id));
+        if !is_free
+            || [&up, &down].iter().any(|lookup| lookup.own == column.id)
+            || down.fun.result() != column.kind
+        {
+            return None;
+        }
+        let input = all[&up.table].column(up.value)?;
+        down.default.clone_from(&column.default);
+        let mut text =
+            format!("{}column = {}\n", toml::head("alter_column", &table.name), s(&column.name));
+        text.push_str(&format!("up = {}\n", up.toml(table, &all[&up.table])));
+        text.push_str(&format!("down = {}\n", down.toml(table, &all[&down.table])));
+        let after = table.columns.iter_mut().find(|c| c.id == column.id)?;
+        after.kind = up.fun.result();
+        after.sql_type = sql_type(up.fun, input.sql_type);
+        text.push_str(&format!("changes = {{ type = '{}'", after.sql_type));
+        if column.default.is_some() {
+            after.default = Some(value(self.random, after.kind));
+            let default = s(&crate::random::literal(&after.default));
+            text.push_str(&format!(", default = {default}"));
+        }
+        text.push_str(" }\n");
+        up.default.clone_from(&after.default);
+        let (up, down) = (From::Other(up), From::Other(down));
+        Some((text, vec![(schema, Op::Swap { table: id, column: column.id, up, down })]))
+    }
+
     fn add_column(&mut self, id: TableId) -> Option<Act> {
         let mut schema = self.schema();
         let table = schema.get_mut(&id)?;
@@ -227,7 +270,7 @@ impl Generator<'_> {
         let (mut from, mut sql) = (From::Default(None), String::new());
         let had = self.world.levels[0].get(&id).is_some_and(|table| table.draws().is_some());
         match self.random.next(12) {
-            0..=4 => {
+            0..=3 => {
                 let plain: Vec<&Column> =
                     table.columns.iter().filter(|c| c.draw.is_none()).collect();
                 let input = (*self.random.pick(&plain)?).clone();
@@ -238,7 +281,7 @@ impl Generator<'_> {
                 sql = format!("up = {}\n", s(&fun.sql(&q(&input.name))));
                 from = From::Own(input.id, fun);
             }
-            5 if !had && table.draws().is_none() => {
+            4 | 5 if !had && table.draws().is_none() => {
                 let draws = [Draw::Serial, Draw::ByDefault, Draw::Always];
                 column.draw = self.random.pick(&draws).copied();
                 column.not_null = true;
@@ -249,9 +292,10 @@ impl Generator<'_> {
                 column.not_null = self.random.chance(50);
                 from = From::Default(column.default.clone());
             }
-            8..=10 => {
-                let mut lookup = self.lookup(id)?;
+            8..=11 => {
+                let mut lookup = (0..4).find_map(|_| self.lookup(id))?;
                 let input = self.world.last()[&lookup.table].column(lookup.value)?;
+                column.not_null = input.not_null && self.random.chance(30);
                 column.kind = lookup.fun.result();
                 column.sql_type = sql_type(lookup.fun, input.sql_type);
                 if self.random.chance(30) {
@@ -308,7 +352,7 @@ impl Generator<'_> {
         let fills = !column.not_null || column.default.is_some() || column.draw.is_some();
         let mut text =
             format!("{}column = {}\n", toml::head("remove_column", &table.name), s(&column.name));
-        let other = self.lookup(id).filter(|lookup| {
+        let other = (0..4).find_map(|_| self.lookup(id)).filter(|lookup| {
             lookup.own != column.id && lookup.fun.result() == column.kind && !column.not_null
         });
         let from = match (other, down) {
@@ -338,7 +382,7 @@ impl Generator<'_> {
         let mut schema = self.schema();
         let table = schema.get_mut(&id)?;
         let name = format!("Index {}", self.numbers.next());
-        let mut columns = Vec::new();
+        let mut columns = if self.random.chance(40) { table.key().to_vec() } else { Vec::new() };
         for _ in 0..=self.random.next(2) {
             let column = self.random.pick(&table.columns)?.id;
             if !columns.contains(&column) {
@@ -437,7 +481,7 @@ impl Generator<'_> {
                 .collect();
             columns.push(*self.random.pick(&fit)?);
         }
-        let mut reaction = || *self.random.pick(&Reaction::ALL).expect("four");
+        let mut reaction = || *self.random.pick(&Reaction::ALL).expect("some");
         Some(ForeignKey {
             columns,
             table: parent,
@@ -484,6 +528,21 @@ impl Generator<'_> {
     /// Where a value could come from for rows of the table.
     fn lookup(&mut self, id: TableId) -> Option<Lookup> {
         let schema = self.world.last();
+        let keys: Vec<&ForeignKey> = schema[&id]
+            .foreign_keys
+            .iter()
+            .filter(|key| key.columns.len() == 1 && key.table != id)
+            .collect();
+        let joined = self.random.pick(&keys).copied();
+        let joined = joined.filter(|_| self.random.chance(50));
+        if let Some(joined) = joined {
+            let value = self.random.pick(&schema[&joined.table].columns)?;
+            let fun = *self.random.pick(Fun::of(value.kind))?;
+            let (own, key) = (joined.columns[0], joined.referenced[0]);
+            let (table, value) = (joined.table, value.id);
+            let drawn = schema[&table].column(value)?.draw.is_some();
+            return (!drawn).then_some(Lookup { own, table, key, value, fun, default: None });
+        }
         let tables: Vec<TableId> = schema.keys().copied().filter(|other| *other != id).collect();
         let table = *self.random.pick(&tables)?;
         let other = &schema[&table];

@@ -41,7 +41,7 @@ fn values(row: &Row, columns: &[ColumnId]) -> Option<Vec<String>> {
     columns.iter().map(|column| row[column].clone()).collect()
 }
 
-fn number(cell: &Cell) -> Option<i64> {
+pub(crate) fn number(cell: &Cell) -> Option<i64> {
     cell.as_ref().and_then(|text| text.parse().ok())
 }
 
@@ -174,7 +174,7 @@ impl World {
                 let rows = world.data[level].get(&child).into_iter().flatten();
                 rows.filter(|(_, row)| refers(row)).map(|(id, _)| *id).collect()
             };
-            if reaction == Reaction::Nothing {
+            if matches!(reaction, Reaction::Nothing | Reaction::Restrict) {
                 // Another reaction may come to the row before this check, or after it.
                 *open |= !of(was).is_empty();
                 continue;
@@ -210,7 +210,7 @@ impl World {
         };
         let table: &Table = &self.levels[level][&child];
         let set: Row = match reaction {
-            Reaction::Nothing => return,
+            Reaction::Nothing | Reaction::Restrict => return,
             Reaction::Cascade => match parent {
                 None => {
                     let side = if level == 0 { Side::Old } else { Side::New };

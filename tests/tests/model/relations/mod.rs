@@ -3,6 +3,7 @@
 //! The model keeps all rows once per action. What keys, foreign keys and sequences make of a write it works out itself, so it also knows
 //! which writes fail. It knows nothing of columns, triggers or views.
 
+mod batch;
 mod fill;
 mod generate;
 mod keys;
@@ -10,6 +11,7 @@ mod lookup;
 mod op;
 mod play;
 mod player;
+mod rollout;
 mod schema;
 mod toml;
 mod world;

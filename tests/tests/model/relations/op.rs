@@ -38,6 +38,13 @@ pub(crate) enum Op {
         column: ColumnId,
         from: From,
     },
+    /// Both ways are something else than a function of the column.
+    Swap {
+        table: TableId,
+        column: ColumnId,
+        up: From,
+        down: From,
+    },
     Fill(Fill),
 }
 
@@ -46,9 +53,23 @@ impl Op {
     pub(crate) fn replaces(&self, id: ColumnId) -> bool {
         match self {
             Self::Plain | Self::Fill(_) => false,
-            Self::Alter { column, .. } | Self::Add { column, .. } | Self::Remove { column, .. } => {
-                *column == id
-            }
+            Self::Alter { column, .. }
+            | Self::Add { column, .. }
+            | Self::Remove { column, .. }
+            | Self::Swap { column, .. } => *column == id,
+        }
+    }
+
+    /// What a tally calls it; `None` if the action's kind says it all.
+    pub(crate) fn name(&self) -> Option<&'static str> {
+        match self {
+            Self::Plain | Self::Swap { .. } => None,
+            Self::Alter { .. } => Some("replaced column"),
+            Self::Add { from: From::Other(_), .. } => Some("added column from another table"),
+            Self::Add { from: From::Drawn, .. } => Some("added column from a sequence"),
+            Self::Remove { from: From::Other(_), .. } => Some("removed column from another table"),
+            Self::Add { .. } | Self::Remove { .. } => None,
+            Self::Fill(_) => Some("filled table"),
         }
     }
 
@@ -66,7 +87,9 @@ impl Op {
             Self::Alter { table, column, fun } => {
                 way.each(world, (*table, *column), Some(*column), &|cell| fun.apply(cell));
             }
-            Self::Add { table, column, from } => from.compute(world, way, (*table, *column)),
+            Self::Add { table, column, from } | Self::Swap { table, column, up: from, .. } => {
+                from.compute(world, way, (*table, *column));
+            }
         }
     }
 
@@ -83,7 +106,9 @@ impl Op {
             Self::Alter { table, column, fun } => {
                 way.each(world, (*table, *column), Some(*column), &|cell| fun.back(cell));
             }
-            Self::Remove { table, column, from } => from.compute(world, way, (*table, *column)),
+            Self::Remove { table, column, from } | Self::Swap { table, column, down: from, .. } => {
+                from.compute(world, way, (*table, *column));
+            }
         }
     }
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use postgres::Client;
-use reshape_tests::rows;
+use reshape_tests::{fields, rows};
 
 use super::generate::Names;
 use super::keys::{Rules, Verdict};
 use super::op::{From, Op};
-use super::schema::TableId;
-use super::world::{Side, World, Writer};
+use super::schema::{ColumnId, TableId};
+use super::world::{Row, Side, World, Writer};
 use super::write::Write;
 use crate::random::{Random, q};
 
@@ -31,6 +31,7 @@ pub(crate) struct Player {
     pub(crate) log: Vec<String>,
     pub(crate) writes: usize,
     pub(crate) failed: usize,
+    pub(crate) deaths: usize,
 }
 
 impl Player {
@@ -66,23 +67,53 @@ impl Player {
         let version = q(&format!("migration_{version}"));
         let table = self.world.table(side, write.table()).expect("the table");
         let name = q(&table.name);
-        let on = if told { name } else { format!("{version}.{name}") };
+        // Old clients may also know nothing of versions.
+        let plainly = side == Side::Old && self.random.chance(30);
+        let on = match (told, plainly) {
+            (true, _) => name,
+            (false, true) => format!("public.{name}"),
+            (false, false) => format!("{version}.{name}"),
+        };
         let path = if told { version } else { String::from("nowhere, public") };
-        let sql = write.sql(&self.world, side, &on);
+        let mut sql = write.sql(&self.world, side, &on);
+        let shown = if verdict == Verdict::Fine {
+            self.inserted(&world, side, write.table())
+        } else {
+            None
+        };
+        if let Some((names, _)) = &shown {
+            sql.push_str(&format!(" RETURNING {names}"));
+        }
         self.log.push(format!("{moment:?} {side:?} {path}: {sql} -- {verdict:?}"));
-        let result = self.client(side).batch_execute(&format!("SET search_path TO {path}; {sql}"));
+        let client = self.client(side);
+        client.batch_execute(&format!("SET search_path TO {path}")).expect("a search_path");
+        let result = client.simple_query(&sql);
         self.writes += 1;
         match (result, &verdict) {
-            (Ok(()), Verdict::Fine) => {}
+            (Ok(messages), Verdict::Fine) => {
+                if let Some((_, expected)) = shown {
+                    assert_eq!(fields(&messages), [expected], "{sql}");
+                }
+            }
             (Err(error), Verdict::Fails(rule)) => {
                 self.failed += 1;
                 let code = error.code().map(|code| code.code().to_owned()).unwrap_or_default();
                 assert!(code.starts_with("23"), "{sql}: {error:?}, not {rule}");
             }
             (Err(error), _) => panic!("{sql}: {error:?}"),
-            (Ok(()), verdict) => panic!("{sql}: {verdict:?} was expected"),
+            (Ok(_), verdict) => panic!("{sql}: {verdict:?} was expected"),
         }
         self.world = world;
+    }
+
+    /// The row of the table that only `world` has: the names of its columns, and their values.
+    fn inserted(&self, world: &World, side: Side, table: TableId) -> Option<(String, String)> {
+        let before = self.world.rows(side, table);
+        let mut new = world.rows(side, table).iter().filter(|(id, _)| !before.contains_key(id));
+        let (_, row) = new.next()?;
+        let shape = world.table(side, table)?;
+        let columns: Vec<_> = shape.columns.iter().map(|column| column.id).collect();
+        Some((shape.names(&columns), line(row, &columns)))
     }
 
     /// The number that the next insert into the table draws.
@@ -144,6 +175,23 @@ impl Player {
         }
     }
 
+    /// Makes the tables longer than one range of a backfill, whose first rows and last rows then have their turns apart.
+    pub(crate) fn stretch(&mut self) {
+        for table in self.world.levels[0].values() {
+            let on = format!("public.{}", q(&table.name));
+            let key = table.names(table.key());
+            let numbers = table.key().iter().map(|_| "n").collect::<Vec<_>>().join(", ");
+            let first = q(&table.name_of(table.key()[0]));
+            let sql = format!(
+                "ALTER TABLE {on} SET (fillfactor = 10); \
+                 INSERT INTO {on} ({key}) OVERRIDING SYSTEM VALUE SELECT {numbers} FROM generate_series(100001, 104000) n; \
+                 DELETE FROM {on} WHERE {first} > 100000"
+            );
+            // A key that is a foreign key, too, has no such values: the table stays as it is.
+            let _ = self.old.batch_execute(&sql);
+        }
+    }
+
     /// The names of the base's foreign keys.
     pub(crate) fn names(&mut self) -> Names {
         let mut names = Names::new();
@@ -201,4 +249,10 @@ impl Player {
             }
         }
     }
+}
+
+/// A row as [`rows`] shows it.
+fn line(row: &Row, columns: &[ColumnId]) -> String {
+    let cells = columns.iter().map(|c| row[c].clone().unwrap_or_else(|| String::from("-")));
+    cells.collect::<Vec<_>>().join("|")
 }

@@ -63,18 +63,28 @@ impl Unique {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Reaction {
     Nothing,
+    Restrict,
     Cascade,
     SetNull,
     SetDefault,
 }
 
 impl Reaction {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::Nothing, Self::Cascade, Self::SetNull, Self::SetDefault];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Nothing,
+        Self::Restrict,
+        Self::Cascade,
+        Self::Cascade,
+        Self::Cascade,
+        Self::SetNull,
+        Self::SetNull,
+        Self::SetDefault,
+    ];
 
     pub(crate) fn sql(self) -> &'static str {
         match self {
             Self::Nothing => "NO ACTION",
+            Self::Restrict => "RESTRICT",
             Self::Cascade => "CASCADE",
             Self::SetNull => "SET NULL",
             Self::SetDefault => "SET DEFAULT",

@@ -2,18 +2,39 @@
 
 use std::collections::BTreeSet;
 
-use super::keys::{Rules, Verdict, duplicate, missing};
+use super::keys::{Rules, Verdict, duplicate, missing, number};
 use super::schema::{Column, ColumnId, Draw, Shape, Table, TableId};
 use super::world::{Row, RowId, Side, World, Writer};
 use crate::function::Kind;
 use crate::random::{Cell, Random, literal, q};
 
+/// How far a shift goes.
+const SHIFT: i64 = 1_500;
+
 /// One statement.
 #[derive(Clone, Debug)]
 pub(crate) enum Write {
-    Insert { table: TableId, given: Row, conflict: Conflict, select: Option<RowId> },
-    Update { table: TableId, rows: Vec<RowId>, set: Row },
-    Delete { table: TableId, rows: Vec<RowId> },
+    Insert {
+        table: TableId,
+        given: Row,
+        conflict: Conflict,
+        select: Option<RowId>,
+    },
+    Update {
+        table: TableId,
+        rows: Vec<RowId>,
+        set: Row,
+    },
+    /// Each row gets a number that it did not have.
+    Shift {
+        table: TableId,
+        rows: Vec<RowId>,
+        column: ColumnId,
+    },
+    Delete {
+        table: TableId,
+        rows: Vec<RowId>,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -28,6 +49,7 @@ impl Write {
         match self {
             Self::Insert { table, .. }
             | Self::Update { table, .. }
+            | Self::Shift { table, .. }
             | Self::Delete { table, .. } => *table,
         }
     }
@@ -67,6 +89,18 @@ impl Write {
                     .map(|column| (column.id, cell(random, world, side, table, column)))
                     .collect();
                 (!set.is_empty() && !rows.is_empty()).then_some(Self::Update { table, rows, set })
+            }
+            6 if !rows.is_empty() && random.chance(50) => {
+                let ints = shape.columns.iter().filter(writable).filter(|c| c.kind == Kind::Int);
+                let ints: Vec<&Column> = ints.collect();
+                let column = random.pick(&ints)?.id;
+                // None takes the place of another that has not moved yet.
+                let moves = |row: &RowId| {
+                    number(&world.rows(side, table)[row][&column]).is_some_and(|n| n < SHIFT)
+                };
+                let rows = rows.into_iter().filter(|row| moves(row) && random.chance(40));
+                let rows: Vec<RowId> = rows.collect();
+                (!rows.is_empty()).then_some(Self::Shift { table, rows, column })
             }
             _ => Some(Self::insert(random, world, side, table, &rows)),
         }
@@ -138,6 +172,10 @@ impl Write {
         };
         match self {
             Self::Delete { rows, .. } => format!("DELETE FROM {on} WHERE {}", at(rows)),
+            Self::Shift { rows, column, .. } => {
+                let name = q(&shape.name_of(*column));
+                format!("UPDATE {on} SET {name} = {name} + {SHIFT} WHERE {}", at(rows))
+            }
             Self::Update { rows, set, .. } => {
                 let set = set.iter().map(|(column, cell)| {
                     format!("{} = {}", q(&shape.name_of(*column)), literal(cell))
@@ -198,6 +236,13 @@ impl Write {
             Self::Delete { table, rows } => {
                 for row in rows {
                     world.delete(writer, *table, *row);
+                }
+            }
+            Self::Shift { table, rows, column } => {
+                for row in rows {
+                    let value = number(&world.rows(writer.side, *table)[row][column]);
+                    let value = value.map(|n| (n + SHIFT).to_string());
+                    world.update(writer, *table, *row, &Row::from([(*column, value)]));
                 }
             }
             Self::Update { table, rows, set } => {
