@@ -116,17 +116,28 @@ pub(crate) fn broken(schema: &Schema, data: &Data) -> Option<String> {
     missing(schema, data).or_else(|| duplicate(schema, data)).or_else(reference)
 }
 
+/// Where the order in which the server comes to foreign keys decides.
+#[derive(Debug, Default)]
+struct Doubt {
+    /// A foreign key forbids what another one may do away with.
+    early_check: bool,
+    /// Two foreign keys change the same row.
+    two_reactions: bool,
+    /// Which foreign key has changed a row.
+    touched: BTreeMap<(TableId, RowId), Vec<ColumnId>>,
+}
+
 impl World {
     /// What a statement has done since `before` goes on through the foreign keys; then the rules are checked.
     pub(crate) fn settle(&mut self, before: &Self, writer: Writer, rules: Rules) -> Verdict {
-        let mut open = false;
+        let mut doubt = Doubt::default();
         let mut before = before.clone();
         for _ in 0..20 {
             let was = self.clone();
             let mut acted = false;
             for level in rules.levels(self) {
                 for (child, key) in keys_at(&was, level) {
-                    acted |= self.react(&before, &was, level, child, &key, writer, &mut open);
+                    acted |= self.react(&before, &was, level, child, &key, writer, &mut doubt);
                 }
             }
             before = was;
@@ -139,8 +150,9 @@ impl World {
             .into_iter()
             .find_map(|level| broken(&self.levels[level], &self.data[level]));
         match broken {
+            _ if doubt.two_reactions => Verdict::Open,
             Some(rule) => Verdict::Fails(rule),
-            None if open => Verdict::Open,
+            None if doubt.early_check => Verdict::Open,
             None => Verdict::Fine,
         }
     }
@@ -155,7 +167,7 @@ impl World {
         child: TableId,
         key: &ForeignKey,
         writer: Writer,
-        open: &mut bool,
+        doubt: &mut Doubt,
     ) -> bool {
         let Some(parents) = before.data[level].get(&key.table) else { return false };
         let mut acted = false;
@@ -176,8 +188,12 @@ impl World {
             };
             if matches!(reaction, Reaction::Nothing | Reaction::Restrict) {
                 // Another reaction may come to the row before this check, or after it.
-                *open |= !of(was).is_empty();
+                doubt.early_check |= !of(was).is_empty();
                 continue;
+            }
+            for row in of(was) {
+                let by = doubt.touched.entry((child, row)).or_insert_with(|| key.columns.clone());
+                doubt.two_reactions |= *by != key.columns;
             }
             for row in of(self) {
                 acted = true;
@@ -202,6 +218,11 @@ impl World {
         writer: Writer,
     ) {
         let shared = key.columns.iter().all(|column| self.is_shared(child, *column));
+        let deleter = if self.table(writer.side, child).is_some() {
+            writer
+        } else {
+            Writer { side: if level == 0 { Side::Old } else { Side::New }, ..writer }
+        };
         // What the server writes is told like any write: by the columns, or else by the client's search_path.
         let writer = match (shared, level) {
             (true, _) => writer,
@@ -213,8 +234,7 @@ impl World {
             Reaction::Nothing | Reaction::Restrict => return,
             Reaction::Cascade => match parent {
                 None => {
-                    let side = if level == 0 { Side::Old } else { Side::New };
-                    self.delete(Writer { side, ..writer }, child, row);
+                    self.delete(deleter, child, row);
                     return;
                 }
                 Some(parent) => key

@@ -4,6 +4,7 @@
 //! which writes fail. It knows nothing of columns, triggers or views.
 
 mod batch;
+mod catalog;
 mod fill;
 mod generate;
 mod keys;

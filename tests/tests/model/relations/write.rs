@@ -1,12 +1,15 @@
 //! Random writes of clients: what they do to the model, and their SQL.
 
+mod apply;
+mod sql;
+
 use std::collections::BTreeSet;
 
-use super::keys::{Rules, Verdict, duplicate, missing, number};
-use super::schema::{Column, ColumnId, Draw, Shape, Table, TableId};
-use super::world::{Row, RowId, Side, World, Writer};
 use crate::function::Kind;
-use crate::random::{Cell, Random, literal, q};
+use crate::random::{Cell, Random};
+use crate::relations::keys::number;
+use crate::relations::schema::{Column, ColumnId, Draw, Shape, TableId};
+use crate::relations::world::{Row, RowId, Side, World};
 
 /// How far a shift goes.
 const SHIFT: i64 = 1_500;
@@ -157,155 +160,6 @@ impl Write {
             _ => Conflict::Fail,
         };
         Self::Insert { table, given, conflict, select }
-    }
-
-    /// The statement, on the table by that name.
-    pub(crate) fn sql(&self, world: &World, side: Side, on: &str) -> String {
-        let shape = &world.levels[world.level(side)][&self.table()];
-        let at = |rows: &[RowId]| -> String {
-            let key = shape.key();
-            let rows = rows.iter().map(|row| {
-                let cells = key.iter().map(|c| literal(&world.rows(side, self.table())[row][c]));
-                format!("({})", cells.collect::<Vec<_>>().join(", "))
-            });
-            format!("({}) IN ({})", shape.names(key), rows.collect::<Vec<_>>().join(", "))
-        };
-        match self {
-            Self::Delete { rows, .. } => format!("DELETE FROM {on} WHERE {}", at(rows)),
-            Self::Shift { rows, column, .. } => {
-                let name = q(&shape.name_of(*column));
-                format!("UPDATE {on} SET {name} = {name} + {SHIFT} WHERE {}", at(rows))
-            }
-            Self::Update { rows, set, .. } => {
-                let set = set.iter().map(|(column, cell)| {
-                    format!("{} = {}", q(&shape.name_of(*column)), literal(cell))
-                });
-                format!("UPDATE {on} SET {} WHERE {}", set.collect::<Vec<_>>().join(", "), at(rows))
-            }
-            Self::Insert { given, conflict, select, .. } => {
-                let columns: Vec<ColumnId> = given.keys().copied().collect();
-                let names = shape.names(&columns);
-                let mut sql = match select {
-                    _ if given.is_empty() => format!("INSERT INTO {on} DEFAULT VALUES"),
-                    None => {
-                        let values: Vec<String> = given.values().map(literal).collect();
-                        format!("INSERT INTO {on} ({names}) VALUES ({})", values.join(", "))
-                    }
-                    Some(row) => {
-                        let cells = &world.rows(side, self.table())[row];
-                        let values: Vec<String> = given
-                            .iter()
-                            .map(|(column, cell)| {
-                                if cells[column] == *cell {
-                                    q(&shape.name_of(*column))
-                                } else {
-                                    literal(cell)
-                                }
-                            })
-                            .collect();
-                        let values = values.join(", ");
-                        format!(
-                            "INSERT INTO {on} ({names}) SELECT {values} FROM {on} WHERE {}",
-                            at(&[*row])
-                        )
-                    }
-                };
-                match conflict {
-                    Conflict::Fail => {}
-                    Conflict::Nothing => sql.push_str(" ON CONFLICT DO NOTHING"),
-                    Conflict::Update { key, set } => {
-                        let set = set.iter().map(|column| {
-                            format!("{0} = excluded.{0}", q(&shape.name_of(*column)))
-                        });
-                        sql.push_str(&format!(
-                            " ON CONFLICT ({}) DO UPDATE SET {}",
-                            shape.names(key),
-                            set.collect::<Vec<_>>().join(", ")
-                        ));
-                    }
-                }
-                sql
-            }
-        }
-    }
-
-    /// What the statement does, with the rules of these levels in force.
-    pub(crate) fn apply(&self, world: &mut World, writer: Writer, rules: Rules) -> Verdict {
-        let before = world.clone();
-        match self {
-            Self::Delete { table, rows } => {
-                for row in rows {
-                    world.delete(writer, *table, *row);
-                }
-            }
-            Self::Shift { table, rows, column } => {
-                for row in rows {
-                    let value = number(&world.rows(writer.side, *table)[row][column]);
-                    let value = value.map(|n| (n + SHIFT).to_string());
-                    world.update(writer, *table, *row, &Row::from([(*column, value)]));
-                }
-            }
-            Self::Update { table, rows, set } => {
-                for row in rows {
-                    world.update(writer, *table, *row, set);
-                }
-            }
-            Self::Insert { table, given, conflict, .. } => {
-                let level = world.level(writer.side);
-                let shape: &Table = &world.levels[level][table];
-                let mut row: Row = shape
-                    .columns
-                    .iter()
-                    .map(|column| {
-                        let drawn = column.draw.and(world.drawn.clone());
-                        (column.id, drawn.or_else(|| column.default.clone()))
-                    })
-                    .collect();
-                row.extend(given.clone());
-                let found = match conflict {
-                    Conflict::Update { key, set } => {
-                        let same = |other: &Row| {
-                            key.iter().all(|c| row[c].is_some() && other[c] == row[c])
-                        };
-                        let rows = world.rows(writer.side, *table).iter();
-                        let mut found = rows.filter(|(_, other)| same(other)).map(|(id, _)| *id);
-                        found.next().map(|id| (id, set))
-                    }
-                    Conflict::Fail | Conflict::Nothing => None,
-                };
-                world.insert(writer, *table, row.clone());
-                let level_of =
-                    |rules: Rules| if rules == Rules::Target { world.ops.len() } else { 0 };
-                let ends =
-                    [level_of(rules), if rules == Rules::Base { 0 } else { world.ops.len() }];
-                // NULL comes before any conflict.
-                if let Some(rule) =
-                    ends.iter().find_map(|end| missing(&world.levels[*end], &world.data[*end]))
-                {
-                    *world = before;
-                    return Verdict::Fails(rule);
-                }
-                let is_there = || {
-                    ends.iter()
-                        .any(|end| duplicate(&world.levels[*end], &world.data[*end]).is_some())
-                };
-                if matches!(conflict, Conflict::Nothing) && is_there() {
-                    *world = before;
-                    return Verdict::Fine;
-                }
-                if let Some((id, set)) = found {
-                    *world = before.clone();
-                    let set: Row =
-                        set.iter().map(|column| (*column, row[column].clone())).collect();
-                    world.update(writer, *table, id, &set);
-                }
-            }
-        }
-        let verdict = world.settle(&before, writer, rules);
-        if verdict != Verdict::Fine {
-            *world = before;
-        }
-        verdict
     }
 }
 
