@@ -266,6 +266,21 @@ refused! {
         table = "users"
         index = { name = "users_mail", columns = [{ expression = "lower(mail)" }] }
     "# => "an index expression over `users`.`mail`, which the same batch changes, is not supported yet";
+    // It would be over the old column, and go with it.
+    an_index_condition_over_a_column_that_is_replaced_later: r#"
+        [[actions]]
+        type = "add_index"
+        table = "users"
+        index = { name = "users_mail", columns = ["name"], where = "email IS NOT NULL" }
+
+        [[actions]]
+        type = "alter_column"
+        table = "users"
+        column = "email"
+        up = "lower(email)"
+        down = "email"
+        changes = { name = "mail" }
+    "# => "an index expression over `users`.`email`, which the same batch changes, is not supported yet";
 }
 
 #[test]

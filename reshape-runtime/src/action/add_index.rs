@@ -148,7 +148,7 @@ impl AddIndex {
         }
         let table = &batch.tables[index];
         if table.created {
-            let create = index::create(batch, table, &self.index, name, false)?;
+            let create = index::create(batch, table, (&self.index, &table.scope()), name, false)?;
             batch.push_fresh(
                 format!("build index `{name}` on `{}`", self.table),
                 vec![create],
@@ -163,7 +163,8 @@ impl AddIndex {
         let schema = table.schema.clone();
         let at = batch.at;
         let replaced = live.indexes.iter().any(|live| live.name == name);
-        batch.indexes.push(PendingIndex { at, table: index, index: self.index.clone() });
+        let (scope, pending) = (table.scope(), self.index.clone());
+        batch.indexes.push(PendingIndex { at, table: index, index: pending, scope });
         if replaced {
             let built = qualified(&schema, &names::generated(&[name]));
             let rename = vec![format!("ALTER INDEX {built} RENAME TO {}", ident(name))];

@@ -346,7 +346,8 @@ fn build_indexes(batch: &Batch<'_>, table: usize) -> Result<Vec<Step>, Refusal> 
             );
             continue;
         }
-        let statement = index::create(batch, table, &pending.index, &name, true).map_err(placed)?;
+        let statement =
+            index::create(batch, table, pending.parts(), &name, true).map_err(placed)?;
         let work =
             Work::CreateIndex { schema: table.schema.clone(), name: name.clone(), statement };
         let duplicates = offenders::unique(batch, table, &pending.index, &name);

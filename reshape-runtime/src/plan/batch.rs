@@ -11,7 +11,7 @@ use crate::plan::carry;
 use crate::plan::constraint::Pending;
 use crate::plan::cross::Fill;
 use crate::plan::facts::{Dependent, DependentKind, Facts, LiveTable};
-use crate::plan::lineage::{Column, Table};
+use crate::plan::lineage::{Column, Scope, Table};
 use crate::plan::{Offenders, Phase, Refusal, Request, Step, Work, partition};
 
 /// A step with its place in the batch.
@@ -58,9 +58,16 @@ pub(crate) struct PendingIndex {
     pub(crate) at: (usize, usize),
     pub(crate) table: usize,
     pub(crate) index: crate::model::Index,
+    /// The names that its expressions may use.
+    pub(crate) scope: Scope,
 }
 
 impl PendingIndex {
+    /// What `index::create` needs.
+    pub(crate) fn parts(&self) -> (&crate::model::Index, &Scope) {
+        (&self.index, &self.scope)
+    }
+
     /// A later action renames a column. Expressions are used as they are, with the names that the table has until contract.
     pub(crate) fn rename_column(&mut self, from: &str, to: &str) {
         for key in self.index.columns.to_mut() {

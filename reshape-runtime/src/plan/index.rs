@@ -3,15 +3,15 @@
 use crate::model::{Direction, Index, IndexColumn, Nulls};
 use crate::plan::Refusal;
 use crate::plan::batch::Batch;
-use crate::plan::lineage::Table;
+use crate::plan::lineage::{Scope, Table};
 use crate::plan::mention::mentions;
 use crate::sql::ident::ident;
 
-/// `CREATE INDEX` for `index` under the name `name`. Columns go by the names that they have in the table now.
+/// `CREATE INDEX` for `index` under the name `name`. Columns go by the names that they have in the table now, in expressions by those of the scope.
 pub(crate) fn create(
     batch: &Batch<'_>,
     table: &Table,
-    index: &Index,
+    index: (&Index, &Scope),
     name: &str,
     concurrently: bool,
 ) -> Result<String, Refusal> {
@@ -22,7 +22,7 @@ pub(crate) fn create(
 pub(crate) fn create_on(
     batch: &Batch<'_>,
     table: &Table,
-    index: &Index,
+    (index, scope): (&Index, &Scope),
     name: &str,
     concurrently: bool,
     target: &str,
@@ -35,7 +35,7 @@ pub(crate) fn create_on(
                 (plain(batch, table, column)?, *direction, *nulls)
             }
             IndexColumn::Expression { expression, direction, nulls } => {
-                (format!("({})", snippet(batch, table, expression)?), *direction, *nulls)
+                (format!("({})", snippet(batch, table, scope, expression)?), *direction, *nulls)
             }
         };
         let direction = match direction {
@@ -51,7 +51,7 @@ pub(crate) fn create_on(
         keys.push(format!("{key}{direction}{nulls}"));
     }
     let predicate = match &index.predicate {
-        Some(predicate) => format!(" WHERE ({})", snippet(batch, table, predicate)?),
+        Some(predicate) => format!(" WHERE ({})", snippet(batch, table, scope, predicate)?),
         None => String::new(),
     };
     Ok(format!(
@@ -71,15 +71,17 @@ fn plain(batch: &Batch<'_>, table: &Table, name: &str) -> Result<String, Refusal
     table.physical(column).map(ident).ok_or_else(|| batch.unknown_column(table, name))
 }
 
-/// An expression is used as it is, so each name in it must be the column's name in the table, too. It is never rewritten as text.
-fn snippet(batch: &Batch<'_>, table: &Table, sql: &str) -> Result<String, Refusal> {
-    for column in &table.columns {
-        let differs = table.physical(column) != Some(column.name.as_str());
-        if differs && mentions(sql, &table.name, &column.name) {
+/// An expression is used as it is, so each name in it must be the column's name in the table, too, and the column one that stays. It is never
+/// rewritten as text.
+fn snippet(batch: &Batch<'_>, table: &Table, scope: &Scope, sql: &str) -> Result<String, Refusal> {
+    for (name, value) in &scope.names {
+        let stays = table.columns.iter().any(|column| column.value == *value);
+        let has_name = table.values[*value].physical.as_deref() == Some(name);
+        if !(stays && has_name) && mentions(sql, &scope.table, name) {
             return Err(batch
                 .not_supported(&format!(
-                    "an index expression over `{}`.`{}`, which the same batch changes,",
-                    table.name, column.name
+                    "an index expression over `{}`.`{name}`, which the same batch changes,",
+                    table.name
                 ))
                 .with_help(
                     "start and complete the change of the column first, then add the index",

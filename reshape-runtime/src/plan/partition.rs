@@ -195,7 +195,7 @@ pub(crate) fn build_index(
     let wanted = pending.index.name.as_ref();
     let (schema, root) = (&table.schema, qualified(&table.schema, name));
     let create = |target: &str, name: &str, concurrently: bool| {
-        index::create_on(batch, table, &pending.index, name, concurrently, target)
+        index::create_on(batch, table, pending.parts(), name, concurrently, target)
     };
     let own = |partition: &LivePartition| partition.index_name(batch.facts(), wanted);
     let parent = |partition: &LivePartition| {

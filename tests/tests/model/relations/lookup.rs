@@ -48,6 +48,10 @@ impl Lookup {
         mut way: Way<'_>,
         (on, column): (TableId, ColumnId),
     ) {
+        // Nobody follows other tables for the sake of one that goes.
+        if !world.last().contains_key(&on) {
+            return;
+        }
         let mut rows: BTreeSet<RowId> = BTreeSet::new();
         for ((table, row), change) in way.changes {
             let changed = |column: ColumnId| match change {
