@@ -150,7 +150,11 @@ pub fn client(database: &TestDatabase, migration: &str) -> Client {
 ///
 /// If the query fails.
 pub fn rows(client: &mut Client, sql: &str) -> Vec<String> {
-    let messages = client.simple_query(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    fields(&client.simple_query(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}")))
+}
+
+/// The rows among the server's answers: fields separated by `|`, NULL as `-`.
+pub fn fields(messages: &[SimpleQueryMessage]) -> Vec<String> {
     messages
         .iter()
         .filter_map(|message| match message {

@@ -258,6 +258,19 @@ golden! {
         type = "add_index"
         table = "users"
         index = { name = "users_mail", columns = [{ expression = "lower(mail)" }] }
+
+        [[actions]]
+        type = "add_index"
+        table = "users"
+        index = { name = "users_by_mail", columns = ["name"], where = "mail IS NOT NULL" }
+
+        [[actions]]
+        type = "alter_column"
+        table = "users"
+        column = "mail"
+        up = "upper(mail)"
+        down = "mail"
+        changes = { name = "address" }
     "#;
 }
 

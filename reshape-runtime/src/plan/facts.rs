@@ -374,7 +374,7 @@ impl Facts {
     }
 
     /// The indexes of a table.
-    pub fn indexes_of<'a, 'k>(&'a self, key: Key<'k>) -> impl Iterator<Item = &'a LiveIndex> {
+    pub fn indexes_of<'a>(&'a self, key: Key<'_>) -> impl Iterator<Item = &'a LiveIndex> {
         self.indexes.iter().filter(move |index| index.table_key() == key)
     }
 
@@ -428,10 +428,7 @@ impl Facts {
     }
 
     /// The constraints of a table, foreign keys to it left out.
-    pub fn constraints_of<'a, 'k>(
-        &'a self,
-        key: Key<'k>,
-    ) -> impl Iterator<Item = &'a LiveConstraint> {
+    pub fn constraints_of<'a>(&'a self, key: Key<'_>) -> impl Iterator<Item = &'a LiveConstraint> {
         self.constraints.iter().filter(move |constraint| constraint.table_key() == key)
     }
 

@@ -53,20 +53,20 @@ pub(crate) fn plan(action: &Action, batch: &mut Batch<'_>) -> Result<(), Refusal
         Action::AddColumn(a) => {
             let on = (a.schema.as_deref(), a.table.as_ref());
             follow(action, batch, on, (None, a.up.as_ref()), |schema, table| {
-                Action::AddColumn(AddColumn { schema, table, ..a.clone() })
+                Action::AddColumn(AddColumn { table, schema, ..a.clone() })
             })
         }
         Action::AlterColumn(a) => {
             let on = (a.schema.as_deref(), a.table.as_ref());
             let transform = a.up.as_ref().or(a.down.as_ref());
             follow(action, batch, on, (Some(&a.column), transform), |schema, table| {
-                Action::AlterColumn(AlterColumn { schema, table, ..a.clone() })
+                Action::AlterColumn(AlterColumn { table, schema, ..a.clone() })
             })
         }
         Action::RemoveColumn(a) => {
             let on = (a.schema.as_deref(), a.table.as_ref());
             follow(action, batch, on, (Some(&a.column), a.down.as_ref()), |schema, table| {
-                Action::RemoveColumn(RemoveColumn { schema, table, ..a.clone() })
+                Action::RemoveColumn(RemoveColumn { table, schema, ..a.clone() })
             })
         }
         Action::RemoveCheck(a) => remove_check(action, batch, a),

@@ -28,6 +28,37 @@ fn an_added_foreign_key_holds_for_old_and_new_clients_at_once() {
 }
 
 #[test]
+fn a_new_table_refers_to_what_the_same_batch_makes_unique() {
+    both_ways(
+        r#"
+        [[actions]]
+        type = "add_index"
+        table = "users"
+        index = { name = "users_code", columns = ["code"], unique = true }
+
+        [[actions]]
+        type = "create_table"
+        name = "visits"
+        primary_key = "id"
+        columns = [{ name = "id", type = "integer" }, { name = "code", type = "integer" }]
+        foreign_keys = [{ columns = ["code"], referenced_table = "users", referenced_columns = ["code"], on_update = "CASCADE" }]
+        "#,
+        |r| {
+            let name = "visits_code_fkey";
+            assert_eq!(violated(&mut r.new, "INSERT INTO visits VALUES (1, 9)"), name);
+            rows(&mut r.new, "INSERT INTO visits VALUES (1, 1)");
+            rows(&mut r.old, "UPDATE users SET code = 7 WHERE id = 1");
+            assert_eq!(rows(&mut r.new, "SELECT code FROM visits"), ["7"]);
+        },
+        |r| {
+            let key =
+                "visits_code_fkey FOREIGN KEY (code) REFERENCES users(code) ON UPDATE CASCADE";
+            assert_eq!(constraints(r, 'f', "visits"), [key]);
+        },
+    );
+}
+
+#[test]
 fn a_foreign_key_is_made_on_what_its_columns_are_at_the_end() {
     both_ways(
         r#"

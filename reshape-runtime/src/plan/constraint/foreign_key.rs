@@ -1,6 +1,7 @@
 //! Foreign keys: NOT VALID once every table is filled and has its indexes, then VALIDATE.
 //!
-//! One from a table that the batch creates to one that exists is made with the table, unless a column that it refers to turns out to be replaced.
+//! One from a table that the batch creates to one that exists is made with the table, unless a column that it refers to turns out to be replaced, or
+//! the batch has yet to build the unique index that it needs.
 
 use crate::model::{ForeignKey, ReferentialAction};
 use crate::plan::assemble::shown;
@@ -157,14 +158,14 @@ fn name(batch: &Batch<'_>, (schema, table): Key<'_>, columns: &[String]) -> Stri
 /// Asks for the steps of every foreign key that has to wait.
 pub(super) fn resolve(batch: &mut Batch<'_>) -> Result<(), Refusal> {
     for key in std::mem::take(&mut batch.constraints.keys) {
-        require_unique(batch, &key)?;
+        let is_there = has_unique(batch, &key)?;
         require_lasting(batch, &key)?;
         let target = &batch.tables[key.referenced];
         let stays = key.referenced_columns.iter().all(|name| {
             target.column(name).is_some_and(|column| target.created || !target.is_new(column))
         });
         match &key.direct {
-            Some(_) if stays => {}
+            Some(_) if stays && is_there => {}
             Some(statement) => {
                 batch.retract(statement);
                 make(batch, &key)?;
@@ -248,12 +249,12 @@ fn physical<'t>(
     columns.iter().map(physical).collect()
 }
 
-/// What a foreign key refers to must be unique by the time that it is made.
-fn require_unique(batch: &Batch<'_>, key: &PendingKey) -> Result<(), Refusal> {
+/// What a foreign key refers to must be unique by the time that it is made. Returns whether it is so from the beginning.
+fn has_unique(batch: &Batch<'_>, key: &PendingKey) -> Result<bool, Refusal> {
     let target = &batch.tables[key.referenced];
-    // What the user's own SQL does is not known, and what is created has been checked with the history.
-    if target.created || batch.runs_custom_sql() {
-        return Ok(());
+    // What is created has been checked with the history.
+    if target.created {
+        return Ok(true);
     }
     let built = batch.indexes.iter().any(|pending| {
         let index = &pending.index;
@@ -286,8 +287,9 @@ fn require_unique(batch: &Batch<'_>, key: &PendingKey) -> Result<(), Refusal> {
                 && !deferrable(&index.name)
         })
     });
-    if built || exists {
-        return Ok(());
+    // What the user's own SQL does is not known.
+    if exists || built || batch.runs_custom_sql() {
+        return Ok(exists || !built);
     }
     let columns = list(key.referenced_columns.iter().map(String::as_str));
     let message = format!(
