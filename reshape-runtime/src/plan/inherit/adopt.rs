@@ -57,7 +57,11 @@ pub(super) fn adopt(
 /// The expression was written for the parent's row: it knows neither the child's name nor the columns that only the child has.
 fn see(stage: &mut Stage, source: &Stage) {
     stage.scope.table.clone_from(&source.scope.table);
-    stage.scope.names.retain(|(name, _)| source.scope.names.iter().any(|(known, _)| known == name));
+    let own = std::mem::take(&mut stage.scope.names);
+    let names = source.scope.names.iter();
+    // In the parent's order, for expressions over the whole row.
+    let seen = names.filter_map(|(name, _)| own.iter().find(|(known, _)| known == name));
+    stage.scope.names = seen.cloned().collect();
 }
 
 /// The shadow columns of a child are called as its parent's, whose statement adds them.
