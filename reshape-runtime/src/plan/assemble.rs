@@ -171,7 +171,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         fills[*number].extend(more.iter().cloned());
     }
     let Some(fill_order) = cross.order(fills.len()) else { return Err(refuse::circle(&batch)) };
-    let fill_order = inherit::children_first(&batch, fill_order);
+    let fill_order = inherit::children_first(&batch, &fill_order);
     last.extend(contract::steps(&batch, parts));
     for table in batch.tables.iter().filter(|table| table.removed && !table.created) {
         let Some(order) = table.touched else { continue };

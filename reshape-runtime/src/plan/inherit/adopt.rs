@@ -70,7 +70,8 @@ pub(crate) fn take_names(tables: &mut [Table], facts: &Facts, number: usize) {
     for value in 0..tables[number].values.len() {
         let known = &tables[number].values[value];
         if let (None, Some(source)) = (&known.physical, known.inherited) {
-            tables[number].values[value].physical = tables[above].values[source].physical.clone();
+            let name = tables[above].values[source].physical.clone();
+            tables[number].values[value].physical = name;
         }
     }
 }
