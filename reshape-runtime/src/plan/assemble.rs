@@ -179,7 +179,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         fills[*number].extend(more.iter().cloned());
     }
     let Some(fill_order) = cross.order(fills.len()) else { return Err(refuse::circle(&batch)) };
-    let fill_order = inherit::children_first(&batch, fill_order);
+    let fill_order = inherit::children_first(&batch, &fill_order);
     takeover::contract(&batch, &mut parts);
     let (now, late) = contract::steps(&batch, parts);
     last.extend(now);

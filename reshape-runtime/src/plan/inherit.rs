@@ -14,22 +14,23 @@
 
 use crate::action::Action;
 use crate::model::{AddColumn, AlterColumn, RemoveCheck, RemoveColumn, Str, Transform};
+use crate::plan::Refusal;
 use crate::plan::batch::Batch;
 use crate::plan::contract::Stage;
-use crate::plan::cross::Cross;
-use crate::plan::facts::{Dependent, DependentKind, Facts, LiveTable, TableKind};
+use crate::plan::facts::{Dependent, DependentKind, Facts};
 use crate::plan::flow::Flow;
-use crate::plan::lineage::{Column, Table};
-use crate::plan::{Refusal, assemble};
+use crate::plan::lineage::Table;
 use crate::sql::ident::qualified;
 use crate::sql::names::DEFAULT_SCHEMA;
 
 mod adopt;
 mod detached;
+mod refuse;
 mod stranger;
 
 pub(crate) use adopt::{link, settle, take_names};
 pub(crate) use detached::{finish_not_null, left_in_children, rename_columns, rename_constraint};
+pub(crate) use refuse::{require_alone, require_possible, require_untyped};
 pub(crate) use stranger::{admit, drop_admission, guard};
 
 /// What a table has to do with the tables that it inherits from, or that inherit from it.
@@ -95,14 +96,14 @@ fn follow(
     let schema = schema.unwrap_or(DEFAULT_SCHEMA);
     let Some(number) = batch.find(schema, table) else { return action.plan(batch) };
     if let Some(column) = column {
-        require_own(batch, number, column)?;
+        refuse::require_own(batch, number, column)?;
     }
     let below = below(batch, number)?;
     if below.is_empty() {
         return action.plan(batch);
     }
     if matches!(transform, Some(Transform::Table { .. })) {
-        return Err(alone(batch, &batch.tables[number]));
+        return Err(refuse::alone(batch, &batch.tables[number]));
     }
     let known: Vec<usize> = batch.tables.iter().map(|table| table.values.len()).collect();
     action.plan(batch)?;
@@ -131,7 +132,7 @@ fn below(batch: &Batch<'_>, number: usize) -> Result<Vec<(usize, usize)>, Refusa
                         .with_help("end the inheritance, with `ALTER TABLE … NO INHERIT`"));
                 };
                 if !batch.tables[child].removed {
-                    require_child(batch, parent, child)?;
+                    refuse::require_child(batch, parent, child)?;
                     found.push((child, parent));
                 }
             }
@@ -140,27 +141,6 @@ fn below(batch: &Batch<'_>, number: usize) -> Result<Vec<(usize, usize)>, Refusa
         parent = *child;
         next += 1;
     }
-}
-
-fn require_child(batch: &Batch<'_>, parent: usize, child: usize) -> Result<(), Refusal> {
-    let Some(live) = batch.live(&batch.tables[child]) else { return Ok(()) };
-    let (parent, child) = (&batch.tables[parent].name, &batch.tables[child].name);
-    if live.kind == TableKind::Foreign {
-        return Err(batch
-            .refuse(format!("`{child}`, which inherits from `{parent}`, is a foreign table: no trigger of ours translates its rows"))
-            .with_help("end the inheritance first, with `ALTER TABLE … NO INHERIT`"));
-    }
-    if live.parents.len() > 1 {
-        let others = live.parents.iter().map(|(_, name)| format!("`{name}`"));
-        let others: Vec<String> = others.collect();
-        return Err(batch
-            .not_supported(&format!(
-                "changing columns of `{parent}`, whose child `{child}` inherits from {},",
-                others.join(" and ")
-            ))
-            .with_help("let it inherit from one table alone, with `ALTER TABLE … NO INHERIT`"));
-    }
-    Ok(())
 }
 
 fn find(tables: &[Table], schema: &str, name: &str) -> Option<usize> {
@@ -209,9 +189,9 @@ pub(crate) fn parents_first(tables: &[Table], facts: &Facts) -> Vec<usize> {
 }
 
 /// The order of the backfills, with children before their parents: what is checked of a parent is checked of them, too.
-pub(crate) fn children_first(batch: &Batch<'_>, order: Vec<usize>) -> Vec<usize> {
+pub(crate) fn children_first(batch: &Batch<'_>, order: &[usize]) -> Vec<usize> {
     let mut sorted: Vec<usize> = Vec::new();
-    for number in &order {
+    for number in order {
         let belongs = |other: &&usize| {
             above(&batch.tables, batch.facts(), **other).any(|above| above == *number)
         };
@@ -240,91 +220,6 @@ impl Batch<'_> {
             && meant.peek().is_some()
             && meant.all(removed)
     }
-}
-
-/// A table of a composite type has the type's columns, and no others.
-pub(crate) fn require_untyped(batch: &Batch<'_>, live: &LiveTable) -> Result<(), Refusal> {
-    if !live.inherits || !live.parents.is_empty() || !live.children.is_empty() {
-        return Ok(());
-    }
-    Err(batch
-        .not_supported(&format!("changing `{}`, a table of a composite type,", live.name))
-        .with_help("make it a table with columns of its own first, with `ALTER TABLE … NOT OF`"))
-}
-
-/// A column is changed where it comes from.
-fn require_own(batch: &Batch<'_>, number: usize, name: &str) -> Result<(), Refusal> {
-    let table = &batch.tables[number];
-    let (Some(live), Some(column)) = (batch.live(table), table.column(name)) else { return Ok(()) };
-    let there = |column: &Column| table.physical(column).and_then(|name| live.column(name));
-    if !table.is_inherited(column) && !there(column).is_some_and(|column| column.inherited) {
-        return Ok(());
-    }
-    let parents: Vec<String> = live.parents.iter().map(|(_, name)| format!("`{name}`")).collect();
-    Err(batch
-        .refuse(format!(
-            "column `{name}` of table `{}` is inherited from {}",
-            table.name,
-            parents.join(" or ")
-        ))
-        .with_help("change it there: the tables that inherit from it follow"))
-}
-
-/// Values that go from table to table do not go by the tables' families.
-fn alone(batch: &Batch<'_>, table: &Table) -> Refusal {
-    let what = format!(
-        "a value from, or for, another table where `{}` inherits, or is inherited from,",
-        table.name
-    );
-    batch.not_supported(&what)
-}
-
-/// The same, of the batch as a whole.
-pub(crate) fn require_alone(batch: &Batch<'_>, cross: &Cross) -> Result<(), Refusal> {
-    for table in cross.members.iter().map(|member| &batch.tables[*member]) {
-        let in_family = |live: &LiveTable| !live.parents.is_empty() || !live.children.is_empty();
-        if batch.live(table).is_some_and(in_family) {
-            return Err(Refusal { action: None, ..alone(batch, table) });
-        }
-    }
-    Ok(())
-}
-
-/// What would go wrong between the tables of a family.
-pub(crate) fn require_possible(batch: &Batch<'_>) -> Result<(), Refusal> {
-    for (number, table) in batch.tables.iter().enumerate().filter(|(_, table)| !table.created) {
-        let refuse = |message: String| {
-            let help = "split the migration, and complete the first part before the second";
-            Err(Refusal { action: None, ..batch.refuse(message) }.with_help(help))
-        };
-        let changed = |above: &usize| {
-            let above = &batch.tables[*above];
-            !above.removed && (is_synced(above) || !assemble::checked_columns(above).is_empty())
-        };
-        let above = above(&batch.tables, batch.facts(), number).find(changed);
-        if let (true, Some(above)) = (table.removed, above) {
-            return refuse(format!(
-                "table `{}` is removed in the batch that changes `{}`, from which it inherits",
-                table.name, batch.tables[above].name
-            ));
-        }
-        let mut inherited = table.columns.iter().filter(|column| table.is_inherited(column));
-        let taken = inherited.find(|column| {
-            table.physical(column) != Some(&column.name)
-                && table.columns.iter().any(|own| {
-                    !table.is_inherited(own)
-                        && own.name != column.name
-                        && table.physical(own) == Some(&column.name)
-                })
-        });
-        if let (false, Some(column)) = (table.removed, taken) {
-            return refuse(format!(
-                "an inherited column of `{}` takes the name `{}`, which one of its own has until the batch is complete",
-                table.name, column.name
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// Whether writes to the table are translated.

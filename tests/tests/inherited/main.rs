@@ -2,6 +2,7 @@
 
 mod during;
 mod hanging;
+mod locks;
 mod own;
 
 use reshape_tests::{Rollout, catalog, rows, table_made_by};

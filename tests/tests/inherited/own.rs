@@ -150,6 +150,19 @@ fn values_from_other_tables_are_refused() {
         assert_eq!(catalog(&mut r.old), r.before);
         assert!(refused.contains("a value from, or for, another table where"), "{refused}");
     }
+    let filled = r#"
+        [[actions]]
+        type = "create_table"
+        name = "names"
+        primary_key = "id"
+        columns = [{ name = "id", type = "integer" }, { name = "name", type = "text" }]
+
+            [actions.up]
+            table = "people"
+            values = { id = "people.id", name = "people.name" }
+    "#;
+    let refused = refusal(ROWS, filled);
+    assert!(refused.contains("a value from, or for, another table where `people`"), "{refused}");
 }
 
 #[test]

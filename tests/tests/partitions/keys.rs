@@ -1,14 +1,16 @@
 //! Columns of partitioned tables that have indexes and keys.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use reshape_runtime::Event;
 use reshape_tests::{BASE, CHANGE as VERSION, Rollout, client, rows, table_made_by};
 
-use super::{COLUMNS, INDEXES, ROWS, base, every_way, index, refusal};
+use super::{COLUMNS, INDEXES, ROWS, base, index};
 
 /// The key, an index over two columns and a unique one come along.
-const REPLACE: &str = r#"
+pub(super) const REPLACE: &str = r#"
     [[actions]]
     type = "alter_column"
     table = "readings"
@@ -221,63 +223,23 @@ fn a_key_becomes_bigint_under_load() {
     assert_eq!(rows(&mut r.new, key), ["PRIMARY KEY (id, created_at)"]);
 }
 
+/// After every event of completion the migrator dies, with one index of two built, say; the next one goes on.
 #[test]
-fn keys_that_cannot_come_along_are_refused() {
-    let refers = "CREATE TABLE public.notes (id int, at date, FOREIGN KEY (id, at) REFERENCES public.readings)";
-    let refused = refusal(&base("range"), refers, REPLACE);
-    assert!(
-        refused.contains("constraint notes_id_at_fkey on table public.notes depends"),
-        "{refused}"
-    );
-    assert!(
-        refused.contains("drop it, and create it again when the batch is complete"),
-        "{refused}"
-    );
-    let own = "CREATE TABLE public.notes (id int PRIMARY KEY);
-        ALTER TABLE public.readings ADD FOREIGN KEY (size) REFERENCES public.notes";
-    let resized = "[[actions]]\ntype = 'alter_column'\ntable = 'readings'\ncolumn = 'size'\nchanges = { type = 'bigint' }\n";
-    let refused = refusal(&base("range"), own, resized);
-    assert!(refused.contains("readings_size_fkey"), "{refused}");
-    let share = "COMMENT ON INDEX public.readings_a_pkey IS 'own'";
-    let refused = refusal(&base("range"), share, REPLACE);
-    assert!(
-        refused.contains("its share in partition `readings_a` has a comment of its own"),
-        "{refused}"
-    );
-    // From the other side.
-    let notes = table_made_by(
-        "CREATE TABLE notes (id int PRIMARY KEY, text text)",
-        "notes",
-        &[("id", "integer"), ("text", "text")],
-    );
-    let bigger = "[[actions]]\ntype = 'alter_column'\ntable = 'notes'\ncolumn = 'id'\nchanges = { type = 'bigint' }\n";
-    let data = "ALTER TABLE public.readings ADD FOREIGN KEY (size) REFERENCES public.notes";
-    let refused = refusal(&(base("range") + &notes), data, bigger);
-    assert!(refused.contains("which is partitioned or a partition"), "{refused}");
-}
-
-#[test]
-fn an_index_that_the_batch_removes_is_no_obstacle() {
-    let change = "[[actions]]\ntype = 'remove_index'\nindex = 'readings_name'\n
-        [[actions]]\ntype = 'alter_column'\ntable = 'readings'\ncolumn = 'size'\nchanges = { type = 'bigint' }\n";
-    every_way_of(&(base("range") + INDEXES), change);
-    // The same with a primary key alone.
-    every_way(
-        REPLACE,
-        |r| assert_eq!(rows(&mut r.new, "SELECT count(label) FROM readings"), ["4"]),
-        |_| {},
-    );
-}
-
-fn every_way_of(base: &str, change: &str) {
-    for complete in [false, true] {
-        let mut r = Rollout::begin(base, ROWS, change);
-        if complete {
-            r.complete();
-            assert!(index(&mut r, "readings_name").is_empty());
-        } else {
-            r.abort();
-            assert!(!index(&mut r, "readings_name").is_empty());
+fn a_completion_that_dies_again_and_again_ends_as_any_other() {
+    let mut r = Rollout::begin(&base("two levels"), ROWS, REPLACE);
+    for at in 1.. {
+        let mut seen = 0;
+        let mut migrator = r.migrator().observer(move |_: &Event| {
+            assert!(seen != at, "killed");
+            seen += 1;
+        });
+        let completed = catch_unwind(AssertUnwindSafe(|| migrator.complete().map(|_| ())));
+        if let Ok(result) = completed {
+            result.unwrap_or_else(|error| panic!("{at}: {}", error.report()));
+            break;
         }
+        rows(&mut r.new, "UPDATE readings SET label = 'Y' WHERE id = 1");
     }
+    r.complete();
+    assert_eq!(index(&mut r, "readings_pkey"), ["t|3|t"]);
 }

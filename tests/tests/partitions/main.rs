@@ -5,6 +5,8 @@ mod come_and_go;
 mod foreign_keys;
 mod indexes;
 mod keys;
+mod numbers;
+mod obstacles;
 mod own;
 
 use reshape_tests::{Rollout, catalog, rows, table_made_by};

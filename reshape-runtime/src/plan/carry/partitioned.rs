@@ -97,10 +97,9 @@ fn rename(replaced: &Replaced<'_>, index: &LiveIndex, generated: &str, out: &mut
     add(format!("ALTER INDEX {built} RENAME TO {}", ident(&index.name)));
     let last = qualified(schema, &index.name);
     for (place, key) in index.keys.iter().enumerate() {
-        let target = key.statistics;
-        target.into_iter().for_each(|target| {
+        if let Some(target) = key.statistics {
             add(format!("ALTER INDEX {last} ALTER COLUMN {} SET STATISTICS {target}", place + 1));
-        });
+        }
     }
 }
 
@@ -165,7 +164,7 @@ fn make_constraint(
     add(stage, sql);
     add(stage, name_shares(index, &table.schema));
     if goes_home {
-        let last: Vec<String> = index
+        let finals: Vec<String> = index
             .keys
             .iter()
             .filter_map(|key| key.column.as_ref())
@@ -173,7 +172,7 @@ fn make_constraint(
             .map(|column| replaced.last(column))
             .collect();
         let renames: Vec<(&str, &str)> =
-            places.iter().zip(&last).map(|(from, to)| (from.as_str(), to.as_str())).collect();
+            places.iter().zip(&finals).map(|(from, to)| (from.as_str(), to.as_str())).collect();
         let of = qualified(&table.schema, &index.name);
         for rename in super::rename_columns(&of, &renames) {
             add(Stage::Finish, rename);

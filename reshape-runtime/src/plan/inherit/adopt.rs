@@ -57,7 +57,11 @@ pub(super) fn adopt(
 /// The expression was written for the parent's row: it knows neither the child's name nor the columns that only the child has.
 fn see(stage: &mut Stage, source: &Stage) {
     stage.scope.table.clone_from(&source.scope.table);
-    stage.scope.names.retain(|(name, _)| source.scope.names.iter().any(|(known, _)| known == name));
+    let own = std::mem::take(&mut stage.scope.names);
+    let names = source.scope.names.iter();
+    // In the parent's order, for expressions over the whole row.
+    let seen = names.filter_map(|(name, _)| own.iter().find(|(known, _)| known == name));
+    stage.scope.names = seen.cloned().collect();
 }
 
 /// The shadow columns of a child are called as its parent's, whose statement adds them.
@@ -66,7 +70,8 @@ pub(crate) fn take_names(tables: &mut [Table], facts: &Facts, number: usize) {
     for value in 0..tables[number].values.len() {
         let known = &tables[number].values[value];
         if let (None, Some(source)) = (&known.physical, known.inherited) {
-            tables[number].values[value].physical = tables[above].values[source].physical.clone();
+            let name = tables[above].values[source].physical.clone();
+            tables[number].values[value].physical = name;
         }
     }
 }
