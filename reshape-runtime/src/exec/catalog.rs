@@ -27,7 +27,8 @@ pub(crate) fn read(client: &mut Client, base: Option<&str>) -> Result<Facts, pos
     let row = transaction.query_one("SELECT pg_catalog.current_schemas(false)::text[]", &[])?;
     let search_path: Vec<String> = row.get(0);
     // Compiling a query of this size takes longer than running it.
-    transaction.batch_execute("SET LOCAL search_path TO pg_catalog, pg_temp; SET LOCAL jit TO off")?;
+    transaction
+        .batch_execute("SET LOCAL search_path TO pg_catalog, pg_temp; SET LOCAL jit TO off")?;
     let row = transaction.query_one(WIDTH, &[&SCHEMA])?;
     let (width, may_create): (i16, bool) = (row.get(0), row.get(1));
     // Without the right, expressions are unknown, and what needs them is refused.
