@@ -246,3 +246,22 @@ fn no_number_is_drawn_while_a_new_sequence_takes_over() {
     assert_eq!(error.code(), Some(&postgres::error::SqlState::LOCK_NOT_AVAILABLE));
     assert_eq!(rows(&mut r.new, "INSERT INTO orders (note) VALUES ('x') RETURNING id"), ["2"]);
 }
+
+/// As documented: a view cannot tell whether a number was given against the rules.
+#[test]
+fn new_clients_may_give_numbers_to_an_identity_until_the_batch_is_complete() {
+    let tables = TABLES.replace("\"KIND\"", "\"integer\", generated = \"ALWAYS AS IDENTITY\"");
+    let mut r = Rollout::begin(&tables, "INSERT INTO orders (note) VALUES ('n')", PARENT);
+    let given = "INSERT INTO orders (id, note) VALUES (50, 'x')";
+    assert!(r.old.batch_execute(given).is_err());
+    rows(&mut r.new, given);
+    let ignored =
+        "INSERT INTO orders (id, note) OVERRIDING USER VALUE VALUES (60, 'x') RETURNING id";
+    assert_eq!(rows(&mut r.new, ignored), ["60"]);
+    // The old column has drawn a number for each of them.
+    assert_eq!(rows(&mut r.new, "INSERT INTO orders (note) VALUES ('x') RETURNING id"), ["4"]);
+    assert_eq!(rows(&mut r.old, "SELECT id FROM orders ORDER BY id"), ["1", "4", "50", "60"]);
+    r.complete();
+    assert!(r.new.batch_execute("INSERT INTO orders (id, note) VALUES (70, 'x')").is_err());
+    assert_eq!(rows(&mut r.new, "INSERT INTO orders (note) VALUES ('x') RETURNING id"), ["5"]);
+}
