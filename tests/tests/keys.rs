@@ -231,7 +231,7 @@ fn no_number_is_drawn_while_a_new_sequence_takes_over() {
     let mut blocker = r.database.connect().expect("a connection");
     let lock = "BEGIN; LOCK TABLE public.items IN ACCESS SHARE MODE";
     blocker.batch_execute(lock).expect("a lock");
-    let mut migrator = r.migrator().lock_timeout(Duration::from_secs(60));
+    let mut migrator = r.migrator().lock_timeout(Duration::from_mins(1));
     let completion = thread::spawn(move || migrator.complete());
     let waits = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'public.items'::regclass";
     while rows(&mut other, waits).is_empty() {
