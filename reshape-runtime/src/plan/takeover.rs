@@ -18,8 +18,10 @@ use crate::sql::names::{self, MAX_IDENTIFIER};
 
 impl Batch<'_> {
     /// Whether a table has the name in the catalog although none goes by it at this point of the batch.
-    fn is_still_taken(&self, name: &str) -> bool {
-        let there = |table: &Table| table.physical == name && !(table.created && table.removed);
+    fn is_still_taken(&self, schema: &str, name: &str) -> bool {
+        let there = |table: &Table| {
+            table.schema == schema && table.physical == name && !(table.created && table.removed)
+        };
         self.tables.iter().any(there)
     }
 
@@ -27,7 +29,7 @@ impl Batch<'_> {
     pub(crate) fn name_to_create(&self, name: &str) -> String {
         let mut wanted = name.to_owned();
         let mut number = 1;
-        while self.is_still_taken(&wanted) {
+        while self.is_still_taken(&self.facts().schema, &wanted) {
             wanted = match number {
                 1 => names::generated(&["table", name]),
                 _ => names::generated(&["table", name, &number.to_string()]),
@@ -40,7 +42,7 @@ impl Batch<'_> {
     /// The name in the catalog for a table of the batch's own that is renamed: it keeps the one that it has where the new one is not free yet,
     /// or where what is named after it would have to be renamed anyway.
     pub(crate) fn name_to_rename(&self, table: &Table, name: &str) -> String {
-        if self.is_still_taken(name) || is_generated(table) {
+        if self.is_still_taken(&table.schema, name) || is_generated(table) {
             table.physical.clone()
         } else {
             name.to_owned()
@@ -89,7 +91,10 @@ fn takers(batch: &Batch<'_>) -> Vec<(usize, usize)> {
     let mut pairs = Vec::new();
     for (taker, table) in batch.tables.iter().enumerate() {
         let holds = |(number, other): &(usize, &Table)| {
-            *number != taker && other.physical == table.name && !(other.created && other.removed)
+            *number != taker
+                && other.schema == table.schema
+                && other.physical == table.name
+                && !(other.created && other.removed)
         };
         if let (false, Some((holder, _))) =
             (table.removed, batch.tables.iter().enumerate().find(holds))
@@ -104,9 +109,16 @@ fn takers(batch: &Batch<'_>) -> Vec<(usize, usize)> {
 fn created(batch: &Batch<'_>, number: usize) -> Vec<(Stage, String)> {
     let table = &batch.tables[number];
     let mut statements = Vec::new();
-    if table.name != table.physical {
-        let rename = format!("ALTER TABLE {} RENAME TO {}", table.sql(), ident(&table.name));
-        statements.push((Stage::Name, rename));
+    let rename = |from: &str, to: &str| {
+        format!("ALTER TABLE {} RENAME TO {}", qualified(&table.schema, from), ident(to))
+    };
+    if is_generated(table) && table.name != table.physical {
+        statements.push((Stage::Name, rename(&table.physical, &table.name)));
+    } else if table.name != table.physical {
+        // Another one may be waiting for the name that it has.
+        let way = names::generated(&["name", &table.name]);
+        statements.push((Stage::Away, rename(&table.physical, &way)));
+        statements.push((Stage::Name, rename(&way, &table.name)));
     }
     if is_generated(table) {
         statements.push((Stage::Finish, name_parts(table)));
@@ -131,7 +143,7 @@ pub(crate) fn contract(batch: &Batch<'_>, parts: &mut Vec<Part>) {
             None if statements.is_empty() => {}
             None => {
                 let order = table.touched.unwrap_or_default();
-                parts.push(Part { table: number, order, waits: false, statements });
+                parts.push(Part { table: number, order, waits_for: Vec::new(), statements });
             }
         }
     }
@@ -147,7 +159,7 @@ pub(crate) fn contract(batch: &Batch<'_>, parts: &mut Vec<Part>) {
         let holder = &batch.tables[holder];
         let part = parts.iter_mut().find(|part| part.table == taker);
         if let (true, Some(part), Some(dropped)) = (holder.removed, part, holder.touched) {
-            part.waits = true;
+            part.waits_for.push(holder.sql());
             part.order = part.order.max(dropped);
         }
     }
