@@ -134,3 +134,39 @@ fn a_temporary_view_of_another_session_refuses_the_batch_until_that_ends() {
     let error = r.start().expect_err("a refusal").report();
     assert!(error.contains("`mine` is a temporary view"), "{error}");
 }
+
+/// A view that groups by a key may select every other column of the table; the new column has the key only in contract.
+#[test]
+fn a_view_that_groups_by_a_replaced_key_is_tried_at_start() {
+    let change = "[[actions]]\ntype = 'alter_column'\ntable = 'users'\ncolumn = 'id'\nup = 'id::text'\ndown = 'id::integer'\nchanges = { type = 'text' }\n";
+    let view = |selected: &str| {
+        format!(
+            "{ROWS}; CREATE VIEW public.v AS SELECT {selected}, code FROM public.users GROUP BY id"
+        )
+    };
+    let mut r = Rollout::prepare(BASE, &view("abs(id) AS a"), change);
+    let error = r.start().expect_err("no such function").report();
+    assert!(error.contains("function abs(text) does not exist"), "{error}");
+    assert_eq!(reshape_tests::catalog(&mut r.old), r.before);
+    let mut r = Rollout::begin(BASE, &view("id || 'x' AS a"), change);
+    r.abort();
+    r.start().expect("a second start");
+    r.complete();
+    let list = "SELECT * FROM public.v ORDER BY code LIMIT 2";
+    assert_eq!(rows(&mut r.new, list), ["1x|1", "2x|2"]);
+}
+
+/// What the owner of a view may not do with it, it may not do afterwards.
+#[test]
+fn an_owner_does_not_get_back_the_rights_that_it_has_given_up() {
+    let sql = format!(
+        "{ROWS}; CREATE VIEW public.v AS SELECT code FROM public.users; REVOKE INSERT, DELETE ON public.v FROM CURRENT_USER; \
+         CREATE VIEW public.none AS SELECT code FROM public.users; REVOKE ALL ON public.none FROM CURRENT_USER; \
+         CREATE VIEW public.plain AS SELECT code FROM public.users; GRANT SELECT ON public.plain TO PUBLIC"
+    );
+    let rights = "SELECT relname, relacl FROM pg_class WHERE relname IN ('v', 'none', 'plain') AND relnamespace = 'public'::regnamespace ORDER BY 1";
+    let mut r = Rollout::begin(BASE, &sql, REPLACE);
+    let before = rows(&mut r.old, rights);
+    r.complete();
+    assert_eq!(rows(&mut r.new, rights), before);
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use postgres::Client;
 use reshape_tests::{BASE, CHANGE, Rollout, client, rows};
@@ -218,4 +219,49 @@ fn a_policy_of_a_table_that_goes_does_not_keep_the_column_that_it_reads_from_bei
         r.complete();
         rows(&mut r.new, "INSERT INTO orders VALUES (5000000000, 'many')");
     }
+}
+
+/// A lock on the table does not stop `nextval`: the sequence itself is locked before the number is read with which the new one goes on.
+#[test]
+fn no_number_is_drawn_while_a_new_sequence_takes_over() {
+    let tables = TABLES.replace("\"KIND\"", "\"integer\", generated = \"BY DEFAULT AS IDENTITY\"");
+    let mut r = Rollout::begin(&tables, "INSERT INTO orders (note) VALUES ('n')", PARENT);
+    let mut other = r.database.connect().expect("a connection");
+    // The completion has to wait for this table once it has read the number.
+    let mut blocker = r.database.connect().expect("a connection");
+    let lock = "BEGIN; LOCK TABLE public.items IN ACCESS SHARE MODE";
+    blocker.batch_execute(lock).expect("a lock");
+    let mut migrator = r.migrator().lock_timeout(Duration::from_mins(1));
+    let completion = thread::spawn(move || migrator.complete());
+    let waits = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'public.items'::regclass";
+    while rows(&mut other, waits).is_empty() {
+        assert!(!completion.is_finished(), "the completion does not wait for the table");
+        thread::sleep(Duration::from_millis(10));
+    }
+    let draw = "SET lock_timeout = '200ms'; SELECT nextval('public.orders_id_seq')";
+    let drawn = other.batch_execute(draw);
+    drop(blocker);
+    completion.join().expect("no panic").unwrap_or_else(|error| panic!("{}", error.report()));
+    let error = drawn.expect_err("the sequence is locked");
+    assert_eq!(error.code(), Some(&postgres::error::SqlState::LOCK_NOT_AVAILABLE));
+    assert_eq!(rows(&mut r.new, "INSERT INTO orders (note) VALUES ('x') RETURNING id"), ["2"]);
+}
+
+/// As documented: a view cannot tell whether a number was given against the rules.
+#[test]
+fn new_clients_may_give_numbers_to_an_identity_until_the_batch_is_complete() {
+    let tables = TABLES.replace("\"KIND\"", "\"integer\", generated = \"ALWAYS AS IDENTITY\"");
+    let mut r = Rollout::begin(&tables, "INSERT INTO orders (note) VALUES ('n')", PARENT);
+    let given = "INSERT INTO orders (id, note) VALUES (50, 'x')";
+    assert!(r.old.batch_execute(given).is_err());
+    rows(&mut r.new, given);
+    let ignored =
+        "INSERT INTO orders (id, note) OVERRIDING USER VALUE VALUES (60, 'x') RETURNING id";
+    assert_eq!(rows(&mut r.new, ignored), ["60"]);
+    // The old column has drawn a number for each of them.
+    assert_eq!(rows(&mut r.new, "INSERT INTO orders (note) VALUES ('x') RETURNING id"), ["4"]);
+    assert_eq!(rows(&mut r.old, "SELECT id FROM orders ORDER BY id"), ["1", "4", "50", "60"]);
+    r.complete();
+    assert!(r.new.batch_execute("INSERT INTO orders (id, note) VALUES (70, 'x')").is_err());
+    assert_eq!(rows(&mut r.new, "INSERT INTO orders (note) VALUES ('x') RETURNING id"), ["5"]);
 }

@@ -93,7 +93,7 @@ fn adopt(sql: &str, more: Vec<Migration>) -> (TestDatabase, Migrator) {
 }
 
 fn report(result: Result<impl std::fmt::Debug, reshape_runtime::Error>) -> String {
-    result.expect_err("a refusal").report().to_string()
+    result.expect_err("a refusal").report()
 }
 
 /// Everything at once, and a key that another table refers to.

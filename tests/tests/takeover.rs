@@ -194,6 +194,11 @@ fn names_go_round() {
     };
     // A new table gets the name later than it is created, and its own first name goes to another.
     in_one_batch(&[&created, REMOVE, &guests, &again], keep);
+    // One new table waits for the name of another one.
+    let other = created.replace("guests", "others").replace("foreign_keys", "#");
+    let (away_users, taken) = (rename("users", "people"), rename("others", "users"));
+    let last = rename("guests", "others");
+    in_one_batch(&[&created, &other, &away_users, &taken, &last], keep);
     // It is renamed, or removed, while it still has a generated name.
     let (late, gone) = (rename("users", "late"), REMOVE);
     in_one_batch(&[REMOVE, CREATE, INDEX, &late, MORE.replace("users", "late").as_str()], |r| {
@@ -236,6 +241,24 @@ fn a_new_table_is_filled_from_the_one_whose_name_it_takes() {
     let fresh = |line: &String| line.replace("_pkey1", "_pkey").replace("_null1", "_null");
     let expected: Vec<String> = one_by_one.iter().map(fresh).collect();
     assert_eq!(last, expected);
+}
+
+/// What contract still says of the old table is not said of the new one: both have a foreign key of the same name to a key that is replaced.
+#[test]
+fn what_is_said_of_the_old_table_does_not_meet_the_new_one() {
+    let teams = "[[actions]]\ntype = 'create_table'\nname = 'teams'\nprimary_key = 'id'\ncolumns = [{ name = 'id', type = 'integer' }]\n";
+    let users = "[[actions]]\ntype = 'create_table'\nname = 'users'\nprimary_key = 'id'\n\
+                 columns = [{ name = 'id', type = 'integer' }, { name = 'team', type = 'integer' }]\n\
+                 foreign_keys = [{ columns = ['team'], referenced_table = 'teams', referenced_columns = ['id'] }]\n";
+    let replace = "[[actions]]\ntype = 'alter_column'\ntable = 'teams'\ncolumn = 'id'\nchanges = { type = 'bigint' }\n";
+    let some = "INSERT INTO teams VALUES (1), (2); INSERT INTO users VALUES (1, 1)";
+    let change = format!("{REMOVE}{users}{replace}");
+    let mut r = Rollout::begin(&format!("{teams}{users}"), some, &change);
+    rows(&mut r.new, "INSERT INTO users VALUES (7, 2)");
+    r.complete();
+    let keys = "SELECT conname, convalidated FROM pg_constraint WHERE contype = 'f'";
+    assert_eq!(rows(&mut r.new, keys), ["users_team_fkey|t"]);
+    assert!(r.new.batch_execute("INSERT INTO users VALUES (8, 3)").is_err());
 }
 
 #[test]

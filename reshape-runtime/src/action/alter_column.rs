@@ -20,6 +20,9 @@ use crate::sql::ident::ident;
 ///
 /// A change of the name alone, or of the default alone, moves no data.
 ///
+/// Where a column that is `GENERATED ALWAYS AS IDENTITY` is replaced, new clients may give numbers of their own until the batch is complete, as if they
+/// said `OVERRIDING SYSTEM VALUE`, and `OVERRIDING USER VALUE` has no effect: a view does not see the difference. For old clients nothing changes.
+///
 /// The form `{ table, value, where }` of `up` and `down` takes the value from a row of another table, as described at `add_column` (`up`) and
 /// `remove_column` (`down`).
 ///

@@ -43,7 +43,7 @@ use crate::sql::ident::ident;
 /// # Rollback
 ///
 /// The triggers are dropped. Nothing has been removed, and rows of new clients have what `down` computed. A column that accepted NULL
-/// for the time being is filled from the other table and is NOT NULL again; if rows without a match remain, it stays nullable, and a warning
+/// for the time being is filled from the other table and is NOT NULL again; if rows without a match remain, it stays nullable, and the report
 /// says how many there are and what to run.
 ///
 /// # Example

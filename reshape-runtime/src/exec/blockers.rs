@@ -5,6 +5,7 @@
 
 use postgres::Client;
 
+use super::retry::temporary_dependents;
 use super::session::rows;
 use crate::sql::ident::literal;
 
@@ -39,4 +40,28 @@ pub(super) fn describe(client: &mut Client, sql: &str) -> String {
     } else {
         format!("in the way: {}", found.join("; "))
     }
+}
+
+/// The sessions whose temporary objects depend on what was to be dropped; as text. Before PostgreSQL 16 only a session that is in a
+/// transaction can be told from the number of its temporary schema.
+pub(super) fn of_temporary_objects(client: &mut Client, error: &postgres::Error) -> String {
+    let numbers: Vec<String> =
+        temporary_dependents(error).iter().map(ToString::to_string).collect();
+    let query = format!(
+        "SELECT format('pid %s%s', a.pid, CASE WHEN a.application_name <> '' THEN format(' (`%s`)', a.application_name) END) \
+         FROM pg_catalog.pg_stat_activity a WHERE a.datname = current_database() AND a.pid IN ( \
+             SELECT pg_catalog.pg_stat_get_backend_pid(b) FROM pg_catalog.pg_stat_get_backend_idset() b \
+             WHERE b = ANY ('{{{0}}}') AND pg_catalog.current_setting('server_version_num')::int >= 160000 \
+             UNION SELECT l.pid FROM pg_catalog.pg_locks l \
+             WHERE pg_catalog.split_part(l.virtualtransaction, '/', 1) = ANY ('{{{0}}}')) \
+         ORDER BY a.pid LIMIT 5",
+        numbers.join(",")
+    );
+    let found: Vec<String> = rows(client, &query)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|row| row.get(0).map(str::to_owned))
+        .collect();
+    let whose = if found.is_empty() { String::new() } else { format!(": {}", found.join("; ")) };
+    format!("temporary objects go with the session that has made them{whose}")
 }

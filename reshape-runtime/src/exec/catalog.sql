@@ -588,6 +588,12 @@ SELECT pg_catalog.jsonb_build_object(
           'privilege', g.privilege_type, 'grantable', g.is_grantable)
           ORDER BY pg_catalog.pg_get_userbyid(g.grantee), g.privilege_type), '[]')
         FROM pg_catalog.aclexplode(c.relacl) g WHERE g.grantee <> c.relowner),
+      'revoked', (
+        SELECT coalesce(pg_catalog.jsonb_agg(d.privilege_type ORDER BY d.privilege_type), '[]')
+        FROM pg_catalog.aclexplode(pg_catalog.acldefault('r', c.relowner)) d
+        WHERE c.relacl IS NOT NULL AND NOT EXISTS (
+          SELECT FROM pg_catalog.aclexplode(c.relacl) g
+          WHERE g.grantee = c.relowner AND g.privilege_type = d.privilege_type)),
       'comment', pg_catalog.obj_description(c.oid, 'pg_class'),
       'columns', (
         SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(

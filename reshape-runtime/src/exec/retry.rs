@@ -54,6 +54,8 @@ pub(super) enum Class {
     Busy,
     /// A deadlock or a serialization failure: the same again.
     Conflict,
+    /// What is to be dropped is used by a temporary object, which goes with its session.
+    Held,
     /// The connection is gone.
     Lost,
     /// It would fail again.
@@ -71,6 +73,8 @@ pub(super) fn classify(error: &postgres::Error) -> Class {
         Class::Busy
     } else if is(&[SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE]) {
         Class::Conflict
+    } else if !temporary_dependents(error).is_empty() {
+        Class::Held
     } else if is(&[
         SqlState::ADMIN_SHUTDOWN,
         SqlState::CRASH_SHUTDOWN,
@@ -81,6 +85,21 @@ pub(super) fn classify(error: &postgres::Error) -> Class {
     } else {
         Class::Fatal
     }
+}
+
+/// The numbers of the temporary schemas (`pg_temp_3`) with objects that depend on what was to be dropped.
+pub(super) fn temporary_dependents(error: &postgres::Error) -> Vec<u32> {
+    let failed = error.as_db_error();
+    let detail = failed
+        .filter(|failed| *failed.code() == SqlState::DEPENDENT_OBJECTS_STILL_EXIST)
+        .and_then(|failed| failed.detail())
+        .unwrap_or_default();
+    let after = detail.split("pg_temp_").skip(1);
+    let digits = after.map(|text| text.split(|c: char| !c.is_ascii_digit()).next().unwrap_or(""));
+    let mut numbers: Vec<u32> = digits.filter_map(|digits| digits.parse().ok()).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
 }
 
 /// Why a try failed.

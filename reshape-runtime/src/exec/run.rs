@@ -153,6 +153,11 @@ impl<'a> Run<'a> {
                     continue;
                 }
                 Class::Conflict => self.roll_back_transaction(),
+                Class::Held => {
+                    self.roll_back_transaction();
+                    in_the_way = blockers::of_temporary_objects(&mut self.client, &error);
+                    reason = format!("{reason}; {in_the_way}");
+                }
                 Class::Busy => {
                     self.roll_back_transaction();
                     let sql = match task {
@@ -167,6 +172,9 @@ impl<'a> Run<'a> {
                 let attempts = retry.attempt() + 1;
                 return Err(match class {
                     Class::Busy => lock_timeout(task, attempts, &in_the_way),
+                    Class::Held => failed(task, &error)
+                        .and(&in_the_way)
+                        .with_help("end that session, then run it again: it goes on where it was"),
                     Class::Conflict | Class::Lost | Class::Fatal => failed(task, &error),
                 });
             };
@@ -260,6 +268,12 @@ fn failed(task: Task<'_>, error: &postgres::Error) -> Error {
     let kind = if code == Some("42501") { ErrorKind::Permission } else { ErrorKind::Failed };
     let failed = Error::new(kind, format!("the step `{title}` failed: {}", describe(error)))
         .with_sqlstate(error);
+    // What Postgres hints at, CASCADE, is the last thing to do, and nobody here could say it.
+    if code == Some("2BP01") {
+        return failed.with_help(
+            "drop what depends on it, or let it use something else, then run it again: it goes on where it was",
+        );
+    }
     match error.as_db_error().and_then(|error| error.hint()) {
         Some(hint) => failed.with_help(hint),
         None if kind == ErrorKind::Permission => {

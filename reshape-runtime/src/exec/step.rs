@@ -93,7 +93,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Statements in one fenced transaction, with `closing` (our own SQL, the journal's row) at its end.
+    /// Statements in one fenced transaction, with `closing` (our own SQL, the journal's row) at its end. What a statement leaves in the setting
+    /// `reshape.note` is for the operator: a NOTICE of the server's would not reach whoever has handed over a connection of their own.
     pub(super) fn transaction(
         &mut self,
         plan: &Plan,
@@ -107,12 +108,15 @@ impl Run<'_> {
             return self.commit("");
         }
         let title = &plan.steps[n].title;
+        let mut note = None;
         for statement in statements {
             // The id after each statement: SQL of the user's that says COMMIT would leave the journal behind.
-            let probe =
-                format!("{statement}\n;\nSELECT pg_catalog.pg_current_xact_id_if_assigned()");
+            let probe = format!(
+                "{statement}\n;\nSELECT pg_catalog.pg_current_xact_id_if_assigned(), pg_catalog.current_setting('reshape.note', true)"
+            );
             match rows(&mut self.client, &probe) {
                 Ok(rows) => {
+                    note = rows.last().and_then(|row| row.get(1)).map(str::to_owned);
                     if rows.last().and_then(|row| row.get(0)) != Some(&begun.xid) {
                         return Err(self.ended_by_itself(plan, n, title, None));
                     }
@@ -127,7 +131,11 @@ impl Run<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
-        self.commit(closing)
+        self.commit(closing)?;
+        if let Some(note) = note.filter(|note| !note.is_empty()) {
+            self.note(note);
+        }
+        Ok(())
     }
 
     /// Work outside a transaction: a journal row before it, so that a rollback knows of it, and one after it.

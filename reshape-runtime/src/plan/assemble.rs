@@ -147,7 +147,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         let names = tried.iter().map(|pending| trial::name_columns(table, pending));
         statements.extend(names.map(|sql| (Stage::Finish, sql)));
         statements.extend(own);
-        parts.push(Part { table: number, order, waits: false, statements });
+        parts.push(Part { table: number, order, waits_for: Vec::new(), statements });
     }
     for number in &cross.members {
         let table = &batch.tables[*number];
@@ -164,7 +164,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         }
         let order = table.touched.unwrap_or_default();
         let statements = contract::member(table, &sync);
-        parts.push(Part { table: *number, order, waits: false, statements });
+        parts.push(Part { table: *number, order, waits_for: Vec::new(), statements });
     }
     families.sort_by_key(|(root, depth, _)| (*root, *depth));
     for family in families.chunk_by(|(root, _, _), (other, _, _)| root == other) {

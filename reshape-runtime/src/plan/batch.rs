@@ -13,9 +13,7 @@ use crate::plan::cross::Fill;
 use crate::plan::facts::{Dependent, DependentKind, Facts, Key, LiveTable, TableName};
 use crate::plan::lineage::{Column, Table};
 use crate::plan::takeover::Renamed;
-use crate::plan::{
-    Offenders, Phase, Refusal, Request, Step, Work, foreign, inherit, partition, trial,
-};
+use crate::plan::{Offenders, Phase, Refusal, Request, Step, Work, foreign, inherit, partition};
 use crate::sql::names::{DEFAULT_SCHEMA, shown};
 
 /// A step with its place in the batch.
@@ -239,22 +237,6 @@ impl<'a> Batch<'a> {
             self.drafts.retain(|draft| draft.step.title != title);
         }
         self.indexes.len() < before
-    }
-
-    /// A column of the table goes: no index that the batch adds may name it in an expression.
-    pub(crate) fn leave_indexes(&mut self, table: usize, column: &str) -> Result<(), Refusal> {
-        let own = |pending: &&PendingIndex| pending.table == table;
-        for pending in self.indexes.iter().filter(own) {
-            let called = pending.names.iter().find(|(_, now)| now == column);
-            if called.is_some_and(|(called, _)| trial::names(pending, called)) {
-                let what = format!("an expression of the index `{}`", pending.index.name);
-                return Err(self.in_the_way(table, column, &what));
-            }
-        }
-        for pending in self.indexes.iter_mut().filter(|pending| pending.table == table) {
-            pending.names.retain(|(_, now)| now != column);
-        }
-        Ok(())
     }
 
     /// Only ordinary and partitioned tables can have shadow columns and triggers.

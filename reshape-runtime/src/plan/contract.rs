@@ -67,8 +67,8 @@ pub(crate) struct Part {
     pub(crate) table: usize,
     /// The last action that touched it.
     pub(crate) order: usize,
-    /// Whether it has to wait for a table that is dropped at the same place.
-    pub(crate) waits: bool,
+    /// Tables, quoted and qualified, that have to be gone before: it takes their names.
+    pub(crate) waits_for: Vec<String>,
     pub(crate) statements: Vec<(Stage, String)>,
 }
 
@@ -89,8 +89,17 @@ pub(crate) fn steps(batch: &Batch<'_>, parts: Vec<Part>) -> (Vec<Draft>, Vec<Dra
         groups = apart;
         groups.push(group);
     }
-    let waits = |group: &Vec<Part>| group.iter().any(|part| part.waits);
-    let (late, now): (Vec<_>, Vec<_>) = groups.into_iter().partition(waits);
+    let waits = |group: &Vec<Part>| group.iter().any(|part| !part.waits_for.is_empty());
+    let (mut late, now): (Vec<_>, Vec<_>) = groups.into_iter().partition(waits);
+    // What is still said of a table that goes must not be said of the one that gets its name.
+    for part in late.iter_mut().flatten() {
+        let says = |other: &&Part| {
+            let mut said = other.statements.iter();
+            said.any(|(_, sql)| part.waits_for.iter().any(|name| sql.contains(name)))
+        };
+        let groups = now.iter().filter(|group| group.iter().any(|other| says(&other)));
+        part.order = groups.flatten().map(|other| other.order).fold(part.order, usize::max);
+    }
     let steps = |groups: Vec<Vec<Part>>| {
         groups.into_iter().filter_map(|group| finish(batch, group)).collect()
     };

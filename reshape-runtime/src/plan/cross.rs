@@ -18,6 +18,7 @@ use crate::plan::flow::Flow;
 use crate::plan::lineage::{Formula, Stage, Table, ValueId};
 use crate::plan::{Refusal, Step};
 
+mod duplicates;
 mod fill;
 mod keep;
 mod lookup;

@@ -273,7 +273,7 @@ fn last_name<'t>(table: &'t Table, physical: &'t str) -> &'t str {
 }
 
 /// `name = value` as an SQL expression; texts are in quotes, so that one can tell them from NULL and from nothing.
-fn labelled(name: &str, value: &str) -> String {
+pub(crate) fn labelled(name: &str, value: &str) -> String {
     let text = format!("({value})::text");
     let cut = format!(
         "CASE WHEN pg_catalog.length({text}) > {SHOWN} THEN pg_catalog.left({text}, {SHOWN}) || '…' ELSE {text} END"

@@ -105,9 +105,16 @@ fn takers(batch: &Batch<'_>) -> Vec<(usize, usize)> {
 fn created(batch: &Batch<'_>, number: usize) -> Vec<(Stage, String)> {
     let table = &batch.tables[number];
     let mut statements = Vec::new();
-    if table.name != table.physical {
-        let rename = format!("ALTER TABLE {} RENAME TO {}", table.sql(), ident(&table.name));
-        statements.push((Stage::Name, rename));
+    let rename = |from: &str, to: &str| {
+        format!("ALTER TABLE {} RENAME TO {}", qualified(&table.schema, from), ident(to))
+    };
+    if is_generated(table) && table.name != table.physical {
+        statements.push((Stage::Name, rename(&table.physical, &table.name)));
+    } else if table.name != table.physical {
+        // Another one may be waiting for the name that it has.
+        let way = names::generated(&["name", &table.name]);
+        statements.push((Stage::Away, rename(&table.physical, &way)));
+        statements.push((Stage::Name, rename(&way, &table.name)));
     }
     if is_generated(table) {
         statements.push((Stage::Finish, name_parts(table)));
@@ -132,7 +139,7 @@ pub(crate) fn contract(batch: &Batch<'_>, parts: &mut Vec<Part>) {
             None if statements.is_empty() => {}
             None => {
                 let order = table.touched.unwrap_or_default();
-                parts.push(Part { table: number, order, waits: false, statements });
+                parts.push(Part { table: number, order, waits_for: Vec::new(), statements });
             }
         }
     }
@@ -148,7 +155,7 @@ pub(crate) fn contract(batch: &Batch<'_>, parts: &mut Vec<Part>) {
         let holder = &batch.tables[holder];
         let part = parts.iter_mut().find(|part| part.table == taker);
         if let (true, Some(part), Some(dropped)) = (holder.removed, part, holder.touched) {
-            part.waits = true;
+            part.waits_for.push(holder.sql());
             part.order = part.order.max(dropped);
         }
     }

@@ -18,6 +18,24 @@ use crate::sql::ident::{ident, literal, qualified};
 /// The index of the trial.
 const INDEX: &str = "__reshape_trial";
 
+impl Batch<'_> {
+    /// A column of the table goes: no index that the batch adds may name it in an expression.
+    pub(crate) fn leave_indexes(&mut self, table: usize, column: &str) -> Result<(), Refusal> {
+        let own = |pending: &&PendingIndex| pending.table == table;
+        for pending in self.indexes.iter().filter(own) {
+            let called = pending.names.iter().find(|(_, now)| now == column);
+            if called.is_some_and(|(called, _)| names(pending, called)) {
+                let what = format!("an expression of the index `{}`", pending.index.name);
+                return Err(self.in_the_way(table, column, &what));
+            }
+        }
+        for pending in self.indexes.iter_mut().filter(|pending| pending.table == table) {
+            pending.names.retain(|(_, now)| now != column);
+        }
+        Ok(())
+    }
+}
+
 /// The expressions of the index.
 fn expressions(pending: &PendingIndex) -> impl Iterator<Item = &str> {
     let keys = pending.index.columns.iter().filter_map(|key| match key {

@@ -65,7 +65,10 @@ fn a_column_that_is_not_null_moves() {
 fn what_stays_without_a_value_stays_nullable_after_a_rollback() {
     let mut r = Rollout::begin(&not_null(USERS), ROWS, &not_null(MOVE));
     new(&mut r, "INSERT INTO users VALUES (5, 'Rosa')");
-    r.migrator().abort().unwrap_or_else(|error| panic!("{}", error.report()));
+    let report = r.migrator().abort().unwrap_or_else(|error| panic!("{}", error.report()));
+    let expected = "column \"email\" of table \"public\".\"users\" stays nullable: rows of new clients have no value for it (1), e.g. (5,Rosa,); \
+                    give them one, then run: ALTER TABLE \"public\".\"users\" ALTER COLUMN \"email\" SET NOT NULL";
+    assert_eq!(report.notes, [expected]);
     let after: Vec<String> = reshape_tests::catalog(&mut r.old);
     let differs: Vec<&String> = r.before.iter().filter(|line| !after.contains(line)).collect();
     assert_eq!(differs.len(), 1 + usize::from(differs.len() > 1), "{differs:?}");

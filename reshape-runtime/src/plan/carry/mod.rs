@@ -56,7 +56,7 @@ pub(crate) fn carry(batch: &mut Batch<'_>) {
     }
     object::carry(batch, &replaced, &mut out);
     homes(batch, &replaced, &mut out);
-    out.rehearsals.extend(rehearsal::step(&replaced, &out.contract, &out.homes));
+    out.rehearsals.extend(rehearsal::step(batch, &replaced, &out.contract, &out.homes));
     for table in &replaced {
         constraint::checks(batch, table, &mut out);
         index::carry(batch, table, &mut out);

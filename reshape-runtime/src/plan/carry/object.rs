@@ -139,6 +139,10 @@ fn create_view(view: &LiveView) -> Vec<String> {
     let query = view.definition.trim_end().trim_end_matches(';');
     let mut sql = vec![format!("CREATE VIEW {name} ({}){options} AS\n{query}", columns.join(", "))];
     sql.push(super::forget_rights("TABLE", &name));
+    if !view.revoked.is_empty() {
+        // Who creates it owns it for now, and hands this over with the rest.
+        sql.push(format!("REVOKE {} ON {name} FROM CURRENT_USER", view.revoked.join(", ")));
+    }
     for column in &view.columns {
         let of = ident(&column.name);
         if let Some(default) = &column.default {

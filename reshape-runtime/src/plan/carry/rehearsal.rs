@@ -5,10 +5,12 @@
 //!
 //! **Invariant:** nothing is left of it: it runs in a subtransaction that always fails.
 
+use crate::plan::batch::Batch;
 use crate::plan::carry::Replaced;
 use crate::plan::contract::Stage;
+use crate::plan::facts::DependentKind;
 use crate::plan::{Phase, Step};
-use crate::sql::ident::{dollar, ident, literal};
+use crate::sql::ident::{dollar, ident, idents, literal, qualified};
 use crate::sql::names;
 
 /// The error that takes everything back.
@@ -16,6 +18,7 @@ const DONE: &str = "RSH00";
 
 /// The step; `None` if nothing is made again.
 pub(super) fn step(
+    batch: &Batch<'_>,
     replaced: &[Replaced<'_>],
     contract: &[(usize, Stage, String)],
     homes: &[usize],
@@ -46,18 +49,54 @@ pub(super) fn step(
     if again.is_empty() {
         return None;
     }
-    statements.extend(again);
-    let run: Vec<String> =
-        statements.iter().map(|sql| format!("    EXECUTE {};\n", literal(sql))).collect();
-    let run = run.concat();
-    // The key that a view groups by is on the new column only in contract.
-    let body = format!(
-        "\nBEGIN\n  BEGIN\n{run}    RAISE EXCEPTION USING ERRCODE = '{DONE}';\n  \
-         EXCEPTION\n    WHEN SQLSTATE '{DONE}' OR grouping_error THEN NULL;\n  END;\nEND\n"
-    );
+    let run = |statements: &[&[String]]| -> String {
+        let all = statements.iter().flat_map(|list| list.iter());
+        all.map(|sql| format!("    EXECUTE {};\n", literal(sql))).collect::<Vec<_>>().concat()
+    };
+    let first = run(&[&statements, &again]);
+    let keyed: Vec<String> =
+        replaced.iter().filter_map(|table| with_key(batch, table, homes)).flatten().collect();
+    let body = if keyed.is_empty() {
+        format!(
+            "\nBEGIN\n  BEGIN\n{first}    RAISE EXCEPTION USING ERRCODE = '{DONE}';\n  \
+             EXCEPTION\n    WHEN SQLSTATE '{DONE}' OR grouping_error THEN NULL;\n  END;\nEND\n"
+        )
+    } else {
+        // The key that a view groups by is on the new column only in contract.
+        let second = run(&[&statements, &keyed, &again]);
+        format!(
+            "\nDECLARE\n  needs_key boolean := false;\nBEGIN\n  BEGIN\n{first}    RAISE EXCEPTION USING ERRCODE = '{DONE}';\n  \
+             EXCEPTION\n    WHEN SQLSTATE '{DONE}' THEN NULL;\n    WHEN grouping_error THEN needs_key := true;\n  END;\n  \
+             IF needs_key THEN\n  BEGIN\n{second}    RAISE EXCEPTION USING ERRCODE = '{DONE}';\n  \
+             EXCEPTION\n    WHEN SQLSTATE '{DONE}' THEN NULL;\n  END;\n  END IF;\nEND\n"
+        )
+    };
     let title = "try whether views, policies and triggers fit the new columns";
     Some(
         Step::sql(Phase::Expand, title, vec![format!("DO {}", dollar(&body))])
             .locking("ACCESS EXCLUSIVE on the tables and on the views over them: catalog only"),
     )
+}
+
+/// Puts an empty table with the key in the place of one whose key is replaced: building the index of the table itself takes its time.
+fn with_key(batch: &Batch<'_>, table: &Replaced<'_>, homes: &[usize]) -> Option<Vec<String>> {
+    let mut constraints = batch.facts().constraints_of(table.live.key());
+    let key = constraints.find(|live| live.kind == DependentKind::PrimaryKey)?;
+    if !homes.contains(&table.number) || !table.any(&key.columns) {
+        return None;
+    }
+    let on = table.table.sql();
+    let was = names::generated(&["was", &table.live.name]);
+    let columns = idents(table.live.columns.iter().map(|column| column.name.as_str()));
+    Some(vec![
+        format!("ALTER TABLE {on} RENAME TO {}", ident(&was)),
+        format!(
+            "CREATE TABLE {on} AS SELECT {columns} FROM {} WITH NO DATA",
+            qualified(&table.table.schema, &was)
+        ),
+        format!(
+            "ALTER TABLE {on} ADD PRIMARY KEY ({})",
+            idents(key.columns.iter().map(String::as_str))
+        ),
+    ])
 }

@@ -75,6 +75,10 @@ fn identity(
     let number = replaced.number;
     let of = qualified(&sequence.schema, &sequence.name);
     let setting = literal(&format!("reshape.{}", setting_name(&replaced.live.name, old)));
+    // Changes nothing, but takes SHARE ROW EXCLUSIVE on the sequence: a lock on the table does not stop `nextval`, and a number that is drawn
+    // after this one has been read would be drawn again.
+    let cycle = if sequence.cycle { "CYCLE" } else { "NO CYCLE" };
+    out.contract.push((number, Stage::Detach, format!("ALTER SEQUENCE {of} {cycle}")));
     out.contract.push((
         number,
         Stage::Detach,

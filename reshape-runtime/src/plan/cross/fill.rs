@@ -45,14 +45,14 @@ impl Fill {
 }
 
 /// The fill with everything that it names found.
-struct Parts<'a> {
-    fill: &'a Fill,
-    table: &'a Table,
-    source: &'a Table,
+pub(super) struct Parts<'a> {
+    pub(super) fill: &'a Fill,
+    pub(super) table: &'a Table,
+    pub(super) source: &'a Table,
     /// The new table's columns, and the expressions.
-    columns: Vec<(&'a str, &'a str)>,
+    pub(super) columns: Vec<(&'a str, &'a str)>,
     /// The columns that the upsert goes by.
-    key: Vec<&'a str>,
+    pub(super) key: Vec<&'a str>,
     /// Whether a row of the source makes at most one row that no other makes.
     one_to_one: bool,
 }
@@ -130,7 +130,8 @@ pub(super) fn plan(batch: &Batch<'_>, cross: &mut Cross, fill: &Fill) -> Result<
     let title = format!("fill `{}` from `{}`", table.name, source.name);
     let analyze = Work::Analyze { table: table.sql() };
     let step = |title: String, work| Step { work, ..Step::sql(Phase::Backfill, title, Vec::new()) };
-    let steps = vec![step(title, work), step(format!("analyze `{}`", table.name), analyze)];
+    let filled = step(title, work).violated_by(parts.offenders());
+    let steps = vec![filled, step(format!("analyze `{}`", table.name), analyze)];
     cross.fills.push((fill.table, steps));
     Ok(())
 }
@@ -219,7 +220,7 @@ fn is_column(sql: &str, table: &str, name: &str) -> bool {
 }
 
 impl Parts<'_> {
-    fn condition(&self) -> String {
+    pub(super) fn condition(&self) -> String {
         let condition = self.fill.condition.as_deref();
         condition.map(|sql| format!(" WHERE (\n{sql}\n)")).unwrap_or_default()
     }

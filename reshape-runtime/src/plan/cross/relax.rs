@@ -115,6 +115,10 @@ impl Relaxed {
                 ident(&check)
             ),
         ];
+        let base = table.values.iter().filter(|value| value.in_base);
+        let base: Vec<String> = base
+            .filter_map(|value| Some(format!("t.{}", ident(value.physical.as_deref()?))))
+            .collect();
         let look = format!(
             "
 DECLARE
@@ -123,19 +127,20 @@ DECLARE
 BEGIN
   ALTER TABLE {on} VALIDATE CONSTRAINT {check};
 EXCEPTION WHEN check_violation THEN
-  SELECT pg_catalog.count(*), pg_catalog.min(t::pg_catalog.text) INTO missing, example FROM {on} AS t WHERE t.{column} IS NULL;
+  SELECT pg_catalog.count(*), pg_catalog.min(ROW({base})::pg_catalog.text) INTO missing, example FROM {on} AS t WHERE t.{column} IS NULL;
   ALTER TABLE {on} DROP CONSTRAINT {check};
-  RAISE WARNING USING MESSAGE = pg_catalog.format({message}, missing, example), HINT = {hint};
+  PERFORM pg_catalog.set_config('reshape.note', pg_catalog.concat(pg_catalog.format({message}, missing, example), {hint}), true);
 END
 ",
             check = ident(&check),
+            base = base.join(", "),
             message = literal(&format!(
-                "column {} of table {} stays nullable: %s rows of new clients have no value for it, e.g. %s",
+                "column {} of table {} stays nullable: rows of new clients have no value for it (%s), e.g. %s",
                 column.replace('%', "%%"),
                 on.replace('%', "%%")
             )),
             hint = literal(&format!(
-                "give them one, then run: ALTER TABLE {on} ALTER COLUMN {column} SET NOT NULL"
+                "; give them one, then run: ALTER TABLE {on} ALTER COLUMN {column} SET NOT NULL"
             )),
         );
         let close = format!(

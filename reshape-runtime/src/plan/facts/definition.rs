@@ -282,6 +282,9 @@ pub struct LiveView {
     pub owned: bool,
     /// Rights on it, its owner's left out.
     pub grants: Vec<Grant>,
+    /// The rights that its owner has by default, but not on it.
+    #[serde(default)]
+    pub revoked: Vec<String>,
     /// Its comment.
     pub comment: Option<String>,
     /// Its columns, in order.
