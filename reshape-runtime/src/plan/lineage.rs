@@ -109,6 +109,8 @@ pub(crate) struct Table {
     pub(crate) name: String,
     /// Created in this batch: no old client knows it, so it is changed directly.
     pub(crate) created: bool,
+    /// Created, and filled from another table.
+    pub(crate) filled: bool,
     /// Removed by this batch.
     pub(crate) removed: bool,
     pub(crate) comment: Option<String>,
@@ -160,6 +162,7 @@ impl Table {
             physical: name.to_owned(),
             name: name.to_owned(),
             created: false,
+            filled: false,
             removed: false,
             comment: None,
             columns: Vec::new(),

@@ -77,8 +77,11 @@ pub(crate) fn add(
     if let Some(action) = key.on_update {
         clauses.push_str(&format!(" ON UPDATE {}", action.sql()));
     }
-    let at_once =
-        table.created && there.iter().all(|column| target.created || !target.is_new(column));
+    // A row that old clients make would be there before the one that it refers to is filled in.
+    let waits = table.filled && target.filled;
+    let at_once = table.created
+        && !waits
+        && there.iter().all(|column| target.created || !target.is_new(column));
     let clause = at_once.then(|| {
         let to: Vec<&str> = there.iter().filter_map(|column| target.physical(column)).collect();
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
