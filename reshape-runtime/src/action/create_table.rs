@@ -272,7 +272,7 @@ impl CreateTable {
         let mut keys = Vec::new();
         for key in self.foreign_keys.iter() {
             match foreign_key::add(batch, number, Some(&table), key)? {
-                Made::Clause(clause) => clauses.push(clause),
+                Made::Clause(clause, _) => clauses.push(clause),
                 Made::Statement(statement, locked) => {
                     keys.push(statement);
                     lock.push(locked);

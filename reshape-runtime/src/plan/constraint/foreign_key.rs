@@ -35,8 +35,8 @@ pub(crate) struct PendingKey {
 /// What a foreign key asks for at its own point of the batch.
 #[derive(Debug)]
 pub(crate) enum Made {
-    /// It belongs to new tables alone: a clause of CREATE TABLE or ALTER TABLE.
-    Clause(String),
+    /// It belongs to new tables alone: a clause of CREATE TABLE or ALTER TABLE, and its name.
+    Clause(String, String),
     /// The statement that makes it, and the table that exists already and is locked for it.
     Statement(String, String),
     /// Nothing: it has to wait until the columns are filled.
@@ -88,7 +88,7 @@ pub(crate) fn add(
         clause(&name, &columns, &target, &to, &clauses)
     });
     let made = match clause {
-        Some(clause) if target.created => return Ok(Made::Clause(clause)),
+        Some(clause) if target.created => return Ok(Made::Clause(clause, name)),
         Some(clause) => {
             Made::Statement(format!("ALTER TABLE {} ADD {clause}", table.sql()), shown(&target))
         }
@@ -96,7 +96,7 @@ pub(crate) fn add(
     };
     let direct = match &made {
         Made::Statement(statement, _) => Some(statement.clone()),
-        Made::Clause(_) | Made::Later => None,
+        Made::Clause(..) | Made::Later => None,
     };
     batch.constraints.keys.push(PendingKey {
         at: batch.at,
