@@ -6,6 +6,7 @@ use crate::model::{ForeignKey, Str};
 use crate::plan::constraint::foreign_key::{self, Made};
 use crate::plan::{Batch, Phase, Refusal, Step};
 use crate::schema::{At, Problem, Schema};
+use crate::sql::ident::ident;
 
 /// Adds a foreign key to a table.
 ///
@@ -81,8 +82,13 @@ impl AddForeignKey {
         let title = format!("add a foreign key to `{}`", self.table);
         let on = batch.tables[index].sql();
         match foreign_key::add(batch, index, None, &self.foreign_key)? {
-            Made::Clause(clause) => {
-                batch.push_fresh(title, vec![format!("ALTER TABLE {on} ADD {clause}")], Vec::new());
+            Made::Clause(clause, name) => {
+                // The table that it refers to may be the younger one, and goes first.
+                let undo = vec![format!(
+                    "ALTER TABLE IF EXISTS {on} DROP CONSTRAINT IF EXISTS {}",
+                    ident(&name)
+                )];
+                batch.push_fresh(title, vec![format!("ALTER TABLE {on} ADD {clause}")], undo);
             }
             Made::Statement(statement, locked) => {
                 let lock = format!(

@@ -36,7 +36,8 @@ use crate::sql::names::DEFAULT_SCHEMA;
 /// of another column can take its value from there. Where the key has, as they are, the columns of a primary key or unique constraint of the
 /// other table, the new row goes when its row goes or `where` is true no more, and moves when the key changes (a generated key is made anew); otherwise
 /// several rows may have made it, so it stays, and a note says so. A sequence of the new table does not know the values that `up` gives.
-/// Columns of such a table cannot be given other values in the same batch.
+/// Columns of such a table cannot be given other values in the same batch. A foreign key from one such table to another, or to itself, is made when
+/// both are filled, as `add_foreign_key` does it.
 ///
 /// # Expand
 ///
@@ -266,6 +267,7 @@ impl CreateTable {
         let made_as = |column: &Column| (self.name.to_string(), column.name.to_string());
         table.made_as = self.columns.iter().map(made_as).collect();
         table.created = true;
+        table.filled = self.up.is_some();
         table.comment = self.comment.as_deref().map(str::to_owned);
         table.touched = Some(batch.order);
         for column in self.columns.iter() {
@@ -297,7 +299,7 @@ impl CreateTable {
         let mut keys = Vec::new();
         for key in self.foreign_keys.iter() {
             match foreign_key::add(batch, number, Some(&table), key)? {
-                Made::Clause(clause) => clauses.push(clause),
+                Made::Clause(clause, _) => clauses.push(clause),
                 Made::Statement(statement, locked) => {
                     keys.push(statement);
                     lock.push(locked);

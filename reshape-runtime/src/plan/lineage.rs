@@ -117,6 +117,8 @@ pub(crate) struct Table {
     pub(crate) in_version: bool,
     /// Created in this batch: no old client knows it, so it is changed directly.
     pub(crate) created: bool,
+    /// Created, and filled from another table.
+    pub(crate) filled: bool,
     /// Removed by this batch.
     pub(crate) removed: bool,
     pub(crate) comment: Option<String>,
@@ -181,6 +183,7 @@ impl Table {
             name: name.to_owned(),
             in_version: true,
             created: false,
+            filled: false,
             removed: false,
             comment: None,
             columns: Vec::new(),

@@ -59,6 +59,38 @@ fn a_new_table_refers_to_what_the_same_batch_makes_unique() {
 }
 
 #[test]
+fn a_new_table_that_refers_to_a_younger_one_is_rolled_back() {
+    both_ways(
+        r#"
+        [[actions]]
+        type = "create_table"
+        name = "visits"
+        primary_key = "id"
+        columns = [{ name = "id", type = "integer" }, { name = "place", type = "integer" }]
+
+        [[actions]]
+        type = "create_table"
+        name = "places"
+        primary_key = "id"
+        columns = [{ name = "id", type = "integer" }]
+
+        [[actions]]
+        type = "add_foreign_key"
+        table = "visits"
+        foreign_key = { columns = ["place"], referenced_table = "places", referenced_columns = ["id"] }
+        "#,
+        |r| {
+            let name = "visits_place_fkey";
+            assert_eq!(violated(&mut r.new, "INSERT INTO visits VALUES (1, 9)"), name);
+        },
+        |r| {
+            let key = "visits_place_fkey FOREIGN KEY (place) REFERENCES places(id)";
+            assert_eq!(constraints(r, 'f', "visits"), [key]);
+        },
+    );
+}
+
+#[test]
 fn a_foreign_key_is_made_on_what_its_columns_are_at_the_end() {
     both_ways(
         r#"

@@ -10,6 +10,7 @@ mod not_null;
 mod others;
 mod own;
 mod plans;
+mod trees;
 mod unique;
 
 use reshape_tests::{Rollout, rows};

@@ -2,7 +2,7 @@
 
 use reshape_tests::{rows, table_made_by};
 
-use crate::{both_ways, refusal};
+use crate::both_ways;
 
 #[test]
 fn tables_without_a_key_with_a_composite_one_and_with_identity() {

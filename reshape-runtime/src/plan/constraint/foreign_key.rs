@@ -36,8 +36,8 @@ pub(crate) struct PendingKey {
 /// What a foreign key asks for at its own point of the batch.
 #[derive(Debug)]
 pub(crate) enum Made {
-    /// It belongs to new tables alone: a clause of CREATE TABLE or ALTER TABLE.
-    Clause(String),
+    /// It belongs to new tables alone: a clause of CREATE TABLE or ALTER TABLE, and its name.
+    Clause(String, String),
     /// The statement that makes it, and the table that exists already and is locked for it.
     Statement(String, String),
     /// Nothing: it has to wait until the columns are filled.
@@ -77,15 +77,18 @@ pub(crate) fn add(
     if let Some(action) = key.on_update {
         clauses.push_str(&format!(" ON UPDATE {}", action.sql()));
     }
-    let at_once =
-        table.created && there.iter().all(|column| target.created || !target.is_new(column));
+    // A row that old clients make would be there before the one that it refers to is filled in.
+    let waits = table.filled && target.filled;
+    let at_once = table.created
+        && !waits
+        && there.iter().all(|column| target.created || !target.is_new(column));
     let clause = at_once.then(|| {
         let to: Vec<&str> = there.iter().filter_map(|column| target.physical(column)).collect();
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
         clause(&name, &columns, &target, &to, &clauses)
     });
     let made = match clause {
-        Some(clause) if target.created => return Ok(Made::Clause(clause)),
+        Some(clause) if target.created => return Ok(Made::Clause(clause, name)),
         Some(clause) => {
             Made::Statement(format!("ALTER TABLE {} ADD {clause}", table.sql()), shown(&target))
         }
@@ -93,7 +96,7 @@ pub(crate) fn add(
     };
     let direct = match &made {
         Made::Statement(statement, _) => Some(statement.clone()),
-        Made::Clause(_) | Made::Later => None,
+        Made::Clause(..) | Made::Later => None,
     };
     batch.constraints.keys.push(PendingKey {
         at: batch.at,

@@ -63,19 +63,19 @@ impl Generator<'_> {
     pub(crate) fn act(&mut self) -> Option<(&'static str, Act)> {
         let tables: Vec<TableId> = self.world.last().keys().copied().collect();
         let table = *self.random.pick(&tables)?;
-        let (kind, act) = match self.random.next(27) {
+        let (kind, act) = match self.random.next(29) {
             0 => ("rename_table", self.rename_table(table)),
             1 | 2 => ("rename", self.rename(table)),
             3..=6 => ("alter", self.alter(table)),
             7 => ("swap", (0..4).find_map(|_| self.swap(table))),
-            8 => ("add_column", self.add_column(table)),
+            8 | 27 => ("add_column", self.add_column(table)),
             9 | 25 => ("add_column", self.add_column_from_another(table)),
             10 | 11 | 26 => ("remove_column", self.remove_column(table)),
             12..=14 => ("add_index", self.add_index(table)),
             15 | 16 => ("remove_index", self.remove_index(table)),
             17..=19 => ("add_foreign_key", self.add_foreign_key(table)),
             20 | 21 => ("remove_foreign_key", self.remove_foreign_key(table)),
-            22 | 23 => ("create_table", self.create_table()),
+            22..=24 => ("create_table", self.create_table()),
             _ => ("remove_table", self.remove_table(table)),
         };
         act.map(|act| (kind, act))

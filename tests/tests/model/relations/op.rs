@@ -122,6 +122,10 @@ impl From {
                 way.each(world, place, None, &|_| drawn.clone());
             }
             Self::Own(input, fun) => way.each(world, place, Some(*input), &|cell| fun.apply(cell)),
+            // No old client knows the table, so there is nothing to be translated.
+            Self::Other(lookup) if !world.levels[0].contains_key(&place.0) => {
+                way.each(world, place, None, &|_| lookup.default.clone());
+            }
             Self::Other(lookup) => lookup.compute(world, way, place),
         }
     }

@@ -79,6 +79,7 @@ pub(crate) fn play(seed: u64, done: &mut Vec<String>, tally: &mut Tally) {
         old: connect(),
         new: connect(),
         places: BTreeMap::new(),
+        within: false,
         log: Vec::new(),
         writes: 0,
         failed: 0,
@@ -134,8 +135,12 @@ pub(crate) fn play(seed: u64, done: &mut Vec<String>, tally: &mut Tally) {
             for _ in 0..30 {
                 let (side, version) =
                     if p.random.chance(50) { (Side::Old, &base) } else { (Side::New, &target) };
-                p.write(side, version, Moment::Live);
-                let last = p.log.last().cloned().unwrap_or_default();
+                if p.random.chance(15) {
+                    p.transaction(&base, &target);
+                } else {
+                    p.write(side, version, Moment::Live);
+                }
+                let last = p.log.join("\n");
                 done.append(&mut p.log);
                 p.check(Side::Old, &base, &last);
                 p.check(Side::New, &target, &last);

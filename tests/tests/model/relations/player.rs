@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use postgres::Client;
 use reshape_tests::{fields, rows};
 
-use crate::random::{Random, q};
+use crate::random::{Random, literal, q};
 use crate::relations::keys::{Rules, Verdict};
 use crate::relations::schema::{ColumnId, TableId};
 use crate::relations::world::{Row, Side, World, Writer};
@@ -26,6 +26,8 @@ pub(crate) struct Player {
     pub(crate) new: Client,
     /// The tables' places in the catalog, whatever they are called.
     pub(crate) places: BTreeMap<TableId, String>,
+    /// Whether a transaction is open, in which one client writes for both sides.
+    pub(crate) within: bool,
     pub(crate) log: Vec<String>,
     pub(crate) writes: usize,
     pub(crate) failed: usize,
@@ -34,7 +36,7 @@ pub(crate) struct Player {
 
 impl Player {
     fn client(&mut self, side: Side) -> &mut Client {
-        if side == Side::Old { &mut self.old } else { &mut self.new }
+        if self.within || side == Side::Old { &mut self.old } else { &mut self.new }
     }
 
     /// A random write by a client of that version.
@@ -45,7 +47,37 @@ impl Player {
         }
     }
 
-    pub(crate) fn perform(&mut self, write: &Write, writer: Writer, version: &str, moment: Moment) {
+    /// A few writes in one transaction, some of each version, which may be taken back.
+    pub(crate) fn transaction(&mut self, base: &str, target: &str) {
+        let before = self.world.clone();
+        self.within = true;
+        self.statement("BEGIN");
+        for _ in 0..2 + self.random.next(3) {
+            let new = self.random.chance(50);
+            let (side, version) = if new { (Side::New, target) } else { (Side::Old, base) };
+            self.write(side, version, Moment::Live);
+        }
+        if self.random.chance(25) {
+            self.statement("ROLLBACK");
+            self.world = before;
+        } else {
+            self.statement("COMMIT");
+        }
+        self.within = false;
+    }
+
+    fn statement(&mut self, sql: &str) {
+        self.log.push(sql.to_owned());
+        self.old.batch_execute(sql).expect("a statement that cannot fail");
+    }
+
+    pub(crate) fn perform(
+        &mut self,
+        write: &Write,
+        writer: Writer,
+        migration: &str,
+        moment: Moment,
+    ) {
         let Writer { side, told } = writer;
         let other = match moment {
             Moment::Start => Rules::Base,
@@ -62,17 +94,21 @@ impl Player {
         if verdict == Verdict::Open || other == Verdict::Open || !same {
             return;
         }
-        let version = q(&format!("migration_{version}"));
+        let version = q(&format!("migration_{migration}"));
         let table = self.world.table(side, write.table()).expect("the table");
         let name = q(&table.name);
         // Old clients may also know nothing of versions.
         let plainly = side == Side::Old && self.random.chance(30);
         let on = match (told, plainly) {
-            (true, _) => name,
+            (true, _) => name.clone(),
             (false, true) => format!("public.{name}"),
             (false, false) => format!("{version}.{name}"),
         };
-        let path = if told { version } else { String::from("nowhere, public") };
+        // Without a search_path a setting may tell, too.
+        let named = told && self.random.chance(20);
+        let on = if named { format!("{version}.{name}") } else { on };
+        let path = if told && !named { version } else { String::from("nowhere, public") };
+        let setting = literal(&Some(if named { migration.to_owned() } else { String::new() }));
         let mut sql = write.sql(&self.world, side, &on);
         let shown = if verdict == Verdict::Fine {
             self.inserted(&world, side, write.table())
@@ -82,9 +118,14 @@ impl Player {
         if let Some((names, _)) = &shown {
             sql.push_str(&format!(" RETURNING {names}"));
         }
-        self.log.push(format!("{moment:?} {side:?} {path}: {sql} -- {verdict:?}"));
+        self.log.push(format!("{moment:?} {side:?} {path} {setting}: {sql} -- {verdict:?}"));
+        if self.within {
+            self.old.batch_execute("SAVEPOINT s").expect("a savepoint");
+        }
         let client = self.client(side);
-        client.batch_execute(&format!("SET search_path TO {path}")).expect("a search_path");
+        client
+            .batch_execute(&format!("SET search_path TO {path}; SET reshape.version TO {setting}"))
+            .expect("a search_path");
         let result = client.simple_query(&sql);
         self.writes += 1;
         match (result, &verdict) {
@@ -95,6 +136,9 @@ impl Player {
             }
             (Err(error), Verdict::Fails(rule)) => {
                 self.failed += 1;
+                if self.within {
+                    self.old.batch_execute("ROLLBACK TO s").expect("a savepoint");
+                }
                 let code = error.code().map(|code| code.code().to_owned()).unwrap_or_default();
                 assert!(code.starts_with("23"), "{sql}: {error:?}, not {rule}");
             }

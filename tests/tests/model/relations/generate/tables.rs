@@ -16,7 +16,8 @@ impl Generator<'_> {
         let name = self.free_table()?;
         let id = self.numbers.next();
         let mut table = self.base_table(&name);
-        let fill = if self.random.chance(50) { self.fill(id, &mut table) } else { None };
+        let fills = self.random.chance(60);
+        let fill = if fills { (0..4).find_map(|_| self.fill(id, &mut table)) } else { None };
         schema.insert(id, table);
         let key = if self.random.chance(60) { self.foreign_key(&schema, id) } else { None };
         schema.get_mut(&id)?.foreign_keys.extend(key);
