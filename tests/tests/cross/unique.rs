@@ -32,6 +32,15 @@ fn a_fill_that_breaks_a_unique_index_says_by_which_rows() {
         assert!(error.contains("make those rows of `users` differ"), "{error}");
         assert_eq!(reshape_tests::catalog(&mut r.old), r.before);
     }
+    // The upsert goes by the index, and the primary key is in its way.
+    let change = create(", where = 'users.id IN (2, 3, 5)', upsert_constraint = 'names_label'")
+        .replace("'users.id'", "'users.id % 3'");
+    let r = Rollout::prepare(USERS, &sql, &change);
+    let error = r.start().expect_err("two of a number").report();
+    assert!(
+        error.contains("the unique index `names_pkey` of `names` is violated by 2 rows"),
+        "{error}"
+    );
     let mut r = Rollout::begin(USERS, &sql, &create(", where = \"users.id < 4\""));
     r.complete();
 }

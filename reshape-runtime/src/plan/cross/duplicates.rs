@@ -3,17 +3,30 @@
 use super::fill::Parts;
 use super::lookup::{ROW, columns};
 use crate::plan::Offenders;
+use crate::plan::batch::Batch;
 use crate::plan::lineage::ValueId;
 use crate::plan::offenders::labelled;
 use crate::sql::ident::ident;
 
 impl Parts<'_> {
     /// The rows of which a unique index that the upsert does not go by takes but one.
-    pub(super) fn offenders(&self) -> Vec<Offenders> {
-        let pkey = format!("{}_pkey", self.table.physical);
-        let key = self.table.key.clone();
-        let all = self.table.unique.iter().cloned().chain([(pkey, key)]);
-        all.filter_map(|(name, ids)| self.duplicates(&name, &ids)).collect()
+    pub(super) fn offenders(&self, batch: &Batch<'_>) -> Vec<Offenders> {
+        let pkey = format!("{}_pkey", self.fill.created_as);
+        let all = self.table.unique.iter().cloned().chain([(pkey.clone(), self.table.key.clone())]);
+        // What the server calls an index whose name is not free yet.
+        let built = |name: &str| {
+            if name == pkey {
+                return format!("{}_pkey", self.table.physical);
+            }
+            let mut renamed = batch.renamed_indexes.iter();
+            let found = renamed.find(|index| index.table == self.fill.table && index.name == name);
+            found.map_or_else(|| name.to_owned(), |index| index.built.clone())
+        };
+        let known = |(name, ids): (String, Vec<ValueId>)| {
+            let found = self.duplicates(&name, &ids)?;
+            Some(Offenders { constraint: built(&name), ..found })
+        };
+        all.filter_map(known).collect()
     }
 
     fn duplicates(&self, index: &str, ids: &[ValueId]) -> Option<Offenders> {

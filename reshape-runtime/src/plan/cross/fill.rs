@@ -130,7 +130,7 @@ pub(super) fn plan(batch: &Batch<'_>, cross: &mut Cross, fill: &Fill) -> Result<
     let title = format!("fill `{}` from `{}`", table.name, source.name);
     let analyze = Work::Analyze { table: table.sql() };
     let step = |title: String, work| Step { work, ..Step::sql(Phase::Backfill, title, Vec::new()) };
-    let filled = step(title, work).violated_by(parts.offenders());
+    let filled = step(title, work).violated_by(parts.offenders(batch));
     let steps = vec![filled, step(format!("analyze `{}`", table.name), analyze)];
     cross.fills.push((fill.table, steps));
     Ok(())
