@@ -50,17 +50,16 @@ pub(crate) struct Family {
 /// Plans the action, and its consequences for the children of its table.
 pub(crate) fn plan(action: &Action, batch: &mut Batch<'_>) -> Result<(), Refusal> {
     match action {
-        Action::AddColumn(a) => follow(action, batch, (&a.table, None, a.up.as_ref()), |table| {
+        Action::AddColumn(a) => follow(action, batch, (&a.table, None, [&a.up, &None]), |table| {
             Action::AddColumn(AddColumn { table, ..a.clone() })
         }),
         Action::AlterColumn(a) => {
-            let transform = a.up.as_ref().or(a.down.as_ref());
-            follow(action, batch, (&a.table, Some(&a.column), transform), |table| {
+            follow(action, batch, (&a.table, Some(&a.column), [&a.up, &a.down]), |table| {
                 Action::AlterColumn(AlterColumn { table, ..a.clone() })
             })
         }
         Action::RemoveColumn(a) => {
-            follow(action, batch, (&a.table, Some(&a.column), a.down.as_ref()), |table| {
+            follow(action, batch, (&a.table, Some(&a.column), [&a.down, &None]), |table| {
                 Action::RemoveColumn(RemoveColumn { table, ..a.clone() })
             })
         }
@@ -83,7 +82,7 @@ pub(crate) fn plan(action: &Action, batch: &mut Batch<'_>) -> Result<(), Refusal
 fn follow(
     action: &Action,
     batch: &mut Batch<'_>,
-    (table, column, transform): (&str, Option<&str>, Option<&Transform>),
+    (table, column, transforms): (&str, Option<&str>, [&Option<Transform>; 2]),
     again: impl Fn(crate::model::Str) -> Action,
 ) -> Result<(), Refusal> {
     let Some(number) = batch.find(table) else { return action.plan(batch) };
@@ -94,7 +93,7 @@ fn follow(
     if below.is_empty() {
         return action.plan(batch);
     }
-    if matches!(transform, Some(Transform::Table { .. })) {
+    if transforms.iter().any(|transform| matches!(transform, Some(Transform::Table { .. }))) {
         return Err(refuse::alone(batch, &batch.tables[number]));
     }
     let known: Vec<usize> = batch.tables.iter().map(|table| table.values.len()).collect();
