@@ -79,6 +79,13 @@ impl<'a> Review<'a> {
         names.iter().all(|name| self.schema.memory.in_custom(name))
     }
 
+    /// Whether a table may have a column of that name from another one: which tables inherit is said by `custom` SQL alone.
+    fn may_inherit(&self, name: &str) -> bool {
+        let words = ["inherit", "inherits"];
+        words.iter().any(|word| self.uncertain(&[word]))
+            && self.schema.tables.iter().any(|table| table.column(name).is_some())
+    }
+
     /// The position of the table `name`. `None`, after a report, if it is not clear which one is meant.
     pub(crate) fn table(&mut self, name: &str, path: Vec<Segment>) -> Option<usize> {
         let position =
@@ -121,6 +128,7 @@ impl<'a> Review<'a> {
         if found.is_some()
             || self.schema.memory.is_assumed(&object)
             || self.uncertain(&[&owner, name])
+            || self.may_inherit(name)
         {
             return found;
         }
