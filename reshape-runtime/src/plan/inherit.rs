@@ -53,20 +53,19 @@ pub(crate) fn plan(action: &Action, batch: &mut Batch<'_>) -> Result<(), Refusal
     match action {
         Action::AddColumn(a) => {
             let on = (a.schema.as_deref(), a.table.as_ref());
-            follow(action, batch, on, (None, a.up.as_ref()), |schema, table| {
+            follow(action, batch, on, (None, [&a.up, &None]), |schema, table| {
                 Action::AddColumn(AddColumn { table, schema, ..a.clone() })
             })
         }
         Action::AlterColumn(a) => {
             let on = (a.schema.as_deref(), a.table.as_ref());
-            let transform = a.up.as_ref().or(a.down.as_ref());
-            follow(action, batch, on, (Some(&a.column), transform), |schema, table| {
+            follow(action, batch, on, (Some(&a.column), [&a.up, &a.down]), |schema, table| {
                 Action::AlterColumn(AlterColumn { table, schema, ..a.clone() })
             })
         }
         Action::RemoveColumn(a) => {
             let on = (a.schema.as_deref(), a.table.as_ref());
-            follow(action, batch, on, (Some(&a.column), a.down.as_ref()), |schema, table| {
+            follow(action, batch, on, (Some(&a.column), [&a.down, &None]), |schema, table| {
                 Action::RemoveColumn(RemoveColumn { table, schema, ..a.clone() })
             })
         }
@@ -90,7 +89,7 @@ fn follow(
     action: &Action,
     batch: &mut Batch<'_>,
     (schema, table): (Option<&str>, &str),
-    (column, transform): (Option<&str>, Option<&Transform>),
+    (column, transforms): (Option<&str>, [&Option<Transform>; 2]),
     again: impl Fn(Option<Str>, Str) -> Action,
 ) -> Result<(), Refusal> {
     let schema = schema.unwrap_or(DEFAULT_SCHEMA);
@@ -102,7 +101,7 @@ fn follow(
     if below.is_empty() {
         return action.plan(batch);
     }
-    if matches!(transform, Some(Transform::Table { .. })) {
+    if transforms.iter().any(|transform| matches!(transform, Some(Transform::Table { .. }))) {
         return Err(refuse::alone(batch, &batch.tables[number]));
     }
     let known: Vec<usize> = batch.tables.iter().map(|table| table.values.len()).collect();

@@ -80,6 +80,13 @@ impl<'a> Review<'a> {
         names.iter().all(|name| self.schema.memory.in_custom(name))
     }
 
+    /// Whether a table may have a column of that name from another one: which tables inherit is said by `custom` SQL alone.
+    fn may_inherit(&self, name: &str) -> bool {
+        let words = ["inherit", "inherits"];
+        words.iter().any(|word| self.uncertain(&[word]))
+            && self.schema.tables.iter().any(|table| table.column(name).is_some())
+    }
+
     /// The position of the table `name`, in `public` unless another `schema` is given. `None`, after a report, if it is not clear which one is meant.
     pub(crate) fn table(
         &mut self,
@@ -146,6 +153,7 @@ impl<'a> Review<'a> {
         if found.is_some()
             || self.schema.memory.is_assumed(&object)
             || self.uncertain(&[&owner, name])
+            || self.may_inherit(name)
         {
             return found;
         }

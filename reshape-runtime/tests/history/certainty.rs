@@ -33,6 +33,21 @@ fn custom_sql_makes_things_uncertain() {
 }
 
 #[test]
+fn a_column_of_another_table_may_be_inherited() {
+    let changes = |custom: &str| {
+        told(&json!([
+         {"type": "custom", "start": custom},
+         {"type": "add_column", "table": "users", "column": {"name": "age", "type": "integer"}},
+         {"type": "add_index", "table": "orders", "index": {"name": "a", "columns": ["age"]}},
+         {"type": "add_index", "table": "orders", "index": {"name": "b", "columns": ["agee"]}}
+        ]))
+    };
+    let [unknown] = &changes("ALTER TABLE orders INHERIT users")[..] else { panic!("one problem") };
+    assert!(unknown.contains("table `orders` has no column `agee`"), "{unknown}");
+    assert_eq!(changes("ALTER TABLE orders SET LOGGED").len(), 2);
+}
+
+#[test]
 fn a_table_of_custom_sql_is_not_known() {
     let told = told(&json!([
      {"type": "custom", "start": "CREATE TABLE user_notes (id int)"},

@@ -24,7 +24,7 @@ const ROWS: &str = "INSERT INTO people VALUES (1, 'one', 10);
     INSERT INTO chiefs VALUES (3, 'three', 30, 300, 'Prof');
     INSERT INTO guests (id, name, size) VALUES (4, 'four', 40)";
 
-/// The history knows all four.
+/// The history knows all four. What it has created is dropped together, and made again as a family.
 fn base() -> String {
     let people = [("id", "integer"), ("name", "text"), ("size", "integer")];
     let staff = [people[0], people[1], people[2], ("salary", "integer")];
@@ -200,6 +200,11 @@ fn plain_changes_of_a_parent_reach_the_views_of_its_children() {
         type = "rename_table"
         table = "people"
         new_name = "humans"
+
+        [[actions]]
+        type = "add_index"
+        table = "Crew"
+        index = { name = "crew_label", columns = ["label", "since_when"] }
     "#;
     every_way(
         change,
@@ -219,6 +224,8 @@ fn plain_changes_of_a_parent_reach_the_views_of_its_children() {
             let sql = "SELECT label, size FROM public.humans WHERE id = 7";
             assert_eq!(rows(&mut r.new, sql), ["seven|5"]);
             assert!(r.new.simple_query("UPDATE \"Crew\" SET size = NULL").is_err());
+            let index = "SELECT pg_get_indexdef('public.crew_label'::regclass)";
+            assert!(rows(&mut r.new, index)[0].ends_with("(label, since_when)"));
         },
     );
 }

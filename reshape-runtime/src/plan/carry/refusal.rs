@@ -215,11 +215,9 @@ fn constraint_in_the_way(
         // It comes along with the parent's.
         return None;
     }
-    let on_partitions = batch
-        .facts()
-        .table(live.table_key())
-        .is_some_and(|of| of.partition_of.is_some() || of.kind == TableKind::Partitioned);
-    if live.kind == DependentKind::ForeignKey && (live.inherited || on_partitions) {
+    let of = batch.facts().table(live.table_key());
+    let is_partitioned = of.is_some_and(|of| of.kind == TableKind::Partitioned);
+    if live.kind == DependentKind::ForeignKey && (live.inherited || is_partitioned) {
         return no(
             &format!(
                 ", and belongs to `{}`, which is partitioned or a partition: a second one beside it cannot be made without \
