@@ -67,6 +67,8 @@ pub(crate) struct Relay {
     pub(crate) reads: BTreeSet<String>,
     /// Whether a row that goes matters.
     pub(crate) deletes: bool,
+    /// Whether it writes rows of its own into a table that the batch creates.
+    pub(crate) fills: bool,
     /// The body of its function.
     pub(crate) body: String,
 }

@@ -110,6 +110,11 @@ fn foreign_keys_cascade_or_not() {
             new(&mut r, "UPDATE users SET id = 2 WHERE id = 22");
             sees(&mut r, NEW, &["20|2|a"]);
             sees(&mut r, OLD, &["2|a", "3|grace@x"]);
+            // What a transaction has written itself is checked again when a trigger of ours writes it.
+            let both = "BEGIN; INSERT INTO users VALUES (9, 'x', 'nine'); INSERT INTO profiles VALUES (90, 9);
+                UPDATE users SET id = 10 WHERE id = 9; DELETE FROM users WHERE id = 10; COMMIT";
+            old(&mut r, both);
+            sees(&mut r, NEW, &["20|2|a"]);
         }
         new(&mut r, "DELETE FROM profiles WHERE user_id = 2");
         new(&mut r, "DELETE FROM users WHERE id = 2");

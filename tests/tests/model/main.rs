@@ -55,6 +55,12 @@ fn both_versions_agree_with_the_model() {
     columns(&[2000, 2001, 2002, 2003, 2004]);
 }
 
+/// Those that have found something.
+#[test]
+fn keys_and_foreign_keys_agree_with_the_model_again() {
+    relations(&[14040, 14049, 14084, 14091]);
+}
+
 #[test]
 fn keys_and_foreign_keys_agree_with_the_model() {
     relations(&[1, 2, 3, 4]);

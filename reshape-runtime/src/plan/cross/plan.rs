@@ -101,6 +101,7 @@ pub(super) fn lookup(batch: &Batch<'_>, cross: &mut Cross, place: Place) -> Resu
         direction,
         reads: reads.into_iter().map(str::to_owned).collect(),
         deletes: true,
+        fills: false,
         body: parts.body(),
     });
     Ok(())

@@ -115,5 +115,9 @@ fn role(relay: &Relay) -> String {
 }
 
 fn trigger_name(relay: &Relay, event: &str) -> String {
-    format!("!__reshape_relay_{}_{}", relay.number, event.to_lowercase())
+    // Triggers fire in name order. A lookup's comes after what foreign keys do: it would write rows which their cascades are about to take away or
+    // to change, and a row that the transaction itself has written is checked again then, without its target. A fill's comes before their checks:
+    // the row of the new table goes first, not last.
+    let place = if relay.fills { "!" } else { "RI_Constraint~" };
+    format!("{place}__reshape_relay_{}_{}", relay.number, event.to_lowercase())
 }

@@ -36,14 +36,19 @@ impl Fill {
     pub(crate) fn forward(&self, world: &mut World, way: Way<'_>) {
         let Way { from, to, changes, next } = way;
         for ((table, row), change) in changes {
-            let wanted = match change {
-                Change::Insert | Change::Delete(_) => true,
-                Change::Update(set, _) => set.iter().any(|column| self.reads(*column)),
-            };
-            if *table != self.source || !wanted {
+            if *table != self.source {
                 continue;
             }
             let now = world.data[from].get(table).and_then(|rows| rows.get(row)).cloned();
+            let wanted = match (change, &now) {
+                (Change::Update(_, old), Some(now)) => {
+                    now.iter().any(|(column, cell)| self.reads(*column) && old[column] != *cell)
+                }
+                _ => true,
+            };
+            if !wanted {
+                continue;
+            }
             let is = now.as_ref().and_then(|row| self.makes(row));
             let was = match change {
                 Change::Insert => None,

@@ -132,7 +132,16 @@ impl World {
     pub(crate) fn settle(&mut self, before: &Self, writer: Writer, rules: Rules) -> Verdict {
         let mut doubt = Doubt::default();
         let mut before = before.clone();
+        let twice = |world: &Self| {
+            let mut levels = rules.levels(world).into_iter();
+            levels.find_map(|level| duplicate(&world.levels[level], &world.data[level]))
+        };
+        // A unique index is asked at once, whatever foreign keys do later.
+        if let Some(rule) = twice(self) {
+            return Verdict::Fails(rule);
+        }
         for _ in 0..20 {
+            doubt.early_check |= twice(self).is_some();
             let was = self.clone();
             let mut acted = false;
             for level in rules.levels(self) {

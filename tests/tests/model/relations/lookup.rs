@@ -61,10 +61,15 @@ impl Lookup {
             if *table == on && changed(self.own) {
                 rows.insert(*row);
             }
-            if *table != self.table || !changed(self.key) && !changed(self.value) {
+            let now = world.data[way.from].get(table).and_then(|rows| rows.get(row));
+            // The other table's trigger looks at values, not at what was computed anew.
+            let differs = |column: ColumnId| match (change, now) {
+                (Change::Update(_, old), Some(now)) => old[&column] != now[&column],
+                _ => true,
+            };
+            if *table != self.table || !differs(self.key) && !differs(self.value) {
                 continue;
             }
-            let now = world.data[way.from].get(table).and_then(|rows| rows.get(row));
             let old = match change {
                 Change::Insert => None,
                 Change::Update(_, old) | Change::Delete(old) => Some(old),
