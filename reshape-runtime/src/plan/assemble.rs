@@ -7,14 +7,14 @@ use crate::plan::expand::{Expansion, expand_member, expansion_step, translate};
 use crate::plan::facts::TableKind;
 use crate::plan::lineage::Table;
 use crate::plan::sync::{Mode, Sync};
-use crate::plan::view::{Views, column_grants};
+use crate::plan::view::Views;
 use crate::plan::{
-    Phase, Plan, Refusal, Step, Work, backfill, carry, constraint, contract, cross, domain,
-    foreign, found, index, inherit, not_null, numbers, offenders, partition, refuse, schema,
+    Phase, Plan, Refusal, Step, Work, backfill, carry, columns, constraint, contract, cross,
+    domain, foreign, index, inherit, not_null, offenders, partition, publish, refuse, schema,
     takeover, trial,
 };
 use crate::sql::ident::ident;
-use crate::sql::names::{self, ORIGIN};
+use crate::sql::names;
 
 /// Puts the steps of the whole batch in order: by phase, not action by action.
 pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
@@ -70,7 +70,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
             refuse::unsyncable(&batch, table, live)?;
         }
         domain::require_unconstrained(&batch, table)?;
-        if let Some(expansion) = expand_table(&batch, number, live, &sync) {
+        if let Some(expansion) = columns::expand_table(&batch, number, live, &sync) {
             if cross.members.contains(&number) {
                 refuse::partitioned_member(&batch, table, live)?;
                 members.push(expansion);
@@ -112,7 +112,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
                 ));
             }
         }
-        for column in own_checked_columns(table) {
+        for column in columns::own_checked_columns(table) {
             let step = Step::sql(
                 Phase::Backfill,
                 format!("check that {}.{} has no NULL", shown(table), shown_column(&column)),
@@ -120,7 +120,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
             );
             fill.push(step.violated_by([offenders::not_null(&batch, table, &column, false)]));
         }
-        let (begun, built) = build_indexes(&batch, number)?.into_iter().partition(is_expand);
+        let (begun, built) = index::build(&batch, number)?.into_iter().partition(is_expand);
         steps.extend::<Vec<Step>>(begun);
         fill.extend::<Vec<Step>>(built);
         let (begun, filled): (Vec<Step>, _) =
@@ -202,7 +202,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
     steps.append(&mut batch.asked.all_filled);
     steps.extend(publish);
     steps.append(&mut batch.asked.translated);
-    steps.push(publish_views(&batch, &views, &search_path, &cross));
+    steps.push(publish::publish_views(&batch, &views, &search_path, &cross));
     steps.extend(contract::drop_base(&batch));
     last.sort_by_key(|draft| draft.order);
     steps.extend(last.into_iter().map(|draft| draft.step));
@@ -245,238 +245,12 @@ fn coalesce(drafts: Vec<Draft>) -> Vec<Step> {
     steps.into_iter().map(|(_, step)| step).collect()
 }
 
-/// What a table asks of the transaction that expands it.
-fn expand_table(
-    batch: &Batch<'_>,
-    number: usize,
-    live: &crate::plan::facts::LiveTable,
-    sync: &Sync<'_>,
-) -> Option<Expansion> {
-    let table = &batch.tables[number];
-    let mut clauses = Vec::new();
-    let mut defaults = Vec::new();
-    let mut undo = Vec::new();
-    if sync.is_needed() && !table.family.marker {
-        clauses.push(format!("ADD COLUMN {} text", ident(ORIGIN)));
-    }
-    for column in table.shadows() {
-        let Some(physical) = table.physical(column) else { continue };
-        if table.is_inherited(column) {
-            undo.push(format!("DROP COLUMN IF EXISTS {}", ident(physical)));
-            let default = column.default.as_ref().filter(|_| !column.draws);
-            defaults.extend(default.filter(|_| table.is_computed(column)).map(|default| {
-                let on = table.itself();
-                format!("ALTER TABLE {on} ALTER COLUMN {} SET DEFAULT {default}", ident(physical))
-            }));
-            continue;
-        }
-        let data_type = &table.values[column.value].data_type;
-        let mut clause = format!("ADD COLUMN {} {data_type}", ident(physical));
-        if let Some(ancestor) = column.ancestor.as_ref().and_then(|name| live.column(name)) {
-            let collation = ancestor.collation.as_deref();
-            clause.push_str(&carry::collation(collation, &ancestor.data_type, data_type));
-        }
-        // The default of a domain is for rows to come, those that exist are computed.
-        let of_domain = domain::default(batch.facts(), data_type);
-        if of_domain.is_some() && table.is_computed(column) {
-            clause.push_str(" DEFAULT NULL");
-            defaults.push(format!(
-                "ALTER TABLE {} ALTER COLUMN {} DROP DEFAULT",
-                table.sql(),
-                ident(physical)
-            ));
-        }
-        let default = column.added_default.as_ref().or(column.default.as_ref());
-        // Two columns that draw from one sequence would draw twice, and `currval` would not be what the old one has got.
-        if let Some(default) = default.filter(|_| !column.draws) {
-            if table.is_computed(column) {
-                defaults.push(format!(
-                    "ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {default}",
-                    table.itself(),
-                    ident(physical)
-                ));
-            } else {
-                // A default that is no volatile expression is stored once, in the catalog, for all rows that exist.
-                clause.push_str(&format!(" DEFAULT {default}"));
-                if column.not_null {
-                    let taken = live.column(&column.name).is_some();
-                    clause.push_str(&format!(" {}", not_null::inline(table, &column.name, taken)));
-                }
-            }
-        }
-        clauses.push(clause);
-        undo.push(format!("DROP COLUMN IF EXISTS {}", ident(physical)));
-    }
-    for value in table.hidden.iter().map(|id| &table.values[*id]) {
-        let Some(physical) = value.physical.as_deref().map(ident) else { continue };
-        clauses.push(format!("ADD COLUMN {physical} {}", value.data_type));
-        undo.push(format!("DROP COLUMN IF EXISTS {physical}"));
-    }
-    let checked = checked_columns(table);
-    clauses.extend(own_checked_columns(table).iter().map(|column| not_null::add(column)));
-    let more = batch.asked.clauses.iter().filter(|(table, _, _)| *table == number);
-    clauses.extend(more.clone().map(|(_, clause, _)| clause.clone()));
-    let mut undo: Vec<String> = more
-        .map(|(_, _, undo)| undo.clone())
-        .chain(of(&batch.asked.expand_undo, number).cloned())
-        .chain(checked.iter().map(|column| not_null::remove(column)))
-        .chain(inherit::drop_admission(table))
-        .chain(undo)
-        .collect();
-    let more: Vec<String> = of(&batch.asked.expand, number).cloned().collect();
-    if clauses.is_empty() && more.is_empty() && undo.is_empty() && !sync.is_needed() {
-        return None;
-    }
-    let mut statements: Vec<String> = inherit::guard(table).into_iter().collect();
-    statements.extend(numbers::create(table));
-    if !clauses.is_empty() {
-        statements.push(format!("ALTER TABLE {}\n  {}", table.sql(), clauses.join(",\n  ")));
-    }
-    statements.extend(inherit::admit(table));
-    statements.extend(defaults);
-    statements.extend(numbers::own(table, live));
-    statements.extend(more);
-    statements.extend(column_grants(table, live));
-    let what = if table.shadows().next().is_none() && !sync.is_needed() && checked.is_empty() {
-        "constraints"
-    } else {
-        "columns"
-    };
-    let mut expansion =
-        Expansion { name: shown(table), what, columns: statements, ..Expansion::default() };
-    if sync.is_needed() {
-        expansion.proofs = sync.proofs();
-        if !sync.up().is_empty() {
-            expansion.proofs.extend(partition::guard(table, live, partition::Stranger::WithRows));
-        }
-        expansion.triggers = sync.install(Mode::Filling, live);
-        expansion.undo_triggers = sync.remove();
-        undo.push(format!("DROP COLUMN IF EXISTS {}", ident(ORIGIN)));
-    }
-    if !undo.is_empty() {
-        // A child may have been dropped.
-        let there = if live.parents.is_empty() { "" } else { "IF EXISTS " };
-        let all = undo.join(",\n  ");
-        expansion.undo_columns.push(format!("ALTER TABLE {there}{}\n  {all}", table.sql()));
-        if table.family.has_children {
-            undo.retain(|clause| clause.contains("__reshape"));
-            expansion.undo_columns.push(inherit::left_in_children(&table.sql(), &undo));
-        }
-    }
-    expansion.undo_columns.extend(numbers::remove(table));
-    Some(expansion)
-}
-
-/// The columns, by their names in the table, that a NOT VALID check keeps from NULL until contract.
-pub(crate) fn checked_columns(table: &Table) -> Vec<String> {
-    table
-        .shadows()
-        .filter(|column| column.not_null && table.is_computed(column))
-        .filter_map(|column| table.physical(column))
-        .chain(table.set_not_null.iter().map(String::as_str))
-        .map(str::to_owned)
-        .collect()
-}
-
-/// Of these, those whose check does not come from a parent.
-fn own_checked_columns(table: &Table) -> Vec<String> {
-    let mut columns = checked_columns(table);
-    columns.retain(|column| !table.family.checks.contains(column));
-    columns
-}
-
 fn is_expand(step: &Step) -> bool {
     step.phase == Phase::Expand
 }
 
-fn build_indexes(batch: &Batch<'_>, table: usize) -> Result<Vec<Step>, Refusal> {
-    let facts = batch.facts();
-    let mut steps = Vec::new();
-    for pending in batch.indexes.iter().filter(|pending| pending.table == table) {
-        let table = &batch.tables[table];
-        let wanted = pending.index.name.as_ref();
-        // Until contract an index of that name may still be there.
-        let taken = facts.index((&table.schema, wanted)).is_some();
-        let name = if taken { names::generated(&[wanted]) } else { wanted.to_owned() };
-        let placed = |refusal: Refusal| Refusal {
-            help: refusal.help,
-            ..batch.refuse_at(pending.at, refusal.message)
-        };
-        if let Some(live) = batch.live(table).filter(|live| live.kind == TableKind::Partitioned) {
-            if trial::is_needed(table, pending) {
-                let what = format!(
-                    "an expression of index `{wanted}` over columns that the same batch changes, on a partitioned table,"
-                );
-                return Err(placed(batch.not_supported(&what).with_help(
-                    "start and complete the change of the columns first, then add the index",
-                )));
-            }
-            steps.extend(
-                partition::build_index(batch, table, live, pending, &name).map_err(placed)?,
-            );
-            continue;
-        }
-        let schema = table.schema.clone();
-        let (work, duplicates) = if trial::is_needed(table, pending) {
-            let define = trial::define(batch, table, pending, &name).map_err(placed)?;
-            (Work::DefineIndex { schema, name: name.clone(), define }, None)
-        } else {
-            let create = index::create(batch, table, &pending.index, &name, true);
-            let statement = create.map_err(placed)?;
-            let duplicates = offenders::unique(batch, table, &pending.index, &name);
-            (Work::CreateIndex { schema, name: name.clone(), statement }, duplicates)
-        };
-        let undo = vec![Work::DropIndex { schema: table.schema.clone(), name }];
-        let title = format!("build index `{wanted}` on {}", shown(table));
-        let step = Step { work, undo, ..Step::sql(Phase::Backfill, title, Vec::new()) };
-        steps.push(step.violated_by(duplicates));
-    }
-    Ok(steps)
-}
-
-fn publish_views(
-    batch: &Batch<'_>,
-    views: &Views<'_>,
-    search_path: &str,
-    cross: &cross::Cross,
-) -> Step {
-    let tables: Vec<(&Table, bool)> = batch
-        .tables
-        .iter()
-        .enumerate()
-        .filter(|(_, table)| table.in_version && !table.removed)
-        // See `partition` for why a partition has no view.
-        .filter(|(_, table)| batch.live(table).is_none_or(|live| live.partition_of.is_none()))
-        .map(|(number, table)| {
-            let part = cross.part(number);
-            let sync = Sync::new(table, batch.request.base, views.target, search_path, part);
-            (table, !table.created && sync.is_needed())
-        })
-        .collect();
-    let mut statements = views.schema(&tables);
-    for (table, synced) in &tables {
-        statements.extend(views.create(table, *synced));
-    }
-    let mut undo = Vec::new();
-    // What the SQL has created is known to the server alone.
-    if batch.runs_custom_sql() {
-        let facts = batch.facts();
-        let known = &batch.tables;
-        statements.push(found::create(views.target, known, facts.server_version));
-        undo.push(found::drop(views.target));
-    }
-    undo.extend(views.drop(&tables));
-    Step::sql(
-        Phase::Publish,
-        format!("publish `{}`", names::version_schema(views.target)),
-        statements,
-    )
-    .locking("ACCESS SHARE on the tables: what a SELECT takes")
-    .undone_by(undo)
-}
-
 /// Of what the batch keeps by table, that of one table.
-fn of<T>(list: &[(usize, T)], number: usize) -> impl Iterator<Item = &T> {
+pub(crate) fn of<T>(list: &[(usize, T)], number: usize) -> impl Iterator<Item = &T> {
     list.iter().filter(move |(table, _)| *table == number).map(|(_, item)| item)
 }
 

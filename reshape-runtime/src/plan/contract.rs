@@ -5,8 +5,9 @@
 use std::collections::BTreeSet;
 
 use crate::model::{Index, IndexColumn};
-use crate::plan::assemble::{checked_columns, shown};
+use crate::plan::assemble::shown;
 use crate::plan::batch::{Batch, Draft};
+use crate::plan::columns::checked_columns;
 use crate::plan::lineage::{Table, Value};
 use crate::plan::sync::Sync;
 use crate::plan::view::Views;

@@ -1,11 +1,60 @@
 //! Index definitions.
 
 use crate::model::{Direction, Index, IndexColumn, Nulls};
-use crate::plan::Refusal;
+use crate::plan::assemble::shown;
 use crate::plan::batch::Batch;
+use crate::plan::facts::TableKind;
 use crate::plan::lineage::Table;
 use crate::plan::mention::mentions;
+use crate::plan::{Phase, Refusal, Step, Work, offenders, partition, trial};
 use crate::sql::ident::ident;
+use crate::sql::names;
+
+/// The steps that build what `add_index` has asked for on a table that exists.
+pub(crate) fn build(batch: &Batch<'_>, table: usize) -> Result<Vec<Step>, Refusal> {
+    let facts = batch.facts();
+    let mut steps = Vec::new();
+    for pending in batch.indexes.iter().filter(|pending| pending.table == table) {
+        let table = &batch.tables[table];
+        let wanted = pending.index.name.as_ref();
+        // Until contract an index of that name may still be there.
+        let taken = facts.index((&table.schema, wanted)).is_some();
+        let name = if taken { names::generated(&[wanted]) } else { wanted.to_owned() };
+        let placed = |refusal: Refusal| Refusal {
+            help: refusal.help,
+            ..batch.refuse_at(pending.at, refusal.message)
+        };
+        if let Some(live) = batch.live(table).filter(|live| live.kind == TableKind::Partitioned) {
+            if trial::is_needed(table, pending) {
+                let what = format!(
+                    "an expression of index `{wanted}` over columns that the same batch changes, on a partitioned table,"
+                );
+                return Err(placed(batch.not_supported(&what).with_help(
+                    "start and complete the change of the columns first, then add the index",
+                )));
+            }
+            steps.extend(
+                partition::build_index(batch, table, live, pending, &name).map_err(placed)?,
+            );
+            continue;
+        }
+        let schema = table.schema.clone();
+        let (work, duplicates) = if trial::is_needed(table, pending) {
+            let define = trial::define(batch, table, pending, &name).map_err(placed)?;
+            (Work::DefineIndex { schema, name: name.clone(), define }, None)
+        } else {
+            let create = create(batch, table, &pending.index, &name, true);
+            let statement = create.map_err(placed)?;
+            let duplicates = offenders::unique(batch, table, &pending.index, &name);
+            (Work::CreateIndex { schema, name: name.clone(), statement }, duplicates)
+        };
+        let undo = vec![Work::DropIndex { schema: table.schema.clone(), name }];
+        let title = format!("build index `{wanted}` on {}", shown(table));
+        let step = Step { work, undo, ..Step::sql(Phase::Backfill, title, Vec::new()) };
+        steps.push(step.violated_by(duplicates));
+    }
+    Ok(steps)
+}
 
 /// `CREATE INDEX` for `index` under the name `name`. Columns go by the names that they have in the table now.
 pub(crate) fn create(

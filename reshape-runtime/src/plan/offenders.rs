@@ -4,9 +4,10 @@
 //! [`Offenders::LIMIT`].
 
 use crate::model::{Index, IndexColumn};
-use crate::plan::assemble::{checked_columns, shown};
+use crate::plan::assemble::shown;
 use crate::plan::backfill;
 use crate::plan::batch::Batch;
+use crate::plan::columns::checked_columns;
 use crate::plan::constraint;
 use crate::plan::facts::DependentKind;
 use crate::plan::flow::Flow;

@@ -1,8 +1,8 @@
 //! What a child has from its parent: values, names, checks, the marker.
 
 use super::{Family, above, find, is_synced, parent};
-use crate::plan::assemble::checked_columns;
 use crate::plan::batch::Batch;
+use crate::plan::columns::checked_columns;
 use crate::plan::facts::Facts;
 use crate::plan::lineage::{Stage, Table};
 

@@ -5,7 +5,7 @@ use crate::plan::batch::Batch;
 use crate::plan::cross::Cross;
 use crate::plan::facts::{LiveTable, TableKind};
 use crate::plan::lineage::{Column, Table};
-use crate::plan::{Refusal, assemble};
+use crate::plan::{Refusal, columns};
 
 /// A child that can follow its parent.
 pub(super) fn require_child(batch: &Batch<'_>, parent: usize, child: usize) -> Result<(), Refusal> {
@@ -86,7 +86,7 @@ pub(crate) fn require_possible(batch: &Batch<'_>) -> Result<(), Refusal> {
         };
         let changed = |above: &usize| {
             let above = &batch.tables[*above];
-            !above.removed && (is_synced(above) || !assemble::checked_columns(above).is_empty())
+            !above.removed && (is_synced(above) || !columns::checked_columns(above).is_empty())
         };
         let above = above(&batch.tables, batch.facts(), number).find(changed);
         if let (true, Some(above)) = (table.removed, above) {
