@@ -523,3 +523,17 @@ fn what_is_not_there_is_said_with_its_schema() {
     assert!(refused.contains("table `crm.people` does not exist in the database"), "{refused}");
     assert!(refused.contains("schema `crm`"), "{refused}");
 }
+
+#[test]
+fn a_partition_does_not_take_a_name_from_a_table_of_another_schema() {
+    let parted = "CREATE TABLE log (day int) PARTITION BY RANGE (day); CREATE TABLE accounts PARTITION OF log DEFAULT";
+    let base = format!("{BILLING}\n[[actions]]\ntype = \"custom\"\nstart = \"{parted}\"\n");
+    let change = "[[actions]]\ntype = 'add_column'\nschema = 'Bill ing'\ntable = 'accounts'\n\
+                  up = 'upper(name)'\ncolumn = { name = 'loud', type = 'text' }\n";
+    let mut r = Rollout::begin(&base, ROWS, change);
+    let loud = "SELECT loud FROM accounts ORDER BY id";
+    assert_eq!(rows(&mut r.new, loud), ["ADA LOVELACE", "ALAN TURING"]);
+    r.abort();
+    r.start().unwrap_or_else(|error| panic!("{}", error.report()));
+    r.complete();
+}
