@@ -58,3 +58,25 @@ fn a_table_that_custom_sql_creates_is_in_the_version() {
     r.complete();
     assert_eq!(rows(&mut r.new, "SELECT count(*) FROM \"Log\""), ["0"]);
 }
+
+/// The rights of a table are those that it has when its views are made, whether the batch has created it or not.
+#[test]
+fn what_custom_sql_grants_on_a_table_holds_for_its_view() {
+    let create = "[[actions]]\ntype = 'create_table'\nschema = 'app'\nname = 'notes'\nprimary_key = 'id'\n\
+                  columns = [{ name = 'id', type = 'integer' }]\n";
+    let add = "[[actions]]\ntype = 'add_column'\ntable = 'users'\nup = 'id'\ncolumn = { name = 'more', type = 'integer' }\n";
+    let grant = custom(
+        "GRANT SELECT ON app.notes TO PUBLIC; GRANT INSERT ON users TO PUBLIC",
+        "REVOKE INSERT ON users FROM PUBLIC",
+    );
+    let mut r = Rollout::begin(USERS, "", &format!("{create}{add}{grant}"));
+    let held = "SELECT has_schema_privilege('public', 'migration_2_change', 'USAGE'), \
+                has_table_privilege('public', 'notes', 'SELECT'), has_table_privilege('public', 'notes', 'INSERT'), \
+                has_table_privilege('public', 'users', 'INSERT'), has_table_privilege('public', 'users', 'SELECT'), \
+                has_table_privilege('public', 'reshape_2_change.users', 'INSERT')";
+    assert_eq!(rows(&mut r.new, held), ["t|t|f|t|f|t"]);
+    r.migrator().abort().unwrap_or_else(|error| panic!("{}", error.report()));
+    r.start().unwrap_or_else(|error| panic!("{}", error.report()));
+    r.complete();
+    assert_eq!(rows(&mut r.new, held), ["t|t|f|t|f|t"]);
+}

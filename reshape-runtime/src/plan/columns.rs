@@ -126,7 +126,9 @@ pub(crate) fn expand_table(
         expansion.undo_columns.push(format!("ALTER TABLE {there}{}\n  {all}", table.sql()));
         if table.family.has_children {
             undo.retain(|clause| clause.contains("__reshape"));
-            expansion.undo_columns.push(inherit::left_in_children(&table.sql(), &undo));
+            if !undo.is_empty() {
+                expansion.undo_columns.push(inherit::left_in_children(&table.sql(), &undo));
+            }
         }
     }
     expansion.undo_columns.extend(numbers::remove(table));

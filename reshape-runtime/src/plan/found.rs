@@ -6,7 +6,7 @@
 
 use crate::plan::lineage::Table;
 use crate::plan::view::{OPTIONS, RIGHTS};
-use crate::sql::ident::{dollar, literal};
+use crate::sql::ident::{dollar, literal, qualified};
 use crate::sql::names;
 
 /// Creates a view, with the table's rights, of every table of `public` that is not among `known`.
@@ -51,6 +51,50 @@ END
         rights = rights.join(", "),
     );
     format!("DO {}", dollar(&body))
+}
+
+/// Grants on the views of `tables`, those with an inner view being marked, what the SQL has granted on the tables themselves meanwhile.
+pub(crate) fn rights(target: &str, tables: &[(&Table, bool)]) -> Option<String> {
+    let (outer, inner) = (names::version_schema(target), names::inner_schema(target));
+    let views = tables.iter().flat_map(|(table, synced)| {
+        let schemas = [Some(&outer), synced.then_some(&inner)];
+        schemas.into_iter().flatten().map(|schema| (*table, schema))
+    });
+    let views: Vec<String> = views
+        .map(|(table, schema)| {
+            let (view, table) = (qualified(schema, &table.name), table.sql());
+            format!("      ({}, {})", literal(&view), literal(&table))
+        })
+        .collect();
+    if views.is_empty() {
+        return None;
+    }
+    let rights: Vec<String> = RIGHTS.iter().map(|right| literal(right)).collect();
+    let body = format!(
+        "
+DECLARE
+  held record;
+BEGIN
+  FOR held IN
+    SELECT g.privilege_type, g.is_grantable, known.name,
+      CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_catalog.pg_get_userbyid(g.grantee)) END AS grantee
+    FROM (VALUES
+{views}
+    ) known(name, base)
+    JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(known.base), pg_catalog.aclexplode(c.relacl) g
+    WHERE g.grantee <> c.relowner AND g.privilege_type = ANY (ARRAY[{rights}]::text[])
+  LOOP
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %s', {version}, held.grantee);
+    EXECUTE format('GRANT %s ON %s TO %s%s', held.privilege_type, held.name, held.grantee,
+                   CASE WHEN held.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END);
+  END LOOP;
+END
+",
+        views = views.join(",\n"),
+        version = literal(&outer),
+        rights = rights.join(", "),
+    );
+    Some(format!("DO {}", dollar(&body)))
 }
 
 /// Rollback: drops whatever views the version has left.

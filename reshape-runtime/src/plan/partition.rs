@@ -43,6 +43,11 @@ impl LivePartition {
     }
 }
 
+/// Whether the table is a partition, which has no view.
+pub(crate) fn is_one(batch: &Batch<'_>, table: &Table) -> bool {
+    batch.live(table).is_some_and(|live| live.partition_of.is_some())
+}
+
 /// A partition is changed with its table.
 pub(crate) fn require_whole(batch: &Batch<'_>, live: &LiveTable) -> Result<(), Refusal> {
     let Some(parent) = &live.partition_of else { return Ok(()) };

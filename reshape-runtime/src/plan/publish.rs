@@ -5,7 +5,7 @@ use crate::plan::cross::Cross;
 use crate::plan::lineage::Table;
 use crate::plan::sync::Sync;
 use crate::plan::view::Views;
-use crate::plan::{Phase, Step, found};
+use crate::plan::{Phase, Step, found, partition};
 use crate::sql::names;
 
 /// The step that makes the version visible.
@@ -20,8 +20,7 @@ pub(crate) fn publish_views(
         .iter()
         .enumerate()
         .filter(|(_, table)| table.in_version && !table.removed)
-        // See `partition` for why a partition has no view.
-        .filter(|(_, table)| batch.live(table).is_none_or(|live| live.partition_of.is_none()))
+        .filter(|(_, table)| !partition::is_one(batch, table))
         .map(|(number, table)| {
             let part = cross.part(number);
             let sync = Sync::new(table, batch.request.base, views.target, search_path, part);
@@ -38,6 +37,7 @@ pub(crate) fn publish_views(
         let facts = batch.facts();
         let known = &batch.tables;
         statements.push(found::create(views.target, known, facts.server_version));
+        statements.extend(found::rights(views.target, &tables));
         undo.push(found::drop(views.target));
     }
     undo.extend(views.drop(&tables));

@@ -6,7 +6,9 @@
 use crate::action::Action;
 use crate::plan::Refusal;
 use crate::plan::batch::Batch;
+use crate::plan::lineage::Table;
 use crate::plan::mention::says;
+use crate::plan::partition;
 use crate::sql::ident::{dollar, ident};
 
 /// The schema that a table is created in: made here if it does not exist.
@@ -62,7 +64,9 @@ fn is_custom(batch: &Batch<'_>, name: &str) -> bool {
 
 /// No two tables of the version have the same name.
 pub(crate) fn require_apart(batch: &Batch<'_>) -> Result<(), Refusal> {
-    let tables = || batch.tables.iter().filter(|table| table.in_version && !table.removed);
+    let has_view =
+        |table: &&Table| table.in_version && !table.removed && !partition::is_one(batch, table);
+    let tables = || batch.tables.iter().filter(has_view);
     let twice = tables().find_map(|table| {
         let mut others = tables().filter(|other| other.schema != table.schema);
         Some((table, others.find(|other| other.name == table.name)?))

@@ -245,3 +245,17 @@ fn a_name_that_goes_from_a_childs_column_to_a_parents_is_refused() {
     r.complete();
     assert_eq!(rows(&mut r.new, "SELECT label, name FROM public.chiefs"), ["three|Prof"]);
 }
+
+/// Nothing of them is in the children that a rollback would have to look for there.
+#[test]
+fn constraints_alone_are_taken_back() {
+    let check = "[[actions]]\ntype = 'add_check'\ntable = 'people'\ncheck = { name = 'named', expression = \"name <> ''\" }\n";
+    let key = "[[actions]]\ntype = 'add_foreign_key'\ntable = 'people'\n\
+               foreign_key = { columns = ['size'], referenced_table = 'guests', referenced_columns = ['id'] }\n";
+    let unique = "[[actions]]\ntype = 'add_index'\ntable = 'guests'\nindex = { name = 'by_id', columns = ['id'], unique = true }\n";
+    let few = "INSERT INTO guests (id, name, size) VALUES (10, 'ten', 1); INSERT INTO people VALUES (1, 'one', 10)";
+    for change in [check.to_owned(), format!("{unique}{key}")] {
+        let mut r = Rollout::begin(&base(), few, &change);
+        r.abort();
+    }
+}

@@ -269,3 +269,17 @@ fn a_table_is_filled_across_schemas() {
     r.complete();
     assert_eq!(rows(&mut r.new, totals), ["1|10", "2|20", "3|30"]);
 }
+
+#[test]
+fn a_partition_does_not_take_a_name_from_a_table_of_another_schema() {
+    let parted = "CREATE TABLE log (day int) PARTITION BY RANGE (day); CREATE TABLE accounts PARTITION OF log DEFAULT";
+    let base = format!("{BILLING}\n[[actions]]\ntype = \"custom\"\nstart = \"{parted}\"\n");
+    let change = "[[actions]]\ntype = 'add_column'\nschema = 'Bill ing'\ntable = 'accounts'\n\
+                  up = 'upper(name)'\ncolumn = { name = 'loud', type = 'text' }\n";
+    let mut r = Rollout::begin(&base, ROWS, change);
+    let loud = "SELECT loud FROM accounts ORDER BY id";
+    assert_eq!(rows(&mut r.new, loud), ["ADA LOVELACE", "ALAN TURING"]);
+    r.abort();
+    r.start().unwrap_or_else(|error| panic!("{}", error.report()));
+    r.complete();
+}
