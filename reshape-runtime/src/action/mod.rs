@@ -5,7 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Transform;
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 
@@ -100,7 +99,10 @@ impl Action {
     }
 
     /// The schemas that it names, other than the default one or that one.
+    #[cfg(feature = "client")]
     pub(crate) fn schemas(&self) -> Vec<&str> {
+        use crate::model::Transform;
+
         let (own, transforms, key, up) = match self {
             Self::CreateTable(a) => (&a.schema, [None, None], &a.foreign_keys[..], a.up.as_ref()),
             Self::RenameTable(a) => (&a.schema, [None, None], &[][..], None),
