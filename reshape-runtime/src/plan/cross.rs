@@ -56,7 +56,7 @@ impl Direction {
     }
 }
 
-/// A trigger on `source` that passes writes on.
+/// A trigger on `source` that passes writes on, or looks at its own row again.
 #[derive(Debug)]
 pub(crate) struct Relay {
     /// Its number in the batch: part of its name.
@@ -65,6 +65,8 @@ pub(crate) struct Relay {
     pub(crate) direction: Direction,
     /// The columns of the source whose change matters.
     pub(crate) reads: BTreeSet<String>,
+    /// What else must be true of the row that was written.
+    pub(crate) when: Option<String>,
     /// Whether a row that goes matters.
     pub(crate) deletes: bool,
     /// Whether it writes rows of its own into a table that the batch creates.
@@ -167,8 +169,13 @@ pub(crate) fn resolve(batch: &mut Batch<'_>) -> Result<Cross, Refusal> {
             lookup.lock = lock;
         }
     }
+    let sources = places.iter().filter_map(|place| match &place.stage(&batch.tables).formula {
+        Formula::Lookup(lookup) => Some(lookup.table),
+        _ => None,
+    });
+    let sources: BTreeSet<usize> = sources.collect();
     for place in &places {
-        plan::lookup(batch, &mut cross, *place)?;
+        plan::lookup(batch, &mut cross, &sources, *place)?;
     }
     for fill in &batch.fills {
         fill::plan(batch, &mut cross, fill)?;

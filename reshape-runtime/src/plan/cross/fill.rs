@@ -122,6 +122,7 @@ pub(super) fn plan(batch: &Batch<'_>, cross: &mut Cross, fill: &Fill) -> Result<
         direction: Direction::Up,
         reads: reads.into_iter().map(str::to_owned).collect(),
         deletes: parts.one_to_one,
+        when: None,
         fills: true,
         body: parts.body(),
     });

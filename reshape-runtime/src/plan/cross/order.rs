@@ -3,12 +3,13 @@
 /// `0..count`, with `earlier` before `later` for each `(later, earlier)`, and otherwise as they are; `None` if that is impossible.
 pub(super) fn order(count: usize, needs: &[(usize, usize)]) -> Option<Vec<usize>> {
     let mut order: Vec<usize> = Vec::new();
+    let mut has_place = vec![false; count];
     while order.len() < count {
         let ready = (0..count).find(|table| {
-            let waits =
-                |(later, earlier): &(usize, usize)| later == table && !order.contains(earlier);
-            !order.contains(table) && !needs.iter().any(waits)
+            let waits = |(later, earlier): &(usize, usize)| later == table && !has_place[*earlier];
+            !has_place[*table] && !needs.iter().any(waits)
         })?;
+        has_place[ready] = true;
         order.push(ready);
     }
     Some(order)

@@ -9,7 +9,13 @@ use crate::plan::batch::Batch;
 use crate::plan::lineage::{Formula, Table, ValueId};
 
 /// Adds the trigger that keeps the results up to date, or says why that is impossible.
-pub(super) fn lookup(batch: &Batch<'_>, cross: &mut Cross, place: Place) -> Result<(), Refusal> {
+/// `sources` are the tables that anything is looked up in.
+pub(super) fn lookup(
+    batch: &Batch<'_>,
+    cross: &mut Cross,
+    sources: &BTreeSet<usize>,
+    place: Place,
+) -> Result<(), Refusal> {
     let Place { table, direction, .. } = place;
     let reader = &batch.tables[table];
     let stage = place.stage(&batch.tables);
@@ -25,8 +31,10 @@ pub(super) fn lookup(batch: &Batch<'_>, cross: &mut Cross, place: Place) -> Resu
             "remove that table in a later batch",
         ));
     }
+    let mut own: BTreeSet<&str> = BTreeSet::new();
     for (name, id) in &stage.scope.names {
         if lookup.uses(&stage.scope, name) {
+            own.extend(reader.values[*id].physical.as_deref());
             let is_computed = direction == Direction::Up && is_computed(reader, *id);
             if reader.values[*id].physical.is_none() || is_computed {
                 return Err(changes(batch, &stage.scope.table, name));
@@ -92,18 +100,34 @@ pub(super) fn lookup(batch: &Batch<'_>, cross: &mut Cross, place: Place) -> Resu
         slot,
         required: required && !relaxed,
         relaxed,
+        is_looked_up: sources.contains(&table),
         condition,
         key: key(batch, lookup.table),
     };
+    let number = cross.relays.len() + 1;
     cross.relays.push(Relay {
-        number: cross.relays.len() + 1,
+        number,
         source: lookup.table,
         direction,
         reads: reads.into_iter().map(str::to_owned).collect(),
+        when: None,
         deletes: true,
         fills: false,
         body: parts.body(),
     });
+    // A row that must have a value is not written without one.
+    if !(parts.required && lookup.otherwise.is_none()) {
+        cross.relays.push(Relay {
+            number: number + 1,
+            source: table,
+            direction,
+            reads: own.into_iter().map(str::to_owned).collect(),
+            when: parts.missing(),
+            deletes: false,
+            fills: false,
+            body: parts.again(&key(batch, table)),
+        });
+    }
     Ok(())
 }
 

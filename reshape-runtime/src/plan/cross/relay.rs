@@ -18,6 +18,11 @@ use crate::sql::names::ORIGIN;
 pub(super) const OLD_ROW: &str = "\"__reshape_old\"";
 pub(super) const NEW_ROW: &str = "\"__reshape_new\"";
 
+/// A row to write, and a value for it.
+const FOUND: &str = "\"__reshape_found\"";
+const VALUE: &str = "\"__reshape_another\"";
+const FIELD: &str = "\"__reshape_value\"";
+
 /// Declarations and first statements that every such trigger has.
 pub(super) fn header(source: &Table, more: &str) -> String {
     let row = source.sql();
@@ -62,6 +67,8 @@ pub(super) struct Parts<'a> {
     pub(super) required: bool,
     /// Whether it may be without one, but old clients do not expect it: what it has is better than NULL.
     pub(super) relaxed: bool,
+    /// Whether anything is looked up in the reader, too.
+    pub(super) is_looked_up: bool,
     /// The columns of the source that decide which rows belong to it.
     pub(super) condition: BTreeSet<&'a str>,
     pub(super) key: Vec<&'a str>,
@@ -69,8 +76,7 @@ pub(super) struct Parts<'a> {
 
 impl Parts<'_> {
     pub(super) fn body(&self) -> String {
-        let found = "\"__reshape_found\"";
-        let mut body = header(self.source, &format!("  {found} record;\n"));
+        let mut body = header(self.source, &format!("  {FOUND} record;\n  {VALUE} record;\n"));
         body.push_str(&wait_for_readers(self.source, &self.key));
         let name = ident(&self.stage.scope.table);
         let rows = format!(
@@ -78,27 +84,12 @@ impl Parts<'_> {
             columns(self.reader, &self.stage.scope, ROW),
             self.reader.sql()
         );
-        let write = |only_values: bool| {
-            let update = format!(
-                "UPDATE {} AS {ROW} SET {} = {found}.\"__reshape_value\", {}\n        WHERE {ROW}.ctid = {found}.\"__reshape_ctid\";\n",
-                self.reader.sql(),
-                ident(self.slot),
-                mark(self.direction)
-            );
-            if only_values {
-                format!(
-                    "      IF {found}.\"__reshape_value\" IS NOT NULL THEN\n        {update}      END IF;\n"
-                )
-            } else {
-                format!("      {update}")
-            }
-        };
         // The row that is locked cannot move, so its place is as good as a key.
-        let each = |value: &str, matching: &str, only_values: bool| {
+        let place = format!("{ROW}.ctid = {FOUND}.\"__reshape_ctid\"");
+        let each = |what: &str, matching: &str, lock: &str, inner: &str| {
             format!(
-                "    FOR {found} IN\n      SELECT {name}.\"__reshape_ctid\", {value} AS \"__reshape_value\"\n      FROM {rows}\n        \
-                 CROSS JOIN LATERAL ({matching}) AS \"__reshape_match\"\n      FOR NO KEY UPDATE OF {name}\n    LOOP\n{}    END LOOP;\n",
-                write(only_values)
+                "    FOR {FOUND} IN\n      SELECT {name}.\"__reshape_ctid\"{what}\n      FROM {rows}\n        \
+                 CROSS JOIN LATERAL ({matching}) AS \"__reshape_match\"\n      {lock} OF {name}\n    LOOP\n{inner}    END LOOP;\n"
             )
         };
         let condition: Vec<&str> = self.condition.iter().copied().collect();
@@ -107,24 +98,79 @@ impl Parts<'_> {
         } else {
             format!("TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND {}", changed(&condition))
         };
-        // Another row may be found now; if there is none, a value that must be there stays: the row may be about to go, too.
+        // Another row may be found now, also one whose writer has looked this one up and waited for the lock, or was waited for.
+        let another = format!(
+            "      SELECT {} AS {FIELD} INTO {VALUE} FROM (SELECT {} FROM {} AS {ROW} WHERE {place}) AS {name};\n",
+            self.lookup.sql(Locking::Yes),
+            columns(self.reader, &self.stage.scope, ROW),
+            self.reader.sql()
+        );
+        let lock = if self.is_looked_up { "FOR UPDATE" } else { "FOR NO KEY UPDATE" };
+        // If there is none, a value that must be there stays: the row may be about to go, too.
+        let keeps = self.required || self.relaxed;
         body.push_str(&format!(
             "  IF {left} THEN\n{}  END IF;\n",
             each(
-                &self.lookup.sql(Locking::Yes),
+                "",
                 &self.lookup.of_record(self.source, OLD_ROW, false),
-                self.required || self.relaxed,
+                lock,
+                &(another + &self.write(&format!("{VALUE}.{FIELD}"), keeps, &place)),
             )
         ));
         body.push_str(&format!(
             "  IF TG_OP <> 'DELETE' THEN\n{}  END IF;\n",
             each(
-                "\"__reshape_match\".\"__reshape_value\"",
+                &format!(", \"__reshape_match\".{FIELD} AS {FIELD}"),
                 &self.lookup.of_record(self.source, NEW_ROW, true),
-                self.relaxed,
+                "FOR NO KEY UPDATE",
+                &self.write(&format!("{FOUND}.{FIELD}"), self.relaxed, &place),
             )
         ));
         body.push_str("  RETURN NULL;\nEND\n");
         body
+    }
+
+    /// Puts a value into the slot, if it is one.
+    fn write(&self, value: &str, only_values: bool, place: &str) -> String {
+        let update = format!(
+            "UPDATE {} AS {ROW} SET {} = {value}, {}\n        WHERE {place};\n",
+            self.reader.sql(),
+            ident(self.slot),
+            mark(self.direction)
+        );
+        if only_values {
+            format!("      IF {value} IS NOT NULL THEN\n        {update}      END IF;\n")
+        } else {
+            format!("      {update}")
+        }
+    }
+
+    /// The body of the reader's own trigger, which looks the value up again when the statement's foreign keys have been checked. A row that was
+    /// committed between the first look and that check is there for the foreign key, but its own trigger has not seen ours.
+    pub(super) fn again(&self, key: &[&str]) -> String {
+        let name = ident(&self.stage.scope.table);
+        // Other triggers may have written the row since.
+        let same: Vec<String> =
+            key.iter().map(|column| format!("{ROW}.{0} = NEW.{0}", ident(column))).collect();
+        let place =
+            if same.is_empty() { format!("{ROW}.ctid = NEW.ctid") } else { same.join(" AND ") };
+        let slot = ident(self.slot);
+        let value = format!("{NEW_ROW}.{slot}");
+        let write = self.write(&value, self.required || self.relaxed, &place);
+        format!(
+            "\n#variable_conflict use_column\nDECLARE\n  {NEW_ROW} {}%ROWTYPE;\nBEGIN\n  \
+             {value} := (SELECT {} FROM (SELECT {}) AS {name});\n  \
+             IF ROW({value})::record OPERATOR(pg_catalog.*<>) ROW(NEW.{slot})::record THEN\n{write}  END IF;\n  \
+             RETURN NULL;\nEND\n",
+            self.reader.sql(),
+            self.lookup.sql(Locking::Yes),
+            columns(self.reader, &self.stage.scope, "NEW"),
+        )
+    }
+
+    /// When it has to: no value, if the row has one in any case it may be the default.
+    pub(super) fn missing(&self) -> Option<String> {
+        let none = || format!("NEW.{} IS NULL", ident(self.slot));
+        self.lookup.otherwise.is_none().then(none)
     }
 }

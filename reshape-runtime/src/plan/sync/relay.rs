@@ -38,13 +38,14 @@ impl Sync<'_> {
         for relay in self.part.relays.iter().filter(wanted) {
             let role = role(relay);
             sql.extend(self.function_as(&role, &relay.body, true));
-            let wrote = self.wrote(relay.direction, mode);
+            let wrote = self.wrote(relay.direction, mode).into_iter().chain(relay.when.clone());
+            let wrote: Vec<String> = wrote.collect();
             let mut trigger = |event: &str, conditions: Vec<String>| {
                 let name = trigger_name(relay, event);
                 let event = format!("AFTER {event}");
                 sql.push(self.trigger(&name, &event, &conditions.join("\n    AND "), &role));
             };
-            trigger("INSERT", wrote.iter().cloned().collect());
+            trigger("INSERT", wrote.clone());
             if !relay.reads.is_empty() {
                 let reads: Vec<&str> = relay.reads.iter().map(String::as_str).collect();
                 trigger("UPDATE", wrote.into_iter().chain([changed(&reads)]).collect());
