@@ -360,12 +360,12 @@ SELECT pg_catalog.jsonb_build_object(
           SELECT DISTINCT ON (j.classid, j.objid) j.*
           FROM table_dependent j WHERE j.root = rel.oid) j),
       'parents', (
-        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(n.nspname, c.relname) ORDER BY i.inhseqno), '[]')
+        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('schema', n.nspname, 'name', c.relname) ORDER BY i.inhseqno), '[]')
         FROM pg_catalog.pg_inherits i
         JOIN pg_catalog.pg_class c ON c.oid = i.inhparent JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE i.inhrelid = rel.oid AND NOT rel.relispartition),
       'children', (
-        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(n.nspname, c.relname) ORDER BY n.nspname, c.relname), '[]')
+        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('schema', n.nspname, 'name', c.relname) ORDER BY n.nspname, c.relname), '[]')
         FROM pg_catalog.pg_inherits i
         JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE i.inhparent = rel.oid AND NOT c.relispartition),

@@ -26,9 +26,9 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
     let search_path = search_path(&facts.search_path);
 
     let mut tables = std::mem::take(&mut batch.tables);
-    for number in inherit::parents_first(&tables, facts) {
+    for number in inherit::parents_first(&tables) {
         if !tables[number].created && !tables[number].removed {
-            inherit::take_names(&mut tables, facts, number);
+            inherit::take_names(&mut tables, number);
             tables[number].name_shadows();
         }
     }

@@ -96,7 +96,9 @@ impl PendingIndex {
 impl<'a> Batch<'a> {
     pub(crate) fn new(request: Request<'a>) -> Self {
         let facts = request.facts;
-        let mut tables: Vec<Table> = facts.tables.iter().map(Table::from_live).collect();
+        let tables = facts.tables.iter().enumerate();
+        let mut tables: Vec<Table> =
+            tables.map(|(number, live)| Table::from_live(number, live)).collect();
         inherit::link(&mut tables, facts);
         Self {
             request,
@@ -181,7 +183,7 @@ impl<'a> Batch<'a> {
 
     /// What the catalog says of the table; `None` if the batch creates it.
     pub(crate) fn live(&self, table: &Table) -> Option<&'a LiveTable> {
-        if table.created { None } else { self.facts().table(table.key()) }
+        table.known.and_then(|number| self.facts().tables.get(number))
     }
 
     /// The name must be free: no table, view or index of the schema has it. One that a table has in the catalog, but not at this point of

@@ -17,7 +17,7 @@ use crate::model::{AddColumn, AlterColumn, RemoveCheck, RemoveColumn, Str, Trans
 use crate::plan::Refusal;
 use crate::plan::batch::Batch;
 use crate::plan::contract::Stage;
-use crate::plan::facts::{Dependent, DependentKind, Facts};
+use crate::plan::facts::{Dependent, DependentKind, Key, TableName};
 use crate::plan::flow::Flow;
 use crate::plan::lineage::Table;
 use crate::sql::ident::qualified;
@@ -121,12 +121,12 @@ fn below(batch: &Batch<'_>, number: usize) -> Result<Vec<(usize, usize)>, Refusa
     let mut parent = number;
     loop {
         if let Some(live) = batch.live(&batch.tables[parent]) {
-            for (schema, name) in &live.children {
-                let Some(child) = find(&batch.tables, schema, name) else {
+            for known in &live.children {
+                let Some(child) = find(&batch.tables, known.key()) else {
                     return Err(batch
                         .refuse(format!(
-                            "table `{}` has a child that is out of reach, `{schema}`.`{name}`",
-                            batch.tables[parent].name
+                            "table `{}` has a child that is out of reach, `{}`.`{}`",
+                            batch.tables[parent].name, known.schema, known.name
                         ))
                         .with_help("end the inheritance, with `ALTER TABLE … NO INHERIT`"));
                 };
@@ -142,48 +142,32 @@ fn below(batch: &Batch<'_>, number: usize) -> Result<Vec<(usize, usize)>, Refusa
     }
 }
 
-fn find(tables: &[Table], schema: &str, name: &str) -> Option<usize> {
-    tables
-        .iter()
-        .position(|table| !table.created && table.schema == schema && table.physical == name)
-}
-
-/// The table that the one with that number inherits from, if it is one alone.
-pub(crate) fn parent(tables: &[Table], facts: &Facts, number: usize) -> Option<usize> {
-    let table = tables.get(number).filter(|table| !table.created)?;
-    let [(schema, name)] = &facts.table(table.key())?.parents[..] else { return None };
-    find(tables, schema, name)
+fn find(tables: &[Table], key: Key<'_>) -> Option<usize> {
+    tables.iter().position(|table| !table.created && table.key() == key)
 }
 
 /// The tables above the one with that number, the nearest first.
-fn above<'t>(
-    tables: &'t [Table],
-    facts: &'t Facts,
-    number: usize,
-) -> impl Iterator<Item = usize> + 't {
-    std::iter::successors(parent(tables, facts, number), move |above| parent(tables, facts, *above))
+fn above(tables: &[Table], number: usize) -> impl Iterator<Item = usize> {
+    std::iter::successors(tables[number].parent, |above| tables[*above].parent)
 }
 
 /// How many tables are above.
 pub(crate) fn depth(batch: &Batch<'_>, number: usize) -> usize {
-    above(&batch.tables, batch.facts(), number).count()
+    above(&batch.tables, number).count()
 }
 
 /// The topmost table of those that the batch changes together with this one; `None` for a table that stands alone.
 pub(crate) fn root(batch: &Batch<'_>, number: usize) -> Option<usize> {
-    let (tables, facts) = (&batch.tables, batch.facts());
-    let live = batch.live(&tables[number])?;
-    if live.parents.is_empty() && live.children.is_empty() {
-        return None;
-    }
+    let tables = &batch.tables;
+    batch.live(&tables[number]).filter(|live| live.has_family())?;
     let touched = |above: &usize| tables[*above].touched.is_some() && !tables[*above].removed;
-    Some(above(tables, facts, number).filter(touched).last().unwrap_or(number))
+    Some(above(tables, number).filter(touched).last().unwrap_or(number))
 }
 
 /// All tables, in their order but for children, which come after their parents.
-pub(crate) fn parents_first(tables: &[Table], facts: &Facts) -> Vec<usize> {
+pub(crate) fn parents_first(tables: &[Table]) -> Vec<usize> {
     let mut all: Vec<usize> = (0..tables.len()).collect();
-    all.sort_by_key(|number| above(tables, facts, *number).count());
+    all.sort_by_key(|number| above(tables, *number).count());
     all
 }
 
@@ -191,9 +175,7 @@ pub(crate) fn parents_first(tables: &[Table], facts: &Facts) -> Vec<usize> {
 pub(crate) fn children_first(batch: &Batch<'_>, order: &[usize]) -> Vec<usize> {
     let mut sorted: Vec<usize> = Vec::new();
     for number in order {
-        let belongs = |other: &&usize| {
-            above(&batch.tables, batch.facts(), **other).any(|above| above == *number)
-        };
+        let belongs = |other: &&usize| above(&batch.tables, **other).any(|above| above == *number);
         let mut below: Vec<usize> = order.iter().filter(belongs).copied().collect();
         below.sort_by_key(|number| std::cmp::Reverse(depth(batch, *number)));
         for next in below.into_iter().chain([*number]) {
@@ -209,10 +191,10 @@ impl Batch<'_> {
     /// Whether what depends on a table is a child of it that the batch has removed, and that goes before it.
     pub(crate) fn removes_child(&self, table: &Table, dependent: &Dependent) -> bool {
         let Some(live) = self.live(table) else { return false };
-        let is_meant = |(_, name): &&(String, String)| Some(name) == dependent.name.as_ref();
+        let is_meant = |child: &&TableName| Some(&child.name) == dependent.name.as_ref();
         let mut meant = live.children.iter().filter(is_meant).peekable();
-        let removed = |(schema, name): &(String, String)| {
-            find(&self.tables, schema, name).is_some_and(|number| self.tables[number].removed)
+        let removed = |child: &TableName| {
+            find(&self.tables, child.key()).is_some_and(|number| self.tables[number].removed)
         };
         dependent.kind == DependentKind::Other
             && dependent.table.is_none()
@@ -243,12 +225,12 @@ fn remove_check(
     let there = is_meant(&batch.tables[number]);
     let live = batch.live(&batch.tables[number]);
     if let (Some(_), Some(live)) = (there.filter(|check| check.inherited), live)
-        && let Some((_, parent)) = live.parents.first()
+        && let Some(parent) = live.parents.first()
     {
         return Err(batch
             .refuse(format!(
-                "check `{name}` of table `{}` is inherited from `{parent}`",
-                remove.table
+                "check `{name}` of table `{}` is inherited from `{}`",
+                remove.table, parent.name
             ))
             .with_help("remove it there: the tables that inherit from it follow"));
     }

@@ -154,13 +154,18 @@ pub(crate) struct Table {
     /// The generated name by way of which it gets one that another table has until contract; one that the batch creates has it from the
     /// beginning.
     pub(crate) by_way_of: Option<String>,
+    /// Its number among the tables of the facts.
+    pub(crate) known: Option<usize>,
+    /// The number of the table that it inherits from, if it is one alone.
+    pub(crate) parent: Option<usize>,
     /// What it has to do with the tables that it inherits from, or that inherit from it.
     pub(crate) family: Family,
 }
 
 impl Table {
-    pub(crate) fn from_live(live: &LiveTable) -> Self {
+    pub(crate) fn from_live(number: usize, live: &LiveTable) -> Self {
         let mut table = Self::new(&live.schema, &live.name);
+        table.known = Some(number);
         table.in_version = live.viewed || live.schema == names::DEFAULT_SCHEMA;
         table.comment.clone_from(&live.comment);
         for column in &live.columns {
@@ -202,6 +207,8 @@ impl Table {
             touched: None,
             made_as: Vec::new(),
             by_way_of: None,
+            known: None,
+            parent: None,
             family: Family::default(),
         }
     }

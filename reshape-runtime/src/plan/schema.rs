@@ -4,6 +4,8 @@
 //! may have the same name. Every table of `public` has a view; of another schema's, those that an action has named, from then on.
 
 use crate::action::Action;
+use std::collections::BTreeMap;
+
 use crate::plan::Refusal;
 use crate::plan::batch::Batch;
 use crate::plan::lineage::Table;
@@ -66,10 +68,10 @@ fn is_custom(batch: &Batch<'_>, name: &str) -> bool {
 pub(crate) fn require_apart(batch: &Batch<'_>) -> Result<(), Refusal> {
     let has_view =
         |table: &&Table| table.in_version && !table.removed && !partition::is_one(batch, table);
-    let tables = || batch.tables.iter().filter(has_view);
-    let twice = tables().find_map(|table| {
-        let mut others = tables().filter(|other| other.schema != table.schema);
-        Some((table, others.find(|other| other.name == table.name)?))
+    let mut named: BTreeMap<&str, &Table> = BTreeMap::new();
+    let twice = batch.tables.iter().filter(has_view).find_map(|table| {
+        let other = named.insert(&table.name, table)?;
+        (other.schema != table.schema).then_some((other, table))
     });
     let Some((one, other)) = twice else { return Ok(()) };
     let message = format!(

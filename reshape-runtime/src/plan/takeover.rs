@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** tables that exchange names are finished in one transaction: away to generated names first, to the last ones then.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::Refusal;
 use crate::plan::batch::Batch;
@@ -86,16 +86,19 @@ pub(crate) fn resolve(batch: &mut Batch<'_>) {
 
 /// `(taker, holder)`
 fn takers(batch: &Batch<'_>) -> Vec<(usize, usize)> {
+    let mut holders: BTreeMap<Key<'_>, Vec<usize>> = BTreeMap::new();
+    for (number, table) in batch.tables.iter().enumerate() {
+        if !(table.created && table.removed) {
+            holders.entry(table.key()).or_default().push(number);
+        }
+    }
     let mut pairs = Vec::new();
-    for (taker, table) in batch.tables.iter().enumerate() {
-        let holds = |(number, other): &(usize, &Table)| {
-            let key = (table.schema.as_str(), table.name.as_str());
-            *number != taker && other.key() == key && !(other.created && other.removed)
-        };
-        if let (false, Some((holder, _))) =
-            (table.removed, batch.tables.iter().enumerate().find(holds))
+    for (taker, table) in batch.tables.iter().enumerate().filter(|(_, table)| !table.removed) {
+        let of_that_name = holders.get(&(table.schema.as_str(), table.name.as_str()));
+        if let Some(holder) =
+            of_that_name.and_then(|numbers| numbers.iter().find(|number| **number != taker))
         {
-            pairs.push((taker, holder));
+            pairs.push((taker, *holder));
         }
     }
     pairs

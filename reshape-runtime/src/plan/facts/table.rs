@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dependent, Grant, Key, LiveSequence};
+use super::{Dependent, Grant, Key, LiveSequence, TableName};
 
 /// A table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,10 +39,10 @@ pub struct LiveTable {
     pub dependents: Vec<Dependent>,
     /// The tables that it inherits from (old style), `(schema, name)`, in order.
     #[serde(default)]
-    pub parents: Vec<(String, String)>,
+    pub parents: Vec<TableName>,
     /// The tables that inherit from it (old style), `(schema, name)`.
     #[serde(default)]
-    pub children: Vec<(String, String)>,
+    pub children: Vec<TableName>,
     /// How its rows are found, if it is a foreign table.
     #[serde(default)]
     pub foreign: Option<LiveForeign>,
@@ -144,6 +144,11 @@ impl LiveTable {
     /// Its schema and its name in the catalog.
     pub fn key(&self) -> Key<'_> {
         (&self.schema, &self.name)
+    }
+
+    /// Whether it inherits, or is inherited from (old style).
+    pub fn has_family(&self) -> bool {
+        !self.parents.is_empty() || !self.children.is_empty()
     }
 
     /// A column by its name in the catalog.

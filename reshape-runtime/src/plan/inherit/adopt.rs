@@ -1,16 +1,17 @@
 //! What a child has from its parent: values, names, checks, the marker.
 
-use super::{Family, above, find, is_synced, parent};
+use super::{Family, above, find, is_synced};
 use crate::plan::batch::Batch;
 use crate::plan::columns::checked_columns;
 use crate::plan::facts::Facts;
 use crate::plan::lineage::{Stage, Table};
 
-/// Notes where the columns that exist come from.
+/// Notes where tables and their columns come from. The tables are those of the facts, in their order.
 pub(crate) fn link(tables: &mut [Table], facts: &Facts) {
-    for number in 0..tables.len() {
-        let Some(above) = parent(tables, facts, number) else { continue };
-        let Some(live) = facts.table(tables[number].key()) else { continue };
+    for (number, live) in facts.tables.iter().enumerate() {
+        let [parent] = &live.parents[..] else { continue };
+        let Some(above) = find(tables, parent.key()) else { continue };
+        tables[number].parent = Some(above);
         for column in live.columns.iter().filter(|column| column.inherited) {
             let of = |table: &Table| {
                 let named = |value: &_| physical(value) == Some(column.name.as_str());
@@ -65,8 +66,8 @@ fn see(stage: &mut Stage, source: &Stage) {
 }
 
 /// The shadow columns of a child are called as its parent's, whose statement adds them.
-pub(crate) fn take_names(tables: &mut [Table], facts: &Facts, number: usize) {
-    let Some(above) = parent(tables, facts, number) else { return };
+pub(crate) fn take_names(tables: &mut [Table], number: usize) {
+    let Some(above) = tables[number].parent else { return };
     for value in 0..tables[number].values.len() {
         let known = &tables[number].values[value];
         if let (None, Some(source)) = (&known.physical, known.inherited) {
@@ -78,17 +79,16 @@ pub(crate) fn take_names(tables: &mut [Table], facts: &Facts, number: usize) {
 
 /// What the statements of each table need to know of its family, once all columns have their names.
 pub(crate) fn settle(batch: &mut Batch<'_>) {
-    let facts = batch.facts();
-    for number in super::parents_first(&batch.tables, facts) {
+    for number in super::parents_first(&batch.tables) {
         let tables = &batch.tables;
         let Some(live) = batch.live(&tables[number]) else { continue };
-        if live.parents.is_empty() && live.children.is_empty() {
+        if !live.has_family() {
             continue;
         }
         let changed = |above: &usize| !tables[*above].removed && is_synced(&tables[*above]);
-        let above: Vec<usize> = above(tables, facts, number).collect();
+        let above: Vec<usize> = above(tables, number).collect();
         let synced = above.iter().any(changed);
-        let checks = above.first().map(|parent| checked_columns(&tables[*parent]));
+        let checks = tables[number].parent.map(|parent| checked_columns(&tables[parent]));
         let checks = checks.unwrap_or_default();
         let first = !synced && changed(&number) && !live.children.is_empty();
         let family = Family {
@@ -101,8 +101,8 @@ pub(crate) fn settle(batch: &mut Batch<'_>) {
             guarded: synced || first,
             known: if first { whole(batch, number) } else { Vec::new() },
         };
-        let nearest = above.first().copied();
-        if let Some(parent) = nearest.filter(|above| tables[*above].touched.is_some()) {
+        if let Some(parent) = tables[number].parent.filter(|above| tables[*above].touched.is_some())
+        {
             batch.asked.links.push((parent, number));
         }
         batch.tables[number].family = family;
@@ -115,8 +115,7 @@ fn whole(batch: &Batch<'_>, number: usize) -> Vec<String> {
     let mut next = 0;
     while let Some(table) = found.get(next).map(|number| &batch.tables[*number]) {
         let children = batch.live(table).map_or(&[][..], |live| &live.children);
-        found
-            .extend(children.iter().filter_map(|(schema, name)| find(&batch.tables, schema, name)));
+        found.extend(children.iter().filter_map(|child| find(&batch.tables, child.key())));
         next += 1;
     }
     found.into_iter().map(|number| batch.tables[number].sql()).collect()

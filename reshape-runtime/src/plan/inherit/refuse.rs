@@ -17,7 +17,7 @@ pub(super) fn require_child(batch: &Batch<'_>, parent: usize, child: usize) -> R
             .with_help("end the inheritance first, with `ALTER TABLE … NO INHERIT`"));
     }
     if live.parents.len() > 1 {
-        let others = live.parents.iter().map(|(_, name)| format!("`{name}`"));
+        let others = live.parents.iter().map(|parent| format!("`{}`", parent.name));
         let others: Vec<String> = others.collect();
         return Err(batch
             .not_supported(&format!(
@@ -31,7 +31,7 @@ pub(super) fn require_child(batch: &Batch<'_>, parent: usize, child: usize) -> R
 
 /// A table of a composite type has the type's columns, and no others.
 pub(crate) fn require_untyped(batch: &Batch<'_>, live: &LiveTable) -> Result<(), Refusal> {
-    if !live.inherits || !live.parents.is_empty() || !live.children.is_empty() {
+    if !live.inherits || live.has_family() {
         return Ok(());
     }
     Err(batch
@@ -47,7 +47,8 @@ pub(super) fn require_own(batch: &Batch<'_>, number: usize, name: &str) -> Resul
     if !table.is_inherited(column) && !there(column).is_some_and(|column| column.inherited) {
         return Ok(());
     }
-    let parents: Vec<String> = live.parents.iter().map(|(_, name)| format!("`{name}`")).collect();
+    let parents: Vec<String> =
+        live.parents.iter().map(|parent| format!("`{}`", parent.name)).collect();
     Err(batch
         .refuse(format!(
             "column `{name}` of table `{}` is inherited from {}",
@@ -69,8 +70,7 @@ pub(super) fn alone(batch: &Batch<'_>, table: &Table) -> Refusal {
 /// The same, of the batch as a whole.
 pub(crate) fn require_alone(batch: &Batch<'_>, cross: &Cross) -> Result<(), Refusal> {
     for table in cross.members.iter().map(|member| &batch.tables[*member]) {
-        let in_family = |live: &LiveTable| !live.parents.is_empty() || !live.children.is_empty();
-        if batch.live(table).is_some_and(in_family) {
+        if batch.live(table).is_some_and(LiveTable::has_family) {
             return Err(Refusal { action: None, ..alone(batch, table) });
         }
     }
@@ -88,7 +88,7 @@ pub(crate) fn require_possible(batch: &Batch<'_>) -> Result<(), Refusal> {
             let above = &batch.tables[*above];
             !above.removed && (is_synced(above) || !columns::checked_columns(above).is_empty())
         };
-        let above = above(&batch.tables, batch.facts(), number).find(changed);
+        let above = above(&batch.tables, number).find(changed);
         if let (true, Some(above)) = (table.removed, above) {
             return refuse(format!(
                 "table `{}` is removed in the batch that changes `{}`, from which it inherits",
