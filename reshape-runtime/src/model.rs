@@ -51,17 +51,35 @@ impl Migration {
 pub struct Migrations {
     /// Oldest first.
     pub migrations: List<Migration>,
+    /// The set's name in a database that has several; `None` for [`DEFAULT_NAMESPACE`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Str>,
 }
+
+/// The set of migrations that has no name of its own.
+pub const DEFAULT_NAMESPACE: &str = "default";
 
 impl Migrations {
     /// A set of embedded migrations, oldest first.
     pub const fn embedded(migrations: &'static [Migration]) -> Self {
-        Self { migrations: Cow::Borrowed(migrations) }
+        Self { migrations: Cow::Borrowed(migrations), namespace: None }
     }
 
     /// A set that was read at run time, oldest first.
     pub const fn owned(migrations: Vec<Migration>) -> Self {
-        Self { migrations: Cow::Owned(migrations) }
+        Self { migrations: Cow::Owned(migrations), namespace: None }
+    }
+
+    /// The same set under a name of its own: a database may have several, each with its own lock, state, journal and versions.
+    #[must_use]
+    pub fn in_namespace(mut self, namespace: impl Into<Str>) -> Self {
+        self.namespace = Some(namespace.into());
+        self
+    }
+
+    /// The set's name.
+    pub fn namespace(&self) -> &str {
+        self.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
     }
 
     /// The newest migration.
@@ -72,7 +90,10 @@ impl Migrations {
     /// The set up to and including the migration `name`; `None` if there is none of that name.
     pub fn up_to(&self, name: &str) -> Option<Self> {
         let end = self.migrations.iter().position(|m| m.name == name)?;
-        Some(Self::owned(self.migrations[..=end].to_vec()))
+        Some(Self {
+            namespace: self.namespace.clone(),
+            ..Self::owned(self.migrations[..=end].to_vec())
+        })
     }
 }
 

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::journal::{Row, done_sql, mark_sql};
-use super::metadata::NAMESPACE;
+use super::journal::Row;
 use super::retry::Failure;
 use super::run::{Rules, Run, Task};
 use super::session::rows;
+use super::set::Set;
 use crate::error::{Error, ErrorKind};
 use crate::observer::Event;
 use crate::plan::Plan;
@@ -90,7 +90,9 @@ impl Run<'_> {
             rows(&mut self.client, &format!("SELECT pg_catalog.to_regclass({})", literal(table)))?;
         if found.first().and_then(|row| row.get(0)).is_none() {
             let written = entry.map_or(0, |entry| entry.rows);
-            self.commit(&format!("{}; {}", mark_sql(n, "started"), done_sql(n, Some(written))))?;
+            let (mark, done) =
+                (self.set.mark_sql(n, "started"), self.set.done_sql(n, Some(written)));
+            self.commit(&format!("{mark}; {done}"))?;
             let position = Position { filenode: None, blocks: 0, next: 0 };
             return Ok(Progress {
                 position,
@@ -132,11 +134,9 @@ impl Run<'_> {
             // The size counts from when the trigger is in place, which was committed before.
             Some(_) | None => {
                 if fresh.blocks > 0 {
-                    self.commit(&format!(
-                        "{}; {}",
-                        mark_sql(n, "started"),
-                        position_sql(n, &fresh, 0)
-                    ))?;
+                    let mark = self.set.mark_sql(n, "started");
+                    let begin = format!("{mark}; {}", position_sql(&self.set, n, &fresh, 0));
+                    self.commit(&begin)?;
                     return Ok(progress(fresh, 0, false));
                 }
                 fresh
@@ -151,10 +151,13 @@ impl Run<'_> {
             position.next = end;
         }
         let is_done = position.next >= position.blocks;
-        let mut closing =
-            format!("{}; {}", mark_sql(n, "started"), position_sql(n, &position, written));
+        let mut closing = format!(
+            "{}; {}",
+            self.set.mark_sql(n, "started"),
+            position_sql(&self.set, n, &position, written)
+        );
         if is_done {
-            closing = format!("{closing}; {}", done_sql(n, Some(written)));
+            closing = format!("{closing}; {}", self.set.done_sql(n, Some(written)));
         }
         self.commit(&closing)?;
         Ok(progress(position, written, is_done))
@@ -185,13 +188,14 @@ fn parse(text: &str) -> Result<Position, Error> {
     })
 }
 
-fn position_sql(step: usize, position: &Position, rows: u64) -> String {
+fn position_sql(set: &Set, step: usize, position: &Position, rows: u64) -> String {
     let Position { filenode, blocks, next } = position;
     let filenode = filenode.map_or_else(|| String::from("null"), |node| node.to_string());
     format!(
         "UPDATE reshape.journal SET rows = {rows}, \
            position = '{{\"filenode\": {filenode}, \"blocks\": {blocks}, \"next\": {next}}}' \
-         WHERE namespace = '{NAMESPACE}' AND step = {step}"
+         WHERE {} AND step = {step}",
+        set.own()
     )
 }
 

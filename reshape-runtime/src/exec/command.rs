@@ -5,7 +5,7 @@
 use super::compare::{Todo, decide};
 use super::metadata::Snapshot;
 use super::run::Run;
-use super::{Planner, catalog, journal};
+use super::{Planner, catalog};
 use crate::error::{Error, ErrorKind};
 use crate::model::Migrations;
 use crate::observer::Event;
@@ -132,7 +132,7 @@ impl Run<'_> {
     fn expand_steps(&mut self, plan: &Plan, snapshot: &Snapshot) -> Result<(), Error> {
         let last = plan.steps.iter().rposition(|step| step.phase != Phase::Contract);
         // With the last step, so that nobody sees the new version's schema while the state is still `applying`.
-        let published = journal::state_sql(State::InProgress, None);
+        let published = self.set.state_sql(State::InProgress, None);
         let with_last = last.filter(|n| matches!(plan.steps[*n].work, Work::Sql { .. }));
         for (n, step) in plan.steps.iter().enumerate() {
             if step.phase != Phase::Contract && !is_done(snapshot, n) {
@@ -172,7 +172,7 @@ impl Run<'_> {
                 self.run_step(plan, n, "")?;
             }
         }
-        let record = journal::record_sql(plan)?;
+        let record = self.set.record_sql(plan)?;
         self.fenced("record the migrations", |begun| begun.state == State::Idle.name(), &record)
     }
 
@@ -187,7 +187,8 @@ impl Run<'_> {
     /// Writes an error down for `status`, unless the batch is out of reach. The error itself matters more than that.
     pub(super) fn remember(&mut self, error: &Error) {
         if !matches!(error.kind(), ErrorKind::Fenced | ErrorKind::Connect) {
-            let _ = self.fenced("record the error", |_| false, &journal::error_sql(error));
+            let record = self.set.error_sql(error);
+            let _ = self.fenced("record the error", |_| false, &record);
         }
     }
 

@@ -5,16 +5,36 @@
 use super::retry::Failure;
 use super::run::Run;
 use super::session::rows;
+use crate::plan::Work;
 use crate::sql::ident::{literal, qualified};
 
+/// The SQL in which the tables are looked for that work on an index has to lock.
+pub(super) fn locked_by(work: &Work) -> String {
+    match work {
+        Work::CreateIndex { statement, .. } => statement.clone(),
+        Work::DefineIndex { define, .. } => define.join(";\n"),
+        Work::CreateIndexes { query } => query.clone(),
+        Work::DropIndex { name, .. } => name.clone(),
+        Work::Sql { .. } | Work::Backfill { .. } | Work::Analyze { .. } => String::new(),
+    }
+}
+
 impl Run<'_> {
+    /// Whatever a plan does to indexes; other work is not done here.
+    pub(super) fn index(&mut self, work: &Work) -> Result<(), Failure> {
+        match work {
+            Work::CreateIndex { schema, name, statement } => {
+                self.create_index(schema, name, statement)
+            }
+            Work::DefineIndex { schema, name, define } => self.define_index(schema, name, define),
+            Work::CreateIndexes { query } => self.create_indexes(query),
+            Work::DropIndex { schema, name } => self.drop_index(schema, name),
+            Work::Sql { .. } | Work::Backfill { .. } | Work::Analyze { .. } => Ok(()),
+        }
+    }
+
     /// `CREATE INDEX CONCURRENTLY`, unless a valid index of that name is there.
-    pub(super) fn create_index(
-        &mut self,
-        schema: &str,
-        name: &str,
-        statement: &str,
-    ) -> Result<(), Failure> {
+    fn create_index(&mut self, schema: &str, name: &str, statement: &str) -> Result<(), Failure> {
         match self.is_valid(schema, name)? {
             Some(true) => return Ok(()),
             // A build that was cut off, or failed: every write maintains it, no query uses it.
@@ -26,12 +46,7 @@ impl Run<'_> {
     }
 
     /// The same, with the statement that `define` returns.
-    pub(super) fn define_index(
-        &mut self,
-        schema: &str,
-        name: &str,
-        define: &[String],
-    ) -> Result<(), Failure> {
+    fn define_index(&mut self, schema: &str, name: &str, define: &[String]) -> Result<(), Failure> {
         let sql = format!("BEGIN;\n{}", define.join("\n;\n"));
         let found = rows(&mut self.client, &sql);
         self.roll_back_transaction();
@@ -41,7 +56,7 @@ impl Run<'_> {
     }
 
     /// The same for each row of the query: schema, name and statement.
-    pub(super) fn create_indexes(&mut self, query: &str) -> Result<(), Failure> {
+    fn create_indexes(&mut self, query: &str) -> Result<(), Failure> {
         for row in rows(&mut self.client, query)? {
             let field = |number| row.get(number).unwrap_or_default();
             self.create_index(field(0), field(1), field(2))?;
@@ -50,7 +65,7 @@ impl Run<'_> {
     }
 
     /// `DROP INDEX CONCURRENTLY`, if it is there.
-    pub(super) fn drop_index(&mut self, schema: &str, name: &str) -> Result<(), Failure> {
+    fn drop_index(&mut self, schema: &str, name: &str) -> Result<(), Failure> {
         let index = qualified(schema, name);
         // SHARE UPDATE EXCLUSIVE on the table: reads and writes go on.
         Ok(self.client.batch_execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {index}"))?)

@@ -4,7 +4,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use super::metadata::{NAMESPACE, Snapshot, install_sql};
+use super::metadata::Snapshot;
 use super::retry::Failure;
 use super::run::{Run, Task, check_token};
 use super::session::rows;
@@ -43,12 +43,13 @@ impl Run<'_> {
     /// Begins a transaction, takes the fence, and looks the step up; one round trip. Afterwards the plan's `search_path` is set.
     pub(super) fn begin(&mut self, search_path: &str, step: usize) -> Result<Begun, Failure> {
         // FOR SHARE: concurrent transactions of this run do not wait for each other; a new run's UPDATE waits for them all.
+        let own = self.set.own();
         let sql = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {OWN_PATH}; {}; \
              SELECT token, pg_current_xact_id(), state FROM reshape.batch \
-               WHERE namespace = '{NAMESPACE}' FOR SHARE; \
+               WHERE {own} FOR SHARE; \
              SELECT status, position, coalesce(rows, 0) FROM reshape.journal \
-               WHERE namespace = '{NAMESPACE}' AND step = {step}; \
+               WHERE {own} AND step = {step}; \
              SET LOCAL search_path TO {search_path}",
             self.timeouts_sql()
         );
@@ -90,7 +91,8 @@ impl Run<'_> {
 
     /// Changes the state.
     pub(super) fn set_state(&mut self, state: State, error: Option<&Error>) -> Result<(), Error> {
-        self.fenced("change the state", |_| false, &state_sql(state, error))
+        let sql = self.set.state_sql(state, error);
+        self.fenced("change the state", |_| false, &sql)
     }
 
     /// Takes the batch over: a new token shuts out whoever had the old one, and sets the state. `plan` stores a
@@ -101,17 +103,16 @@ impl Run<'_> {
         state: State,
         plan: Option<&Plan>,
     ) -> Result<(), Error> {
+        let own = self.set.own();
         let (mut install, mut batch) = (String::new(), String::new());
+        if !snapshot.installed {
+            install = format!("{}; ", self.set.install_sql());
+        }
         if let Some(plan) = plan {
             let text = serde_json::to_string(plan).map_err(|error| {
                 Error::new(ErrorKind::Database, "the plan cannot be stored").with_source(error)
             })?;
-            if !snapshot.installed {
-                install = format!("{}; ", install_sql());
-            }
-            install.push_str(&format!(
-                "DELETE FROM reshape.journal WHERE namespace = '{NAMESPACE}'; "
-            ));
+            install.push_str(&format!("DELETE FROM reshape.journal WHERE {own}; "));
             batch = format!(
                 ", plan = {}::jsonb, last_error = NULL, started_at = now()",
                 literal(&text)
@@ -122,14 +123,14 @@ impl Run<'_> {
         let sql = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {OWN_PATH}; {}; {install}\
              UPDATE reshape.batch SET token = {new}, state = '{}'{batch} \
-               WHERE namespace = '{NAMESPACE}' AND token IN ({old}, {new}) RETURNING token; COMMIT",
+               WHERE {own} AND token IN ({old}, {new}) RETURNING token; COMMIT",
             self.timeouts_sql(),
             state.name()
         );
         // Nothing of ours may be fenced by the old token while the new one is being taken.
         self.token = None;
         let (taken, _) = self.retrying(Task::Own("store the batch"), |run| {
-            Ok(rows(&mut run.client, &sql)?.first().and_then(|row| row.get(0)).map(str::to_owned))
+            Ok(rows(&mut run.client, &sql)?.last().and_then(|row| row.get(0)).map(str::to_owned))
         })?;
         check_token(new, taken.as_deref())?;
         self.token = Some(new);
@@ -140,81 +141,4 @@ impl Run<'_> {
 /// 63 random bits.
 fn draw_token() -> i64 {
     i64::try_from(RandomState::new().hash_one(std::process::id()) >> 1).unwrap_or_default()
-}
-
-/// Sets the state, and the error that led to it.
-pub(super) fn state_sql(state: State, error: Option<&Error>) -> String {
-    let error = error
-        .map_or_else(String::new, |error| format!(", last_error = {}", literal(&error.report())));
-    format!(
-        "UPDATE reshape.batch SET state = '{}'{error} WHERE namespace = '{NAMESPACE}'",
-        state.name()
-    )
-}
-
-/// Remembers an error without a change of state.
-pub(super) fn error_sql(error: &Error) -> String {
-    format!(
-        "UPDATE reshape.batch SET last_error = {} WHERE namespace = '{NAMESPACE}'",
-        literal(&error.report())
-    )
-}
-
-/// Marks a step as begun or being undone: its undo has to run if the batch is rolled back.
-pub(super) fn mark_sql(step: usize, status: &str) -> String {
-    format!(
-        "INSERT INTO reshape.journal (namespace, step, status) \
-           VALUES ('{NAMESPACE}', {step}, '{status}') \
-         ON CONFLICT (namespace, step) DO UPDATE SET status = excluded.status"
-    )
-}
-
-/// Marks a step as done.
-pub(super) fn done_sql(step: usize, rows: Option<u64>) -> String {
-    let rows = rows.map_or_else(|| String::from("NULL"), |rows| rows.to_string());
-    format!(
-        "INSERT INTO reshape.journal AS j (namespace, step, status, rows, started_at, finished_at) \
-           VALUES ('{NAMESPACE}', {step}, 'done', {rows}, now(), clock_timestamp()) \
-         ON CONFLICT (namespace, step) DO UPDATE SET status = 'done', \
-           rows = coalesce(excluded.rows, j.rows), finished_at = excluded.finished_at"
-    )
-}
-
-/// Forgets a step that was undone.
-pub(super) fn forget_sql(step: usize) -> String {
-    format!("DELETE FROM reshape.journal WHERE namespace = '{NAMESPACE}' AND step = {step}")
-}
-
-/// Ends a batch: state idle, no plan, an empty journal.
-pub(super) fn end_sql() -> String {
-    format!(
-        "UPDATE reshape.batch SET state = 'idle', plan = NULL WHERE namespace = '{NAMESPACE}'; \
-         DELETE FROM reshape.journal WHERE namespace = '{NAMESPACE}'"
-    )
-}
-
-/// Records the batch's migrations as completed, as the command line does, with their checksums.
-pub(super) fn record_sql(plan: &Plan) -> Result<String, Error> {
-    let mut sql =
-        format!("UPDATE reshape.batch SET last_error = NULL WHERE namespace = '{NAMESPACE}'; ");
-    for migration in &plan.migrations {
-        let actions = serde_json::to_string(&migration.actions).map_err(|error| {
-            Error::new(
-                ErrorKind::Database,
-                format!("the migration `{}` cannot be stored", migration.name),
-            )
-            .with_source(error)
-        })?;
-        let description = migration.description.as_deref().map(literal);
-        sql.push_str(&format!(
-            "INSERT INTO reshape.migrations (name, description, actions, checksum) \
-               VALUES ({}, {}, {}::jsonb, {}); ",
-            literal(&migration.name),
-            description.as_deref().unwrap_or("NULL"),
-            literal(&actions),
-            literal(&migration.checksum)
-        ));
-    }
-    sql.push_str(&end_sql());
-    Ok(sql)
 }

@@ -10,11 +10,22 @@ use postgres::Client;
 
 use super::retry::{Failure, Retry};
 use super::session::{is_true, rows};
+use super::set::Set;
 use crate::error::{Error, ErrorKind};
+use crate::model::DEFAULT_NAMESPACE;
 use crate::observer::{Event, Observer};
+use crate::sql::names;
 
 /// The key of the `reshape` command line, so that it and this crate never work on one database at once.
 const KEY: i64 = 4_036_779_288_569_897_133;
+
+/// The key of a set of migrations.
+pub(super) fn key(namespace: &str) -> i64 {
+    if namespace == DEFAULT_NAMESPACE {
+        return KEY;
+    }
+    names::fnv1a(format!("reshape migrations {namespace}").as_bytes()).cast_signed()
+}
 
 /// Between two looks at a lock that another migrator holds.
 const POLL: Duration = Duration::from_millis(100);
@@ -24,18 +35,20 @@ const POLL: Duration = Duration::from_millis(100);
 pub(super) const GRACE: Duration = Duration::from_secs(1);
 
 /// Tries once.
-pub(super) fn try_lock(client: &mut Client) -> Result<bool, postgres::Error> {
-    let rows = rows(client, &format!("SELECT pg_catalog.pg_try_advisory_lock({KEY})"))?;
+pub(super) fn try_lock(client: &mut Client, set: &Set) -> Result<bool, postgres::Error> {
+    let rows =
+        rows(client, &format!("SELECT pg_catalog.pg_try_advisory_lock({})", set.lock_key()))?;
     Ok(is_true(rows.first(), 0))
 }
 
 /// Gives the lock back. Whatever goes wrong: closing the connection does it too, only a little later.
-pub(super) fn unlock(client: &mut Client) {
-    let _ = client.batch_execute(&format!("SELECT pg_catalog.pg_advisory_unlock({KEY})"));
+pub(super) fn unlock(client: &mut Client, set: &Set) {
+    let _ =
+        client.batch_execute(&format!("SELECT pg_catalog.pg_advisory_unlock({})", set.lock_key()));
 }
 
 /// Who holds the lock: pid, `application_name` and since when it is connected, as text.
-pub(super) fn holder(client: &mut Client) -> Result<Option<String>, postgres::Error> {
+pub(super) fn holder(client: &mut Client, set: &Set) -> Result<Option<String>, postgres::Error> {
     // A bigint key is split: the high half is `classid`, the low half `objid`, and `objsubid` is 1.
     let rows = rows(
         client,
@@ -47,7 +60,8 @@ pub(super) fn holder(client: &mut Client) -> Result<Option<String>, postgres::Er
              WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
                AND l.database = (SELECT oid FROM pg_catalog.pg_database \
                                  WHERE datname = current_database()) \
-               AND ((l.classid::bigint << 32) | l.objid::bigint) = {KEY}"
+               AND ((l.classid::bigint << 32) | l.objid::bigint) = {}",
+            set.lock_key()
         ),
     )?;
     Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))
@@ -56,13 +70,14 @@ pub(super) fn holder(client: &mut Client) -> Result<Option<String>, postgres::Er
 /// Takes the lock; waits for whoever holds it, up to `patience` after `began`.
 pub(super) fn lock(
     client: &mut Client,
+    set: &Set,
     began: Instant,
     patience: Duration,
     observer: &mut dyn Observer,
 ) -> Result<(), Failure> {
     let mut told: Option<Instant> = None;
     loop {
-        if try_lock(client)? {
+        if try_lock(client, set)? {
             observer.event(&Event::Locked);
             return Ok(());
         }
@@ -70,7 +85,7 @@ pub(super) fn lock(
         let is_over = elapsed >= patience;
         if is_over || told.is_none_or(|told| told.elapsed() >= Duration::from_secs(1)) {
             // It may be gone by now: then the next try gets the lock.
-            let holder = holder(client)?
+            let holder = holder(client, set)?
                 .unwrap_or_else(|| String::from("a session that has just let go of it"));
             if is_over {
                 return Err(locked(&holder, patience).into());
@@ -85,14 +100,15 @@ pub(super) fn lock(
 /// Takes the lock again on a new connection. The server may need a moment to notice that the old one is gone.
 pub(super) fn relock(
     client: &mut Client,
+    set: &Set,
     retry: &mut Retry,
 ) -> Result<Result<(), Error>, postgres::Error> {
     loop {
-        if try_lock(client)? {
+        if try_lock(client, set)? {
             return Ok(Ok(()));
         }
         let Some(delay) = retry.next() else {
-            let holder = holder(client)?.unwrap_or_else(|| String::from("another session"));
+            let holder = holder(client, set)?.unwrap_or_else(|| String::from("another session"));
             return Ok(Err(locked(&holder, Duration::ZERO)));
         };
         sleep(delay.min(Duration::from_secs(1)));

@@ -12,16 +12,14 @@ use serde::de::DeserializeOwned;
 
 use super::retry::{Failure, describe};
 use super::session::{is_true, rows};
+use super::set::Set;
 use crate::error::{Error, ErrorKind};
-use crate::model::Migration;
+use crate::model::{DEFAULT_NAMESPACE, Migration};
 use crate::plan::Plan;
 use crate::report::State;
 
 /// The layout that this crate reads and writes; stored in `reshape.data` under the key `metadata`.
-const LAYOUT: i64 = 1;
-
-/// The set of migrations; there is one per database so far.
-pub(super) const NAMESPACE: &str = "default";
+const LAYOUT: i64 = 2;
 
 /// A completed migration, as `reshape.migrations` has it.
 #[derive(Clone, Debug, Deserialize)]
@@ -78,28 +76,35 @@ pub(super) struct Snapshot {
 const SCHEMAS: &str = "(SELECT coalesce(jsonb_agg(n.nspname), '[]') FROM pg_catalog.pg_namespace n \
     WHERE n.nspname LIKE 'migration\\_%')";
 
-fn own_query() -> String {
+/// Before layout 2 there was one set of migrations.
+fn own_query(set: &Set, layout: i64) -> String {
+    let own = set.own();
+    let of_set = if layout < 2 { "true" } else { own.as_str() };
     format!(
         "SELECT (SELECT value FROM reshape.data WHERE key = 'metadata'), b.state, b.token, b.plan, \
            b.last_error, \
            (SELECT coalesce(jsonb_agg(jsonb_build_object('name', m.name, 'checksum', m.checksum, \
               'actions', CASE WHEN m.checksum IS NULL THEN m.actions END) ORDER BY m.index), '[]') \
-              FROM reshape.migrations m), \
+              FROM reshape.migrations m WHERE {of_set}), \
            (SELECT coalesce(jsonb_agg(jsonb_build_object('step', j.step, 'status', j.status, \
               'rows', j.rows, 'position', j.position) ORDER BY j.step), '[]') FROM reshape.journal j WHERE j.namespace = b.namespace), \
            {SCHEMAS} \
-         FROM reshape.batch b WHERE b.namespace = '{NAMESPACE}'"
+         FROM reshape.batch b WHERE b.{own}"
     )
 }
 
 /// Reads the metadata, whatever there is of it.
-pub(super) fn read(client: &mut Client) -> Result<Snapshot, Failure> {
-    match rows(client, &own_query()) {
+pub(super) fn read(client: &mut Client, set: &Set) -> Result<Snapshot, Failure> {
+    let found = match rows(client, &own_query(set, LAYOUT)) {
+        Err(error) if is_undefined(&error) => rows(client, &own_query(set, 1)),
+        found => found,
+    };
+    match found {
         Ok(rows) => match rows.first() {
             Some(row) => {
                 check_layout(row.get(0))?;
                 Ok(Snapshot {
-                    installed: true,
+                    installed: row.get(0) == Some(LAYOUT.to_string().as_str()),
                     state: json(&format!("\"{}\"", row.get(1).unwrap_or("idle")), "batch.state")?,
                     token: row.get(2).and_then(|token| token.parse().ok()).unwrap_or_default(),
                     plan: row.get(3).map(|plan| json(plan, "batch.plan")).transpose()?,
@@ -109,11 +114,11 @@ pub(super) fn read(client: &mut Client) -> Result<Snapshot, Failure> {
                     schemas: json(row.get(7).unwrap_or("[]"), "migrations")?,
                 })
             }
-            None => read_foreign(client),
+            None => read_foreign(client, set),
         },
-        // Undefined table, schema or column: nobody has been here, or only the command line.
+        // Nobody has been here, or only the command line.
+        Err(error) if is_undefined(&error) => read_foreign(client, set),
         Err(error) => match error.code().map(postgres::error::SqlState::code) {
-            Some("42P01" | "3F000" | "42703") => read_foreign(client),
             Some("42501") => Err(Error::new(
                 ErrorKind::Permission,
                 format!("the metadata cannot be read: {}", describe(&error)),
@@ -127,8 +132,14 @@ pub(super) fn read(client: &mut Client) -> Result<Snapshot, Failure> {
     }
 }
 
-/// Reads what the command line has left; it has no tables of ours.
-fn read_foreign(client: &mut Client) -> Result<Snapshot, Failure> {
+/// Whether a table, a schema or a column is not there.
+fn is_undefined(error: &postgres::Error) -> bool {
+    let code = error.code().map(postgres::error::SqlState::code);
+    matches!(code, Some("42P01" | "3F000" | "42703"))
+}
+
+/// Reads what there is where the set has no row: what the command line has left, which has no tables of ours, or nothing.
+fn read_foreign(client: &mut Client, set: &Set) -> Result<Snapshot, Failure> {
     let found = rows(
         client,
         &format!(
@@ -160,7 +171,8 @@ fn read_foreign(client: &mut Client) -> Result<Snapshot, Failure> {
             Some(state) => return Err(command_line_at_work(state).into()),
         }
     }
-    if is_true(found, 1) {
+    // The command line knows no sets.
+    if set.is_default() && is_true(found, 1) {
         let applied = rows(
             client,
             "SELECT coalesce(jsonb_agg(jsonb_build_object('name', m.name, 'actions', m.actions) \
@@ -210,27 +222,36 @@ fn json<T: DeserializeOwned>(text: &str, what: &str) -> Result<T, Error> {
     })
 }
 
-/// Creates what is missing. The command line's own state becomes something that it cannot parse, so that it stops with an
-/// error and does not work beside us. Run inside a transaction; running it again changes nothing.
-pub(super) fn install_sql() -> String {
-    format!(
-        "CREATE SCHEMA IF NOT EXISTS reshape; \
-         CREATE TABLE IF NOT EXISTS reshape.data (key text PRIMARY KEY, value jsonb); \
-         CREATE TABLE IF NOT EXISTS reshape.migrations (\
-           index int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text, description text, \
-           actions jsonb, completed_at timestamp DEFAULT now()); \
-         ALTER TABLE reshape.migrations ADD COLUMN IF NOT EXISTS checksum text; \
-         CREATE TABLE IF NOT EXISTS reshape.batch (\
-           namespace text PRIMARY KEY, state text NOT NULL, token bigint NOT NULL, plan jsonb, \
-           last_error text, started_at timestamptz); \
-         CREATE TABLE IF NOT EXISTS reshape.journal (\
-           namespace text NOT NULL, step int NOT NULL, status text NOT NULL, position jsonb, \
-           rows bigint, started_at timestamptz NOT NULL DEFAULT clock_timestamp(), \
-           finished_at timestamptz, PRIMARY KEY (namespace, step)); \
-         INSERT INTO reshape.data (key, value) \
-           VALUES ('metadata', '{LAYOUT}'), ('state', '{{\"state\": \"embedded\"}}') \
-           ON CONFLICT (key) DO UPDATE SET value = excluded.value; \
-         INSERT INTO reshape.batch (namespace, state, token) VALUES ('{NAMESPACE}', 'idle', 0) \
-           ON CONFLICT (namespace) DO NOTHING"
-    )
+/// Two sets that are installed at the same moment: `CREATE … IF NOT EXISTS` is no help there. Held for the length of a transaction.
+const INSTALLING: i64 = 7_164_003_925_617_330_941;
+
+impl Set {
+    /// Creates what is missing. The command line's own state becomes something that it cannot parse, so that it stops with an
+    /// error and does not work beside us. Run inside a transaction; running it again changes nothing.
+    pub(super) fn install_sql(&self) -> String {
+        let name = self.literal();
+
+        format!(
+            "SELECT pg_catalog.pg_advisory_xact_lock({INSTALLING}); \
+             CREATE SCHEMA IF NOT EXISTS reshape; \
+             CREATE TABLE IF NOT EXISTS reshape.data (key text PRIMARY KEY, value jsonb); \
+             CREATE TABLE IF NOT EXISTS reshape.migrations (\
+               index int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text, description text, \
+               actions jsonb, completed_at timestamp DEFAULT now()); \
+             ALTER TABLE reshape.migrations ADD COLUMN IF NOT EXISTS checksum text, \
+               ADD COLUMN IF NOT EXISTS namespace text NOT NULL DEFAULT '{DEFAULT_NAMESPACE}'; \
+             CREATE TABLE IF NOT EXISTS reshape.batch (\
+               namespace text PRIMARY KEY, state text NOT NULL, token bigint NOT NULL, plan jsonb, \
+               last_error text, started_at timestamptz); \
+             CREATE TABLE IF NOT EXISTS reshape.journal (\
+               namespace text NOT NULL, step int NOT NULL, status text NOT NULL, position jsonb, \
+               rows bigint, started_at timestamptz NOT NULL DEFAULT clock_timestamp(), \
+               finished_at timestamptz, PRIMARY KEY (namespace, step)); \
+             INSERT INTO reshape.data (key, value) \
+               VALUES ('metadata', '{LAYOUT}'), ('state', '{{\"state\": \"embedded\"}}') \
+               ON CONFLICT (key) DO UPDATE SET value = excluded.value; \
+             INSERT INTO reshape.batch (namespace, state, token) VALUES ({name}, 'idle', 0) \
+               ON CONFLICT (namespace) DO NOTHING"
+        )
+    }
 }

@@ -14,7 +14,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
-use crate::model::Migrations;
+use crate::model::{DEFAULT_NAMESPACE, Migrations};
 use crate::observer::{Event, Observer};
 use crate::plan::{Plan, Refusal, Request};
 use crate::report::{Report, Status};
@@ -37,6 +37,7 @@ mod rights;
 mod rollback;
 mod run;
 mod session;
+mod set;
 mod status;
 mod step;
 mod thread;
@@ -55,6 +56,7 @@ pub use connection::{Connector, IntoConnection};
 
 use connection::Source;
 use run::Run;
+use set::Set;
 
 /// The planner as a value, so that the executor can be tested with plans of its own.
 type Planner = Box<dyn Fn(&Request<'_>) -> Result<Plan, Refusal> + Send + Sync>;
@@ -98,6 +100,7 @@ impl Default for Settings {
 /// ```
 pub struct Migrator {
     migrations: Option<Migrations>,
+    set: Set,
     source: Source,
     settings: Settings,
     observer: Option<Box<dyn Observer>>,
@@ -117,7 +120,9 @@ impl Migrator {
     }
 
     fn with(migrations: Option<Migrations>, source: Source) -> Self {
+        let namespace = migrations.as_ref().map_or(DEFAULT_NAMESPACE, Migrations::namespace);
         Self {
+            set: Set::new(namespace),
             migrations,
             source,
             settings: Settings::default(),
@@ -245,7 +250,7 @@ impl Migrator {
         &mut self,
         command: impl FnOnce(&mut Run<'_>, Option<&Migrations>, &Planner) -> Result<T, Error> + Send,
     ) -> Result<T, Error> {
-        let Self { migrations, source, settings, observer, planner } = self;
+        let Self { migrations, set, source, settings, observer, planner } = self;
         #[cfg(feature = "tracing")]
         let context = trace::Context::current();
         let work = move || {
@@ -257,7 +262,7 @@ impl Migrator {
                 }
             };
             let observer: &mut dyn Observer = &mut all;
-            let mut run = Run::open(source, settings, observer)?;
+            let mut run = Run::open(source, set.clone(), settings, observer)?;
             let result = command(&mut run, migrations.as_ref(), planner);
             run.close();
             result

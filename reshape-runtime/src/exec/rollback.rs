@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** a step without a journal row never began, and is not undone.
 
-use super::journal::{Begun, end_sql, forget_sql, mark_sql, state_sql};
+use super::index::locked_by;
+use super::journal::Begun;
 use super::run::{Rules, Run, Task};
 use crate::error::{Error, ErrorKind};
 use crate::plan::{Plan, Work};
@@ -11,7 +12,7 @@ use crate::report::State;
 impl Run<'_> {
     /// Rolls back after `error`, and says in it what came of that.
     pub(super) fn roll_back_after(&mut self, plan: &Plan, error: Error) -> Error {
-        let aborting = state_sql(State::Aborting, Some(&error));
+        let aborting = self.set.state_sql(State::Aborting, Some(&error));
         let result = self
             .fenced("record the error", |_| false, &aborting)
             .and_then(|()| self.undo_all(plan));
@@ -42,18 +43,19 @@ impl Run<'_> {
             let Some(step) = plan.steps.get(entry.step) else { continue };
             self.reported(plan, entry.step, true, |run| run.undo(plan, entry.step, &step.undo))?;
         }
-        self.fenced("end the batch", |begun| begun.state == State::Idle.name(), &end_sql())
+        let end = self.set.end_sql();
+        self.fenced("end the batch", |begun| begun.state == State::Idle.name(), &end)
     }
 
     fn undo(&mut self, plan: &Plan, n: usize, works: &[Work]) -> Result<(Option<u64>, u32), Error> {
-        let forget = forget_sql(n);
+        let forget = self.set.forget_sql(n);
         let Some((last, others)) = works.split_last() else {
             self.fenced("forget a step", |_| false, &forget)?;
             return Ok((None, 0));
         };
         let mut retries = 0;
         // Undo work can be run again, so only the last one takes the journal's row along.
-        let mark = mark_sql(n, "undoing");
+        let mark = self.set.mark_sql(n, "undoing");
         for work in others {
             retries += self.undo_one(plan, n, work, &mark)?;
         }
@@ -78,25 +80,10 @@ impl Run<'_> {
                     run.transaction(plan, n, statements, is_undone, closing)
                 })?
             }
-            Work::DropIndex { schema, name } => {
-                self.retrying(Task::Step { title: &title, sql: name, rules }, |run| {
-                    run.outside(plan, n, "undoing", is_undone, closing, |run| {
-                        run.drop_index(schema, name)
-                    })
-                })?
-            }
-            Work::CreateIndex { schema, name, statement } => {
-                self.retrying(Task::Step { title: &title, sql: statement, rules }, |run| {
-                    run.outside(plan, n, "undoing", is_undone, closing, |run| {
-                        run.create_index(schema, name, statement)
-                    })
-                })?
-            }
-            Work::DefineIndex { schema, name, define } => {
-                self.retrying(Task::Step { title: &title, sql: name, rules }, |run| {
-                    run.outside(plan, n, "undoing", is_undone, closing, |run| {
-                        run.define_index(schema, name, define)
-                    })
+            Work::CreateIndex { .. } | Work::DefineIndex { .. } | Work::DropIndex { .. } => {
+                let sql = locked_by(work);
+                self.retrying(Task::Step { title: &title, sql: &sql, rules }, |run| {
+                    run.outside(plan, n, "undoing", is_undone, closing, |run| run.index(work))
                 })?
             }
             // Only statistics: nothing depends on it, so no more than the row has to go.

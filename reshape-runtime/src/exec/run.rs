@@ -8,9 +8,10 @@ use std::time::Instant;
 use postgres::Client;
 
 use super::connection::{Refused, Source};
-use super::metadata::{self, NAMESPACE, Snapshot};
+use super::metadata::{self, Snapshot};
 use super::retry::{Class, Failure, Retry, classify, describe};
 use super::session::{self, database_error, rows};
+use super::set::Set;
 use super::{Settings, blockers, lock};
 use crate::error::{Error, ErrorKind};
 use crate::observer::{Event, Observer};
@@ -21,6 +22,7 @@ use crate::report::StepReport;
 pub(super) struct Run<'a> {
     pub(super) client: Client,
     source: &'a mut Source,
+    pub(super) set: Set,
     pub(super) settings: Settings,
     observer: &'a mut dyn Observer,
     /// The fence that this run took.
@@ -60,6 +62,7 @@ impl<'a> Run<'a> {
     /// Connects.
     pub(super) fn open(
         source: &'a mut Source,
+        set: Set,
         settings: &Settings,
         observer: &'a mut dyn Observer,
     ) -> Result<Self, Error> {
@@ -68,6 +71,7 @@ impl<'a> Run<'a> {
         Ok(Self {
             client,
             source,
+            set,
             settings: *settings,
             observer,
             token: None,
@@ -82,7 +86,7 @@ impl<'a> Run<'a> {
     /// Gives the lock and the connection back. Not on drop: after a panic both go with the connection.
     pub(super) fn close(mut self) {
         if self.is_locked && !self.client.is_closed() {
-            lock::unlock(&mut self.client);
+            lock::unlock(&mut self.client, &self.set);
         }
         self.source.give_back(self.client);
     }
@@ -106,7 +110,7 @@ impl<'a> Run<'a> {
         let patience = if waits { self.settings.wait_timeout } else { lock::GRACE };
         let began = Instant::now();
         self.retrying(Task::Own("take the migration lock"), |run| {
-            lock::lock(&mut run.client, began, patience, run.observer)
+            lock::lock(&mut run.client, &run.set, began, patience, run.observer)
         })?;
         self.is_locked = true;
         Ok(())
@@ -114,8 +118,9 @@ impl<'a> Run<'a> {
 
     /// Reads the metadata.
     pub(super) fn read(&mut self) -> Result<Snapshot, Error> {
-        let (snapshot, _) =
-            self.retrying(Task::Own("read the metadata"), |run| metadata::read(&mut run.client))?;
+        let (snapshot, _) = self.retrying(Task::Own("read the metadata"), |run| {
+            metadata::read(&mut run.client, &run.set)
+        })?;
         Ok(snapshot)
     }
 
@@ -229,12 +234,12 @@ impl<'a> Run<'a> {
             session::set_up(&mut self.client)?;
         }
         if self.is_locked {
-            lock::relock(&mut self.client, retry)??;
+            lock::relock(&mut self.client, &self.set, retry)??;
         }
         if let Some(token) = self.token {
             let rows = rows(
                 &mut self.client,
-                &format!("SELECT token FROM reshape.batch WHERE namespace = '{NAMESPACE}'"),
+                &format!("SELECT token FROM reshape.batch WHERE {}", self.set.own()),
             )?;
             check_token(token, rows.first().and_then(|row| row.get(0)))?;
         }

@@ -16,7 +16,7 @@ impl Run<'_> {
         let snapshot = self.read()?;
         let (migrator, _) = self
             .retrying(Task::Own("see who holds the migration lock"), |run| {
-                Ok(lock::holder(&mut run.client)?)
+                Ok(lock::holder(&mut run.client, &run.set)?)
             })?;
         let plan = snapshot.plan.as_ref();
         let applied: Vec<String> = snapshot.applied.iter().map(|a| a.name.clone()).collect();

@@ -4,7 +4,8 @@
 
 use std::time::Instant;
 
-use super::journal::{Begun, done_sql, mark_sql};
+use super::index::locked_by;
+use super::journal::Begun;
 use super::retry::{Class, Failure, classify, describe};
 use super::run::{Rules, Run, Task};
 use super::session::{SEARCH_PATH, rows};
@@ -20,7 +21,7 @@ impl Run<'_> {
         let rules = Rules::of(plan, n);
         self.reported(plan, n, false, |run| match &step.work {
             Work::Sql { statements } => {
-                let done = join(&done_sql(n, None), closing);
+                let done = join(&run.set.done_sql(n, None), closing);
                 let sql = statements.join(";\n");
                 let task = Task::Step { title: &step.title, sql: &sql, rules };
                 let ((), retries) =
@@ -31,39 +32,14 @@ impl Run<'_> {
                 let (rows, retries) = run.backfill(plan, n, table, (statement, ctid, rest))?;
                 Ok((Some(rows), retries))
             }
-            Work::CreateIndex { schema, name, statement } => {
-                let task = Task::Step { title: &step.title, sql: statement, rules };
+            Work::CreateIndex { .. }
+            | Work::DefineIndex { .. }
+            | Work::CreateIndexes { .. }
+            | Work::DropIndex { .. } => {
+                let task = Task::Step { title: &step.title, sql: &locked_by(&step.work), rules };
+                let done = run.set.done_sql(n, None);
                 let ((), retries) = run.retrying(task, |run| {
-                    run.outside(plan, n, "started", is_done, &done_sql(n, None), |run| {
-                        run.create_index(schema, name, statement)
-                    })
-                })?;
-                Ok((None, retries))
-            }
-            Work::DefineIndex { schema, name, define } => {
-                let task = Task::Step { title: &step.title, sql: &define.join(";\n"), rules };
-                let ((), retries) = run.retrying(task, |run| {
-                    run.outside(plan, n, "started", is_done, &done_sql(n, None), |run| {
-                        run.define_index(schema, name, define)
-                    })
-                })?;
-                Ok((None, retries))
-            }
-            Work::CreateIndexes { query } => {
-                let task = Task::Step { title: &step.title, sql: query, rules };
-                let ((), retries) = run.retrying(task, |run| {
-                    run.outside(plan, n, "started", is_done, &done_sql(n, None), |run| {
-                        run.create_indexes(query)
-                    })
-                })?;
-                Ok((None, retries))
-            }
-            Work::DropIndex { schema, name } => {
-                let task = Task::Step { title: &step.title, sql: name, rules };
-                let ((), retries) = run.retrying(task, |run| {
-                    run.outside(plan, n, "started", is_done, &done_sql(n, None), |run| {
-                        run.drop_index(schema, name)
-                    })
+                    run.outside(plan, n, "started", is_done, &done, |run| run.index(&step.work))
                 })?;
                 Ok((None, retries))
             }
@@ -152,7 +128,8 @@ impl Run<'_> {
         if is_done(&begun) {
             return self.commit("");
         }
-        self.commit(&mark_sql(n, status))?;
+        let mark = self.set.mark_sql(n, status);
+        self.commit(&mark)?;
         // Nothing that runs here blocks a write, and with a timeout it would fail while any old transaction is open.
         self.client.batch_execute(&format!(
             "SET lock_timeout = 0; SET statement_timeout = 0; SET search_path TO {}",
@@ -172,8 +149,9 @@ impl Run<'_> {
     fn analyze(&mut self, plan: &Plan, n: usize, title: &str, table: &str) -> Result<u32, Error> {
         let mut skipped = None;
         let task = Task::Step { title, sql: table, rules: Rules::default() };
+        let done = self.set.done_sql(n, None);
         let ((), retries) = self.retrying(task, |run| {
-            run.outside(plan, n, "started", is_done, &done_sql(n, None), |run| {
+            run.outside(plan, n, "started", is_done, &done, |run| {
                 match run.client.batch_execute(&format!("ANALYZE {table}")) {
                     Err(error) if classify(&error) == Class::Fatal => {
                         skipped = Some(describe(&error));
@@ -206,7 +184,8 @@ impl Run<'_> {
         let mark = |run: &mut Self| -> Result<(), Failure> {
             run.client.batch_execute("ROLLBACK")?;
             run.begin(&plan.search_path, n)?;
-            run.commit(&mark_sql(n, "started"))
+            let mark = run.set.mark_sql(n, "started");
+            run.commit(&mark)
         };
         if let Err(failure) = mark(self) {
             return failure;

@@ -93,17 +93,41 @@ fn a_migration_edited_since_the_command_line_applied_it_is_found() {
 }
 
 #[test]
+fn older_metadata_is_brought_up_to_date() {
+    let mut fixture = Fixture::new();
+    fixture.migrator().start().unwrap();
+    // Layout 1, with its batch in progress.
+    fixture
+        .client
+        .batch_execute(
+            "ALTER TABLE reshape.migrations DROP COLUMN namespace; \
+             UPDATE reshape.data SET value = '1' WHERE key = 'metadata'",
+        )
+        .unwrap();
+    assert_eq!(fixture.migrator().status().unwrap().state, State::InProgress);
+    assert_eq!(fixture.migrator().start().unwrap().outcome, Outcome::Nothing);
+    assert_eq!(fixture.migrator().complete().unwrap().outcome, Outcome::Completed);
+    assert_eq!(fixture.migrator().status().unwrap().applied.len(), 1);
+    let layout: String = fixture
+        .client
+        .query_one("SELECT value::text FROM reshape.data WHERE key = 'metadata'", &[])
+        .unwrap()
+        .get(0);
+    assert_eq!(layout, "2");
+}
+
+#[test]
 fn newer_metadata_is_not_touched() {
     let mut fixture = Fixture::new();
     fixture.migrator().start().unwrap();
     fixture
         .client
-        .batch_execute("UPDATE reshape.data SET value = '2' WHERE key = 'metadata'")
+        .batch_execute("UPDATE reshape.data SET value = '3' WHERE key = 'metadata'")
         .unwrap();
     let mut migrator = fixture.migrator();
     for error in [migrator.start(), migrator.complete(), migrator.abort()].map(Result::unwrap_err) {
         assert_eq!(error.kind(), ErrorKind::Metadata);
-        assert!(error.to_string().contains("layout 2"), "{error}");
+        assert!(error.to_string().contains("layout 3"), "{error}");
     }
     // Also where the newer layout has other tables.
     fixture.client.batch_execute("DROP TABLE reshape.batch").unwrap();

@@ -22,7 +22,7 @@ const STATEMENTS: &str = concat!(schema_query!(then = ["extensions"]), ";");
 static NAMED: &str = schema_query!("0001_create_users", then = ["public", "Ext\"s"],);
 
 fn describe<M: Migration>(_: M) -> String {
-    let Migrations { migrations } = migrations::SET;
+    let Migrations { migrations, .. } = migrations::SET;
     assert_eq!(migrations[M::POSITION].name, M::NAME);
     assert_eq!(migrations[M::POSITION].checksum, M::CHECKSUM);
     assert_eq!(migrations[M::POSITION].actions, M::ACTIONS);
