@@ -21,6 +21,8 @@ pub enum ErrorKind {
     State,
     /// The database's migrations and the embedded ones do not fit together.
     History,
+    /// The version is not there yet, and nobody is migrating.
+    Behind,
     /// The planner refuses the batch; nothing was changed.
     Refused,
     /// The database is managed by the `reshape` command line, which is in the middle of a batch, or by a newer version of this crate.
@@ -29,6 +31,8 @@ pub enum ErrorKind {
     Failed,
     /// Another migrator took over while this one was cut off.
     Fenced,
+    /// A setting cannot be understood.
+    Setting,
     /// Anything else the server reports.
     Database,
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::connection::ConnectionOptions;
+use crate::Migrator;
 
 /// The commands. Derive `clap::Parser` on a struct with this as its subcommand, then call [`Command::run`].
 #[derive(Clone, Debug, Subcommand)]
@@ -54,6 +55,10 @@ pub enum MigrationCommand {
     ///
     /// Needs no migration files: the plan is in the database.
     Complete(Session),
+    /// Succeed when the newest version can be used; change nothing
+    ///
+    /// Waits while a migrator is at work. For instances that must not migrate.
+    Validate(ValidateOptions),
     /// Take back what was started; the old version stays
     ///
     /// Needs no migration files: the plan is in the database.
@@ -74,6 +79,16 @@ pub struct StartOptions {
     pub(super) wait: Option<Duration>,
     #[command(flatten)]
     pub(super) session: Session,
+}
+
+/// Options of `migration validate`.
+#[derive(Args, Clone, Debug)]
+pub struct ValidateOptions {
+    /// How long to wait for the version, also while nobody is migrating yet, e.g. `10min`
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) wait: Option<Duration>,
+    #[command(flatten)]
+    pub(super) connection: ConnectionOptions,
 }
 
 /// Options of `status`.
@@ -120,7 +135,8 @@ pub struct Session {
     pub(super) limits: Limits,
 }
 
-/// How patient to be. What is not given is left at the default of `Migrator`.
+/// How patient to be. What is not given is taken from the environment (`RESHAPE_LOCK_TIMEOUT` and so on, see
+/// [`Migrator::limits_from_environment`](crate::Migrator::limits_from_environment)), or left at the default.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Limits")]
 pub struct Limits {
@@ -130,6 +146,28 @@ pub struct Limits {
     /// For how long a step is tried again when a lock is not to be had, e.g. `5min`
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) retry_budget: Option<Duration>,
+    /// How long to wait before the first repetition; it doubles each time
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) retry_delay: Option<Duration>,
+    /// How long to wait at most before a repetition
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) retry_max_delay: Option<Duration>,
+    /// How long a batch of a backfill should take, e.g. `100ms`
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) batch_duration: Option<Duration>,
+}
+
+impl Limits {
+    /// Sets what was given.
+    pub(super) fn apply(&self, migrator: Migrator) -> Migrator {
+        migrator.limited([
+            self.lock_timeout,
+            self.retry_budget,
+            self.retry_delay,
+            self.retry_max_delay,
+            self.batch_duration,
+        ])
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::args::{
     Command, Format, MigrationCommand, SchemaQueryOptions, Session, StartOptions, StatusOptions,
+    ValidateOptions,
 };
 use super::connection::InvalidConnection;
 use super::exit::Exit;
@@ -36,6 +37,9 @@ pub fn run(command: &Command, load: impl FnOnce() -> Result<Migrations, String>)
         | Command::Complete(session) => complete(session),
         Command::Migration { command: MigrationCommand::Abort(session) }
         | Command::Abort(session) => abort(session),
+        Command::Migration { command: MigrationCommand::Validate(options) } => {
+            validate(options, load)
+        }
         Command::Status(options) => status(options, load),
         Command::Check => check(load),
         Command::SchemaQuery(options) | Command::GenerateSchemaQuery(options) => {
@@ -98,7 +102,7 @@ fn start(
         find(&migrations, name)?;
     }
     let connection = options.session.connection.config()?;
-    let mut migrator = patient(Migrator::new(migrations, connection), &options.session);
+    let mut migrator = patient(Migrator::new(migrations, connection), &options.session)?;
     if let Some(wait) = options.wait {
         migrator = migrator.wait_timeout(wait);
     }
@@ -119,26 +123,37 @@ fn start(
 
 fn complete(session: &Session) -> Result<(), Stop> {
     let migrator = Migrator::detached(session.connection.config()?);
-    print_report(&patient(migrator, session).complete()?);
+    print_report(&patient(migrator, session)?.complete()?);
     Ok(())
 }
 
 fn abort(session: &Session) -> Result<(), Stop> {
     let migrator = Migrator::detached(session.connection.config()?);
-    print_report(&patient(migrator, session).abort()?);
+    print_report(&patient(migrator, session)?.abort()?);
     Ok(())
 }
 
-fn patient(migrator: Migrator, session: &Session) -> Migrator {
+fn validate(
+    options: &ValidateOptions,
+    load: impl FnOnce() -> Result<Migrations, String>,
+) -> Result<(), Stop> {
+    let migrations = load().map_err(Stop::Problems)?;
+    let connection = options.connection.config()?;
+    let mut migrator = Migrator::new(migrations, connection)
+        .observer(progress::observer())
+        .limits_from_environment()?;
+    let report = match options.wait {
+        Some(wait) => migrator.wait_timeout(wait).wait()?,
+        None => migrator.validate()?,
+    };
+    print(&(text::validated(&report) + "\n"));
+    Ok(())
+}
+
+fn patient(migrator: Migrator, session: &Session) -> Result<Migrator, Stop> {
     interrupt::explain();
-    let mut migrator = migrator.observer(progress::observer());
-    if let Some(timeout) = session.limits.lock_timeout {
-        migrator = migrator.lock_timeout(timeout);
-    }
-    if let Some(budget) = session.limits.retry_budget {
-        migrator = migrator.retry_budget(budget);
-    }
-    migrator
+    let migrator = migrator.observer(progress::observer()).limits_from_environment()?;
+    Ok(session.limits.apply(migrator))
 }
 
 fn status(

@@ -38,6 +38,17 @@ pub(super) fn report(report: &Report) -> String {
     }
 }
 
+/// What `migration validate` found.
+pub(super) fn validated(report: &Report) -> String {
+    match (&report.target, report.outcome) {
+        (None, _) => String::from("there are no migrations"),
+        (Some(target), Outcome::Ahead) => {
+            format!("`{target}` is live; the database is ahead of it")
+        }
+        (Some(target), _) => format!("`{target}` is live"),
+    }
+}
+
 fn next(base: &str) -> String {
     format!("next: `migration complete`, once nothing uses {base} any more")
 }

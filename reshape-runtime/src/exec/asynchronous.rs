@@ -79,6 +79,24 @@ impl AsyncMigrator {
         self.run(Migrator::abort).await
     }
 
+    /// See [`Migrator::validate`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn validate(&self) -> Result<Report, Error> {
+        self.run(Migrator::validate).await
+    }
+
+    /// See [`Migrator::wait`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn wait(&self) -> Result<Report, Error> {
+        self.run(Migrator::wait).await
+    }
+
     /// See [`Migrator::status`].
     ///
     /// # Errors

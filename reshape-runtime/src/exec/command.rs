@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** nothing is written before the lock is held and the plan is made; a refused batch leaves no trace.
 
-use super::compare::{Todo, decide};
+use super::compare::{Readiness, Todo, decide, readiness};
 use super::metadata::Snapshot;
 use super::run::Run;
 use super::{Planner, catalog};
@@ -28,7 +28,15 @@ impl Run<'_> {
             // Errors too: a migrator that is at work may be about to change what they complain of.
             Ok(Todo::Complete | Todo::RollBack | Todo::Resume | Todo::Start(_)) | Err(_) => {}
         }
-        self.enter(waits)?;
+        // A rollback leaves the version where it is: nobody has to wait for one, but of one that died somebody has to take care.
+        let stays = snapshot.state == State::Aborting
+            && matches!(readiness(&snapshot, wanted), Ok(Readiness::Ready(_)));
+        match self.enter(waits && !stays) {
+            Err(error) if stays && error.kind() == ErrorKind::Locked => {
+                return Ok(self.unchanged(Outcome::Nothing, &snapshot, wanted));
+            }
+            result => result?,
+        }
         let mut before = Outcome::Nothing;
         loop {
             let snapshot = self.read()?;
@@ -193,9 +201,20 @@ impl Run<'_> {
     }
 
     fn unchanged(&mut self, outcome: Outcome, snapshot: &Snapshot, wanted: &Migrations) -> Report {
+        let base = snapshot.applied.last().map(|applied| applied.name.clone());
+        self.as_it_is(outcome, base, wanted)
+    }
+
+    /// The report of a command that has changed no version.
+    pub(super) fn as_it_is(
+        &mut self,
+        outcome: Outcome,
+        base: Option<String>,
+        wanted: &Migrations,
+    ) -> Report {
         Report {
             outcome,
-            base: snapshot.applied.last().map(|applied| applied.name.clone()),
+            base,
             target: wanted.latest().map(|migration| migration.name.to_string()),
             migrations: Vec::new(),
             steps: std::mem::take(&mut self.steps),

@@ -5,7 +5,7 @@
 use super::metadata::{Applied, Snapshot};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Action, Migration, Migrations};
-use crate::report::State;
+use crate::report::{Outcome, State};
 use crate::sql::names::version_schema;
 
 /// How the wanted migrations relate to what a list of migrations in the database says.
@@ -65,6 +65,75 @@ pub(super) fn decide(snapshot: &Snapshot, wanted: &Migrations) -> Result<Todo, E
     })
 }
 
+/// Whether the wanted version can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Readiness {
+    /// It can: it is the latest, or the database is ahead.
+    Ready(Outcome),
+    /// It cannot, or not for much longer: what is missing.
+    Not(String),
+}
+
+/// Says whether the wanted version can be used, whoever is at work.
+pub(super) fn readiness(snapshot: &Snapshot, wanted: &Migrations) -> Result<Readiness, Error> {
+    let Some(latest) = wanted.latest() else { return Ok(Readiness::Ready(Outcome::Nothing)) };
+    let batch: &[Migration] = snapshot.plan.as_ref().map_or(&[], |plan| &plan.migrations);
+    let with_batch =
+        [snapshot.applied.clone(), batch.iter().map(Applied::from).collect::<Vec<_>>()].concat();
+    let name = &latest.name;
+    let leaving = |how: &str| Readiness::Not(format!("the version `{name}` is being {how}"));
+    let missing = |known: &[Applied]| {
+        let pending = pending(known, &wanted.migrations);
+        Readiness::Not(match snapshot.state {
+            State::Applying if batch.iter().any(|m| m.name == *name) => {
+                format!("the version `{name}` is only half started")
+            }
+            _ => format!("the database is behind: pending here: {}", list(&pending)),
+        })
+    };
+    let of = |known: &[Applied]| compare(known, wanted, snapshot);
+    let is_live = || live(snapshot, name).is_some();
+    let ready = |outcome| match is_live() {
+        true => Readiness::Ready(outcome),
+        false => Readiness::Not(format!(
+            "the schema `{}` of the version `{name}` is not there",
+            latest.version_schema()
+        )),
+    };
+    Ok(match snapshot.state {
+        State::Idle | State::InProgress => match of(&with_batch)? {
+            Relation::Equal => ready(Outcome::Nothing),
+            Relation::Ahead => ready(Outcome::Ahead),
+            Relation::Behind(_) => missing(&with_batch),
+        },
+        State::Completing => match of(&with_batch)? {
+            Relation::Equal => ready(Outcome::Nothing),
+            // What the batch leads away from is being removed.
+            Relation::Ahead => leaving("retired: a completion is at work, or died"),
+            Relation::Behind(_) => missing(&with_batch),
+        },
+        State::Applying | State::Aborting => match of(&snapshot.applied)? {
+            Relation::Equal => ready(Outcome::Nothing),
+            Relation::Ahead => ready(Outcome::Ahead),
+            Relation::Behind(_) => {
+                let is_its_target =
+                    matches!(of(&with_batch), Ok(Relation::Equal | Relation::Ahead));
+                if snapshot.state == State::Aborting && is_its_target {
+                    leaving("rolled back")
+                } else {
+                    missing(&snapshot.applied)
+                }
+            }
+        },
+    })
+}
+
+/// The names of the wanted migrations that the database does not know.
+fn pending<'m>(known: &[Applied], wanted: &'m [Migration]) -> Vec<&'m str> {
+    let names = wanted.iter().map(|migration| &*migration.name);
+    names.filter(|name| !known.iter().any(|applied| applied.name == *name)).collect()
+}
+
 fn compare(known: &[Applied], wanted: &Migrations, snapshot: &Snapshot) -> Result<Relation, Error> {
     let Some(latest) = wanted.latest() else { return Ok(Relation::Equal) };
     if let Some(edited) = edited(known, wanted).next() {
@@ -74,11 +143,7 @@ fn compare(known: &[Applied], wanted: &Migrations, snapshot: &Snapshot) -> Resul
     let find = |name: &str| wanted.iter().find(|migration| migration.name == name);
     let unknown: Vec<&str> =
         known.iter().map(|a| a.name.as_str()).filter(|name| find(name).is_none()).collect();
-    let pending: Vec<&str> = wanted
-        .iter()
-        .map(|migration| &*migration.name)
-        .filter(|name| !known.iter().any(|applied| applied.name == *name))
-        .collect();
+    let pending = pending(known, wanted);
     let is_prefix =
         known.len() <= wanted.len() && known.iter().zip(&**wanted).all(|(a, m)| a.name == m.name);
     match (unknown.is_empty(), pending.is_empty()) {

@@ -10,6 +10,7 @@ use postgres::config::{Host, SslMode};
 use postgres::error::SqlState;
 use postgres::{Client, Config, NoTls};
 
+use super::Settings;
 use super::retry::{Retry, describe};
 use super::thread;
 use crate::error::{Error, ErrorKind};
@@ -135,13 +136,13 @@ impl Source {
         !matches!(self.0, Kind::Client(_))
     }
 
-    /// Opens the first connection of a command; tries again within `budget` while the server has no room.
+    /// Opens the first connection of a command; tries again within the retry budget while the server has no room.
     pub(super) fn open(
         &mut self,
-        budget: Duration,
+        settings: &Settings,
         observer: &mut dyn Observer,
     ) -> Result<Client, Error> {
-        let mut retry = Retry::new(budget);
+        let mut retry = Retry::new(settings);
         loop {
             let error = match self.connect() {
                 Ok(client) => return Ok(client),

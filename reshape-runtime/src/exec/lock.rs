@@ -115,7 +115,7 @@ pub(super) fn relock(
     }
 }
 
-fn locked(holder: &str, waited: Duration) -> Error {
+pub(super) fn locked(holder: &str, waited: Duration) -> Error {
     let waited = if waited.is_zero() {
         String::new()
     } else {

@@ -29,6 +29,7 @@ mod compare;
 mod connection;
 mod index;
 mod journal;
+mod limits;
 mod lock;
 mod metadata;
 mod offenders;
@@ -45,6 +46,7 @@ mod thread;
 mod tls;
 #[cfg(feature = "tracing")]
 mod trace;
+mod validate;
 
 #[cfg(test)]
 #[cfg(feature = "testing")]
@@ -66,6 +68,8 @@ type Planner = Box<dyn Fn(&Request<'_>) -> Result<Plan, Refusal> + Send + Sync>;
 struct Settings {
     lock_timeout: Duration,
     retry_budget: Duration,
+    /// The first delay, and the longest.
+    retry_delays: (Duration, Duration),
     wait_timeout: Duration,
     batch_duration: Duration,
 }
@@ -75,6 +79,7 @@ impl Default for Settings {
         Self {
             lock_timeout: Duration::from_millis(500),
             retry_budget: Duration::from_mins(5),
+            retry_delays: (Duration::from_millis(50), Duration::from_secs(5)),
             wait_timeout: Duration::from_mins(10),
             batch_duration: Duration::from_millis(100),
         }
@@ -146,6 +151,14 @@ impl Migrator {
         self
     }
 
+    /// How long to sleep before the first repetition, and at most before any: the delays double, with jitter. The default is 50 ms
+    /// and 5 s.
+    #[must_use]
+    pub fn retry_delays(mut self, first: Duration, longest: Duration) -> Self {
+        self.settings.retry_delays = (first, longest);
+        self
+    }
+
     /// For how long [`start`](Self::start) waits for another migrator. The default is 10 minutes.
     #[must_use]
     pub fn wait_timeout(mut self, timeout: Duration) -> Self {
@@ -165,6 +178,25 @@ impl Migrator {
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// The limits that were given; the others stay as they are.
+    #[cfg(feature = "cli")]
+    pub(crate) fn limited(mut self, limits: [Option<Duration>; 5]) -> Self {
+        let settings = &mut self.settings;
+        let [lock_timeout, retry_budget, delay, max_delay, batch_duration] = limits;
+        let settings = [
+            (lock_timeout, &mut settings.lock_timeout),
+            (retry_budget, &mut settings.retry_budget),
+            (delay, &mut settings.retry_delays.0),
+            (max_delay, &mut settings.retry_delays.1),
+            (batch_duration, &mut settings.batch_duration),
+        ];
+        for (given, setting) in settings {
+            *setting = given.unwrap_or(*setting);
+        }
+        self.settings.lock_timeout = self.settings.lock_timeout.max(Duration::from_millis(1));
         self
     }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use postgres::error::SqlState;
 
+use super::Settings;
 use crate::error::Error;
 
 /// Delays that double, with jitter, until a budget is used up.
@@ -21,16 +22,17 @@ pub(super) struct Retry {
 
 impl Retry {
     /// The budget runs from the first failure: work that has gone well for an hour may be tried again too.
-    pub(super) fn new(budget: Duration) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let (first, longest) = settings.retry_delays;
         let delays = ExponentialBuilder::new()
-            .with_min_delay(Duration::from_millis(50))
-            .with_max_delay(Duration::from_secs(5))
+            .with_min_delay(first.min(longest))
+            .with_max_delay(longest)
             .without_max_times()
             .with_jitter()
             // A seed per process and try: two migrators that collide once must not collide for ever.
             .with_jitter_seed(RandomState::new().hash_one(std::process::id()))
             .build();
-        Self { delays, budget, first_failure: None, attempt: 0 }
+        Self { delays, budget: settings.retry_budget, first_failure: None, attempt: 0 }
     }
 
     /// How long to sleep before the next try; `None` once the budget is used up.

@@ -67,7 +67,7 @@ impl<'a> Run<'a> {
         observer: &'a mut dyn Observer,
     ) -> Result<Self, Error> {
         let began = Instant::now();
-        let client = source.open(settings.retry_budget, observer)?;
+        let client = source.open(settings, observer)?;
         Ok(Self {
             client,
             source,
@@ -131,7 +131,7 @@ impl<'a> Run<'a> {
         task: Task<'_>,
         mut work: impl FnMut(&mut Self) -> Result<T, Failure>,
     ) -> Result<(T, u32), Error> {
-        let mut retry = Retry::new(self.settings.retry_budget);
+        let mut retry = Retry::new(&self.settings);
         loop {
             let error = match work(self) {
                 Ok(value) => return Ok((value, retry.attempt())),

@@ -10,3 +10,4 @@ mod databases;
 mod desk;
 mod killed;
 mod states;
+mod table;
