@@ -78,6 +78,15 @@ impl Error {
         self
     }
 
+    /// Adds to the help.
+    pub(crate) fn with_more_help(mut self, more: &str) -> Self {
+        self.help = Some(match self.help {
+            Some(help) => format!("{help}; {more}"),
+            None => more.to_owned(),
+        });
+        self
+    }
+
     /// Keeps the SQLSTATE of the server's error, whose text the message contains.
     pub(crate) fn with_sqlstate(mut self, error: &postgres::Error) -> Self {
         self.sqlstate = error.code().map(|code| code.code().to_owned());

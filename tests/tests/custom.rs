@@ -1,7 +1,7 @@
 //! SQL of the user's own.
 
-use reshape_runtime::ErrorKind;
-use reshape_tests::{Rollout, catalog, rows};
+use reshape_runtime::{ErrorKind, Migrator, Outcome};
+use reshape_tests::{Rollout, catalog, leftovers, rows};
 
 const USERS: &str = r#"
 [[actions]]
@@ -79,4 +79,39 @@ fn what_custom_sql_grants_on_a_table_holds_for_its_view() {
     r.start().unwrap_or_else(|error| panic!("{}", error.report()));
     r.complete();
     assert_eq!(rows(&mut r.new, held), ["t|t|f|t|f|t"]);
+}
+
+/// SQL that can never succeed does not keep the batch where it is for ever.
+#[test]
+fn what_can_never_succeed_can_be_skipped() {
+    let wrong =
+        "[[actions]]\ntype = \"custom\"\ncomplete = \"SELECT 1 / 0\"\nabort = \"SELECT 2 / 0\"\n";
+    let change = "[[actions]]\ntype = \"remove_column\"\ntable = \"users\"\ncolumn = \"name\"\n";
+    let base = USERS.replace(
+        "type = \"integer\" }]",
+        "type = \"integer\" }, { name = \"name\", type = \"text\" }]",
+    );
+    for end in [Migrator::complete, Migrator::abort] {
+        let mut r = Rollout::begin(&base, "", &format!("{change}{wrong}"));
+        for _ in 0..2 {
+            let error = end(&mut r.migrator()).expect_err("a division by zero");
+            assert_eq!(error.kind(), ErrorKind::Failed, "{}", error.report());
+            assert!(
+                error.help().unwrap_or_default().contains("--skip-custom"),
+                "{}",
+                error.report()
+            );
+        }
+        let report = end(&mut r.migrator().skip_custom(true))
+            .unwrap_or_else(|error| panic!("{}", error.report()));
+        let notes = report.notes.join("\n");
+        assert!(notes.starts_with("skipped: the step `"), "{notes}");
+        assert!(notes.ends_with("division by zero"), "{notes}");
+        assert_eq!(leftovers(&mut r.old), Vec::<String>::new());
+        let status = r.migrator().status().expect("a status");
+        assert_eq!((status.state.name(), status.last_error), ("idle", None));
+        if report.outcome == Outcome::Aborted {
+            assert_eq!(catalog(&mut r.old), r.before);
+        }
+    }
 }

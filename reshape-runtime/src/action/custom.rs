@@ -75,12 +75,15 @@ impl Custom {
             let start = self.start.iter().map(|sql| sql.trim().to_owned()).collect();
             let abort = self.abort.iter().map(|sql| sql.trim().to_owned()).collect();
             batch.push(
-                Step::sql(Phase::Expand, title.clone(), start).locking(lock).undone_by(abort),
+                Step::sql(Phase::Expand, title.clone(), start)
+                    .custom()
+                    .locking(lock)
+                    .undone_by(abort),
             );
         }
         if let Some(complete) = &self.complete {
             let step = Step::sql(Phase::Contract, title, vec![complete.trim().to_owned()]);
-            batch.push(step.locking(lock));
+            batch.push(step.custom().locking(lock));
         }
         Ok(())
     }

@@ -36,10 +36,10 @@ pub enum Command {
     Start(StartOptions),
     /// Deprecated: use `migration complete`
     #[command(hide = true)]
-    Complete(Session),
+    Complete(EndOptions),
     /// Deprecated: use `migration abort`
     #[command(hide = true)]
-    Abort(Session),
+    Abort(EndOptions),
     /// Deprecated: use `schema-query`
     #[command(hide = true)]
     GenerateSchemaQuery(SchemaQueryOptions),
@@ -54,7 +54,7 @@ pub enum MigrationCommand {
     /// Remove the old version, once nothing uses it any more
     ///
     /// Needs no migration files: the plan is in the database.
-    Complete(Session),
+    Complete(EndOptions),
     /// Succeed when the newest version can be used; change nothing
     ///
     /// Waits while a migrator is at work. For instances that must not migrate.
@@ -62,7 +62,7 @@ pub enum MigrationCommand {
     /// Take back what was started; the old version stays
     ///
     /// Needs no migration files: the plan is in the database.
-    Abort(Session),
+    Abort(EndOptions),
 }
 
 /// Options of `migration start`.
@@ -77,6 +77,16 @@ pub struct StartOptions {
     /// How long to wait for another migrator, e.g. `10min`; with `--migration` there is no waiting
     #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "migration")]
     pub(super) wait: Option<Duration>,
+    #[command(flatten)]
+    pub(super) session: Session,
+}
+
+/// Options of `migration complete` and `migration abort`.
+#[derive(Args, Clone, Debug)]
+pub struct EndOptions {
+    /// Go on where SQL of a `custom` action fails, and leave it out: for SQL that can never succeed
+    #[arg(long)]
+    pub(super) skip_custom: bool,
     #[command(flatten)]
     pub(super) session: Session,
 }

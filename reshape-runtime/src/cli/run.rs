@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use super::args::{
-    Command, Format, MigrationCommand, SchemaQueryOptions, Session, StartOptions, StatusOptions,
-    ValidateOptions,
+    Command, EndOptions, Format, MigrationCommand, SchemaQueryOptions, Session, StartOptions,
+    StatusOptions, ValidateOptions,
 };
 use super::connection::InvalidConnection;
 use super::exit::Exit;
@@ -33,10 +33,10 @@ pub fn run(command: &Command, load: impl FnOnce() -> Result<Migrations, String>)
         Command::Migration { command: MigrationCommand::Start(options) }
         | Command::Migrate(options)
         | Command::Start(options) => start(options, load),
-        Command::Migration { command: MigrationCommand::Complete(session) }
-        | Command::Complete(session) => complete(session),
-        Command::Migration { command: MigrationCommand::Abort(session) }
-        | Command::Abort(session) => abort(session),
+        Command::Migration { command: MigrationCommand::Complete(options) }
+        | Command::Complete(options) => complete(options),
+        Command::Migration { command: MigrationCommand::Abort(options) }
+        | Command::Abort(options) => abort(options),
         Command::Migration { command: MigrationCommand::Validate(options) } => {
             validate(options, load)
         }
@@ -121,16 +121,20 @@ fn start(
     Ok(())
 }
 
-fn complete(session: &Session) -> Result<(), Stop> {
-    let migrator = Migrator::detached(session.connection.config()?);
-    print_report(&patient(migrator, session)?.complete()?);
+fn complete(options: &EndOptions) -> Result<(), Stop> {
+    print_report(&ending(options)?.complete()?);
     Ok(())
 }
 
-fn abort(session: &Session) -> Result<(), Stop> {
-    let migrator = Migrator::detached(session.connection.config()?);
-    print_report(&patient(migrator, session)?.abort()?);
+fn abort(options: &EndOptions) -> Result<(), Stop> {
+    print_report(&ending(options)?.abort()?);
     Ok(())
+}
+
+/// A migrator that ends the batch in the database, whose plan is there.
+fn ending(options: &EndOptions) -> Result<Migrator, Stop> {
+    let migrator = Migrator::detached(options.session.connection.config()?);
+    Ok(patient(migrator, &options.session)?.skip_custom(options.skip_custom))
 }
 
 fn validate(

@@ -187,7 +187,9 @@ impl Run<'_> {
     fn take_and_roll_back(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         let plan = stored_plan(snapshot)?;
         self.take(snapshot, State::Aborting, None)?;
-        let Err(error) = self.undo_all(plan) else { return Ok(()) };
+        // Whatever went wrong before, it is over.
+        let closing = format!("; {}", self.set.no_error_sql());
+        let Err(error) = self.undo_all(plan, &closing) else { return Ok(()) };
         self.remember(&error);
         Err(still(error, "the batch stays `aborting`; aborting it again goes on from this step"))
     }

@@ -72,6 +72,7 @@ struct Settings {
     retry_delays: (Duration, Duration),
     wait_timeout: Duration,
     batch_duration: Duration,
+    skip_custom: bool,
 }
 
 impl Default for Settings {
@@ -82,6 +83,7 @@ impl Default for Settings {
             retry_delays: (Duration::from_millis(50), Duration::from_secs(5)),
             wait_timeout: Duration::from_mins(10),
             batch_duration: Duration::from_millis(100),
+            skip_custom: false,
         }
     }
 }
@@ -170,6 +172,15 @@ impl Migrator {
     #[must_use]
     pub fn batch_duration(mut self, duration: Duration) -> Self {
         self.settings.batch_duration = duration;
+        self
+    }
+
+    /// Lets [`complete`](Self::complete) and [`abort`](Self::abort) go on where SQL of a `custom` action (its `complete`, its `abort`)
+    /// fails: it is skipped, and a note says so. For SQL that can never succeed, which would keep the batch where it is for ever;
+    /// what it should have done is the operator's to do. The SQL of `start` is never skipped.
+    #[must_use]
+    pub fn skip_custom(mut self, skip: bool) -> Self {
+        self.settings.skip_custom = skip;
         self
     }
 

@@ -15,7 +15,7 @@ impl Run<'_> {
         let aborting = self.set.state_sql(State::Aborting, Some(&error));
         let result = self
             .fenced("record the error", |_| false, &aborting)
-            .and_then(|()| self.undo_all(plan));
+            .and_then(|()| self.undo_all(plan, ""));
         match result {
             Ok(()) => error.and("the batch was rolled back"),
             Err(second) => {
@@ -36,14 +36,15 @@ impl Run<'_> {
         }
     }
 
-    /// Undoes every step that has begun, then ends the batch. The batch is ours and its state is `aborting`.
-    pub(super) fn undo_all(&mut self, plan: &Plan) -> Result<(), Error> {
+    /// Undoes every step that has begun, then ends the batch, with `closing` in the same transaction. The batch is ours and its state is
+    /// `aborting`.
+    pub(super) fn undo_all(&mut self, plan: &Plan, closing: &str) -> Result<(), Error> {
         let journal = self.read()?.journal;
         for entry in journal.iter().rev() {
             let Some(step) = plan.steps.get(entry.step) else { continue };
             self.reported(plan, entry.step, true, |run| run.undo(plan, entry.step, &step.undo))?;
         }
-        let end = self.set.end_sql();
+        let end = self.set.end_sql() + closing;
         self.fenced("end the batch", |begun| begun.state == State::Idle.name(), &end)
     }
 
@@ -76,9 +77,13 @@ impl Run<'_> {
         let ((), retries) = match work {
             Work::Sql { statements } => {
                 let sql = statements.join(";\n");
-                self.retrying(Task::Step { title: &title, sql: &sql, rules }, |run| {
+                let result = self.retrying(Task::Step { title: &title, sql: &sql, rules }, |run| {
                     run.transaction(plan, n, statements, is_undone, closing)
-                })?
+                });
+                match result {
+                    Err(error) => self.skip(&plan.steps[n], error, closing)?,
+                    Ok(done) => done,
+                }
             }
             Work::CreateIndex { .. } | Work::DefineIndex { .. } | Work::DropIndex { .. } => {
                 let sql = locked_by(work);

@@ -82,6 +82,11 @@ impl Set {
         format!("DELETE FROM reshape.journal WHERE {own} AND step = {step}")
     }
 
+    /// Forgets the error that a run left behind.
+    pub(super) fn no_error_sql(&self) -> String {
+        format!("UPDATE reshape.batch SET last_error = NULL WHERE {}", self.own())
+    }
+
     /// Ends a batch: state idle, no plan, an empty journal.
     pub(super) fn end_sql(&self) -> String {
         let own = self.own();
@@ -93,8 +98,8 @@ impl Set {
 
     /// Records the batch's migrations as completed, as the command line does, with their checksums.
     pub(super) fn record_sql(&self, plan: &Plan) -> Result<String, Error> {
-        let own = self.own();
-        let mut sql = format!("UPDATE reshape.batch SET last_error = NULL WHERE {own}; ");
+        let name = self.literal();
+        let mut sql = format!("{}; ", self.no_error_sql());
         for migration in &plan.migrations {
             let actions = serde_json::to_string(&migration.actions).map_err(|error| {
                 Error::new(
@@ -105,8 +110,8 @@ impl Set {
             })?;
             let description = migration.description.as_deref().map(literal);
             sql.push_str(&format!(
-                "INSERT INTO reshape.migrations (name, description, actions, checksum) \
-                   VALUES ({}, {}, {}::jsonb, {}); ",
+                "INSERT INTO reshape.migrations (namespace, name, description, actions, checksum) \
+                   VALUES ({name}, {}, {}, {}::jsonb, {}); ",
                 literal(&migration.name),
                 description.as_deref().unwrap_or("NULL"),
                 literal(&actions),

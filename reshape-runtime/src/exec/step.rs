@@ -11,8 +11,12 @@ use super::run::{Rules, Run, Task};
 use super::session::{SEARCH_PATH, rows};
 use crate::error::{Error, ErrorKind};
 use crate::observer::Event;
-use crate::plan::{Plan, Work};
+use crate::plan::{Phase, Plan, Step, Work};
 use crate::report::StepReport;
+
+/// What to do where SQL of the user's can never succeed.
+const SKIP: &str = "make what it needs, and run this again; if it can never succeed, go on without it: `--skip-custom`, or \
+                    `Migrator::skip_custom`";
 
 impl Run<'_> {
     /// Runs the step `n`; `closing` is SQL that goes into its last transaction (only for [`Work::Sql`]).
@@ -24,8 +28,12 @@ impl Run<'_> {
                 let done = join(&run.set.done_sql(n, None), closing);
                 let sql = statements.join(";\n");
                 let task = Task::Step { title: &step.title, sql: &sql, rules };
-                let ((), retries) =
-                    run.retrying(task, |run| run.transaction(plan, n, statements, is_done, &done))?;
+                let result =
+                    run.retrying(task, |run| run.transaction(plan, n, statements, is_done, &done));
+                let ((), retries) = match result {
+                    Err(error) if step.phase == Phase::Contract => run.skip(step, error, &done)?,
+                    result => result?,
+                };
                 Ok((None, retries))
             }
             Work::Backfill { table, statement, ctid, rest } => {
@@ -112,6 +120,24 @@ impl Run<'_> {
             self.note(note);
         }
         Ok(())
+    }
+
+    /// Passes over a step that has failed for good, if it is the user's own SQL and the operator wants that.
+    pub(super) fn skip(
+        &mut self,
+        step: &Step,
+        error: Error,
+        closing: &str,
+    ) -> Result<((), u32), Error> {
+        let has_failed = matches!(error.kind(), ErrorKind::Failed | ErrorKind::Permission);
+        if !(self.settings.skip_custom && step.custom && has_failed) {
+            let is_stuck = step.custom && has_failed;
+            return Err(if is_stuck { error.with_more_help(SKIP) } else { error });
+        }
+        // What it writes can be written twice.
+        self.fenced("skip a step", |_| false, closing)?;
+        self.note(format!("skipped: {}", error.message()));
+        Ok(((), 0))
     }
 
     /// Work outside a transaction: a journal row before it, so that a rollback knows of it, and one after it.

@@ -13,7 +13,7 @@ use crate::plan::cross::Fill;
 use crate::plan::facts::{Dependent, DependentKind, Facts, Key, LiveTable, TableName};
 use crate::plan::lineage::{Column, Table};
 use crate::plan::takeover::Renamed;
-use crate::plan::{Offenders, Phase, Refusal, Request, Step, Work, foreign, inherit, partition};
+use crate::plan::{Phase, Refusal, Request, Step, foreign, inherit, partition};
 use crate::sql::names::{DEFAULT_SCHEMA, shown};
 
 /// A step with its place in the batch.
@@ -366,43 +366,4 @@ impl<'a> Batch<'a> {
 /// The title of the step that gives an index its name once the one that has it is gone.
 pub(crate) fn rename_title(index: &str) -> String {
     format!("rename index `{index}`")
-}
-
-impl Refusal {
-    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-}
-
-impl Step {
-    /// A step of one transaction.
-    pub(crate) fn sql(phase: Phase, title: impl Into<String>, statements: Vec<String>) -> Self {
-        Self {
-            phase,
-            title: title.into(),
-            lock: None,
-            work: Work::Sql { statements },
-            offenders: Vec::new(),
-            row: None,
-            undo: Vec::new(),
-        }
-    }
-
-    pub(crate) fn locking(mut self, lock: impl Into<String>) -> Self {
-        self.lock = Some(lock.into());
-        self
-    }
-
-    pub(crate) fn violated_by(mut self, offenders: impl IntoIterator<Item = Offenders>) -> Self {
-        self.offenders.extend(offenders);
-        self
-    }
-
-    pub(crate) fn undone_by(mut self, statements: Vec<String>) -> Self {
-        if !statements.is_empty() {
-            self.undo.push(Work::Sql { statements });
-        }
-        self
-    }
 }

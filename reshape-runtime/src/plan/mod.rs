@@ -37,6 +37,7 @@ pub(crate) mod partition;
 pub(crate) mod publish;
 pub(crate) mod refuse;
 pub(crate) mod schema;
+pub(crate) mod step;
 pub(crate) mod sync;
 pub(crate) mod takeover;
 pub(crate) mod trial;
@@ -110,6 +111,14 @@ pub struct Step {
     /// What takes it back. Undo work can be run again after a crash in the middle of it, and also when the step itself never finished.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undo: Vec<Work>,
+    /// Whether it is SQL of the user's own, which may be wrong for good: an operator can have it skipped in contract and in a rollback.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub custom: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A rule that rows may break.

@@ -162,6 +162,7 @@ fn sql(phase: Phase, title: &str, statements: &[&str], undo: &[&str]) -> Step {
         } else {
             vec![Work::Sql { statements: owned(undo) }]
         },
+        custom: false,
     }
 }
 
@@ -174,6 +175,7 @@ fn step(phase: Phase, title: &str, work: Work, undo: Vec<Work>) -> Step {
         offenders: Vec::new(),
         row: None,
         undo,
+        custom: false,
     }
 }
 

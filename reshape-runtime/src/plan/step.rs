@@ -1,0 +1,48 @@
+//! How steps and refusals are put together.
+
+use super::{Offenders, Phase, Refusal, Step, Work};
+
+impl Refusal {
+    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl Step {
+    /// A step of one transaction.
+    pub(crate) fn sql(phase: Phase, title: impl Into<String>, statements: Vec<String>) -> Self {
+        Self {
+            phase,
+            title: title.into(),
+            lock: None,
+            work: Work::Sql { statements },
+            offenders: Vec::new(),
+            row: None,
+            undo: Vec::new(),
+            custom: false,
+        }
+    }
+
+    /// SQL of the user's own.
+    pub(crate) fn custom(self) -> Self {
+        Self { custom: true, ..self }
+    }
+
+    pub(crate) fn locking(mut self, lock: impl Into<String>) -> Self {
+        self.lock = Some(lock.into());
+        self
+    }
+
+    pub(crate) fn violated_by(mut self, offenders: impl IntoIterator<Item = Offenders>) -> Self {
+        self.offenders.extend(offenders);
+        self
+    }
+
+    pub(crate) fn undone_by(mut self, statements: Vec<String>) -> Self {
+        if !statements.is_empty() {
+            self.undo.push(Work::Sql { statements });
+        }
+        self
+    }
+}
