@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 use super::metadata::Snapshot;
 use super::retry::Failure;
 use super::run::{Run, Task, check_token};
-use super::session::rows;
+use super::session::{check_pid, rows};
 use crate::error::{Error, ErrorKind};
 use crate::plan::Plan;
 use crate::report::State;
@@ -46,7 +46,7 @@ impl Run<'_> {
         let own = self.set.own();
         let sql = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {OWN_PATH}; {}; \
-             SELECT token, pg_current_xact_id(), state FROM reshape.batch \
+             SELECT token, pg_current_xact_id(), state, pg_backend_pid() FROM reshape.batch \
                WHERE {own} FOR SHARE; \
              SELECT status, position, coalesce(rows, 0) FROM reshape.journal \
                WHERE {own} AND step = {step}; \
@@ -57,6 +57,7 @@ impl Run<'_> {
         let batch = rows.first();
         let cell = |column: usize| batch.and_then(|row| row.get(column));
         check_token(self.token.unwrap_or_default(), cell(0))?;
+        check_pid(self.session.as_deref().unwrap_or_default(), cell(3))?;
         Ok(Begun {
             xid: cell(1).unwrap_or_default().to_owned(),
             state: cell(2).unwrap_or_default().to_owned(),

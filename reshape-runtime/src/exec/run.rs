@@ -27,7 +27,8 @@ pub(super) struct Run<'a> {
     observer: &'a mut dyn Observer,
     /// The fence that this run took.
     pub(super) token: Option<i64>,
-    is_set_up: bool,
+    /// The process of the server that the session is, once it is set up.
+    pub(super) session: Option<String>,
     is_locked: bool,
     pub(super) began: Instant,
     pub(super) steps: Vec<StepReport>,
@@ -75,7 +76,7 @@ impl<'a> Run<'a> {
             settings: *settings,
             observer,
             token: None,
-            is_set_up: false,
+            session: None,
             is_locked: false,
             began,
             steps: Vec::new(),
@@ -103,17 +104,30 @@ impl<'a> Run<'a> {
     /// Sets the session up, checks that it may migrate, and takes the lock.
     pub(super) fn enter(&mut self, waits: bool) -> Result<(), Error> {
         self.retrying(Task::Own("set the session up"), |run| {
-            session::set_up(&mut run.client)?;
-            session::check(&mut run.client)
+            let pid = session::set_up(&mut run.client)?;
+            session::check(&mut run.client, &pid)?;
+            run.session = Some(pid);
+            Ok(())
         })?;
-        self.is_set_up = true;
         let patience = if waits { self.settings.wait_timeout } else { lock::GRACE };
         let began = Instant::now();
         self.retrying(Task::Own("take the migration lock"), |run| {
             lock::lock(&mut run.client, &run.set, began, patience, run.observer)
-        })?;
+        })
+        .map_err(|error| self.with_work(error))?;
         self.is_locked = true;
         Ok(())
+    }
+
+    /// What the migrator that has the lock is at, as far as that can be told.
+    fn with_work(&mut self, error: Error) -> Error {
+        if error.kind() != ErrorKind::Locked {
+            return error;
+        }
+        match self.read().ok().as_ref().and_then(super::status::work) {
+            Some(work) => error.and(&work),
+            None => error,
+        }
     }
 
     /// Reads the metadata.
@@ -230,8 +244,8 @@ impl<'a> Run<'a> {
     }
 
     fn take_up(&mut self, retry: &mut Retry) -> Result<(), Failure> {
-        if self.is_set_up {
-            session::set_up(&mut self.client)?;
+        if self.session.is_some() {
+            self.session = Some(session::set_up(&mut self.client)?);
         }
         if self.is_locked {
             lock::relock(&mut self.client, &self.set, retry)??;

@@ -29,7 +29,7 @@ const CHECK_CLIENT: &str = "SET client_connection_check_interval = '250ms'";
 const FACTS: &str = "SELECT current_setting('server_version_num') AS version, \
       pg_is_in_recovery() AS standby, current_setting('transaction_read_only') = 'on' AS read_only, \
       has_database_privilege(current_database(), 'CREATE') AS may_create, \
-      current_user AS role, current_database() AS database";
+      current_user AS role, current_database() AS database, pg_backend_pid() AS pid";
 
 /// Runs one or more statements in one round trip and returns the rows of all of them.
 pub(super) fn rows(client: &mut Client, sql: &str) -> Result<Vec<SimpleQueryRow>, postgres::Error> {
@@ -48,20 +48,41 @@ pub(super) fn is_true(row: Option<&SimpleQueryRow>, column: usize) -> bool {
     row.and_then(|row| row.get(column)) == Some("t")
 }
 
-/// Sets the session up. Needed before a lock is taken; reading needs none of it.
-pub(super) fn set_up(client: &mut Client) -> Result<(), postgres::Error> {
-    client.batch_execute(SETUP)?;
-    match client.batch_execute(CHECK_CLIENT) {
-        Err(error) if error.code().is_none() => Err(error),
-        _ => Ok(()),
+/// Sets the session up. Needed before a lock is taken; reading needs none of it. Returns the process of the server that it is.
+pub(super) fn set_up(client: &mut Client) -> Result<String, Failure> {
+    let pid = |rows: &[SimpleQueryRow]| {
+        rows.last().and_then(|row| row.get(0)).unwrap_or_default().to_owned()
+    };
+    let ours = pid(&rows(client, &format!("{SETUP}; SELECT pg_backend_pid()"))?);
+    match rows(client, &format!("{CHECK_CLIENT}; SELECT pg_backend_pid()")) {
+        Ok(rows) => check_pid(&ours, Some(&pid(&rows)))?,
+        Err(error) if error.code().is_none() => return Err(error.into()),
+        Err(_) => {}
     }
+    Ok(ours)
+}
+
+/// The session must still be the one that was set up and has the lock.
+pub(super) fn check_pid(ours: &str, now: Option<&str>) -> Result<(), Error> {
+    if now == Some(ours) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Connect,
+        "the connection goes through a pooler that gives each transaction another session (PgBouncer's transaction mode), where a \
+         lock or a setting of a session is lost",
+    )
+    .with_help(
+        "connect the migrator to the server itself, or to a pool in session mode; the application may go on using the pooler",
+    ))
 }
 
 /// Fails on what makes every migration impossible: an old server, a standby, a role without the right to create schemas.
-pub(super) fn check(client: &mut Client) -> Result<(), Failure> {
+pub(super) fn check(client: &mut Client, pid: &str) -> Result<(), Failure> {
     let rows = rows(client, FACTS)?;
     let row = rows.first();
     let text = |column: usize| row.and_then(|row| row.get(column)).unwrap_or_default();
+    check_pid(pid, row.and_then(|row| row.get(6)))?;
     let version: i64 = text(0).parse().unwrap_or_default();
     if version < OLDEST {
         return Err(Error::new(

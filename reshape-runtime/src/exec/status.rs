@@ -69,9 +69,25 @@ impl Run<'_> {
     }
 }
 
+/// What is being done, for an error: "the batch `2_x` is being started, step 3 of 7: fill new columns of `users`".
+pub(super) fn work(snapshot: &Snapshot) -> Option<String> {
+    let plan = snapshot.plan.as_ref()?;
+    let what = match snapshot.state {
+        State::Idle | State::InProgress => return None,
+        State::Applying => "started",
+        State::Completing => "completed",
+        State::Aborting => "rolled back",
+    };
+    let step = number(snapshot).and_then(|n| {
+        let title = &plan.steps.get(n)?.title;
+        Some(format!(", step {} of {}: {title}", n + 1, plan.steps.len()))
+    });
+    Some(format!("the batch of `{}` is being {what}{}", plan.target, step.unwrap_or_default()))
+}
+
 /// The step that is at work, or at which the run died. A step in one transaction has no row before it is done, so this is
 /// the first that is left to do.
-fn step(snapshot: &Snapshot) -> Option<StepStatus> {
+fn number(snapshot: &Snapshot) -> Option<usize> {
     let plan = snapshot.plan.as_ref()?;
     let entry = |n: usize| snapshot.journal.iter().find(|entry| entry.step == n);
     let left = |contract: bool| {
@@ -80,13 +96,18 @@ fn step(snapshot: &Snapshot) -> Option<StepStatus> {
                 && entry(n).is_none_or(|entry| entry.status != "done")
         })
     };
-    let n = match snapshot.state {
+    match snapshot.state {
         State::Idle | State::InProgress => None,
         State::Applying => left(false),
         State::Completing => left(true),
         State::Aborting => snapshot.journal.last().map(|entry| entry.step),
-    }?;
-    let (step, entry) = (plan.steps.get(n)?, entry(n));
+    }
+}
+
+fn step(snapshot: &Snapshot) -> Option<StepStatus> {
+    let n = number(snapshot)?;
+    let step = snapshot.plan.as_ref()?.steps.get(n)?;
+    let entry = snapshot.journal.iter().find(|entry| entry.step == n);
     let position = entry.and_then(|entry| entry.position.clone());
     let position: Option<Position> = position.and_then(|json| serde_json::from_value(json).ok());
     Some(StepStatus {
