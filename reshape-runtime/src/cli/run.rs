@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use super::args::{
-    Command, Format, MigrationCommand, SchemaQueryOptions, Session, StartOptions, StatusOptions,
+    Command, CompleteOptions, Format, MigrationCommand, SchemaQueryOptions, Session, StartOptions,
+    StatusOptions,
 };
 use super::connection::InvalidConnection;
 use super::exit::Exit;
@@ -32,8 +33,8 @@ pub fn run(command: &Command, load: impl FnOnce() -> Result<Migrations, String>)
         Command::Migration { command: MigrationCommand::Start(options) }
         | Command::Migrate(options)
         | Command::Start(options) => start(options, load),
-        Command::Migration { command: MigrationCommand::Complete(session) }
-        | Command::Complete(session) => complete(session),
+        Command::Migration { command: MigrationCommand::Complete(options) }
+        | Command::Complete(options) => complete(options),
         Command::Migration { command: MigrationCommand::Abort(session) }
         | Command::Abort(session) => abort(session),
         Command::Status(options) => status(options, load),
@@ -98,7 +99,8 @@ fn start(
         find(&migrations, name)?;
     }
     let connection = options.session.connection.config()?;
-    let mut migrator = patient(Migrator::new(migrations, connection), &options.session);
+    let migrator = Migrator::new(migrations, connection).force(options.force);
+    let mut migrator = patient(migrator, &options.session);
     if let Some(wait) = options.wait {
         migrator = migrator.wait_timeout(wait);
     }
@@ -117,9 +119,10 @@ fn start(
     Ok(())
 }
 
-fn complete(session: &Session) -> Result<(), Stop> {
-    let migrator = Migrator::detached(session.connection.config()?);
-    print_report(&patient(migrator, session).complete()?);
+fn complete(options: &CompleteOptions) -> Result<(), Stop> {
+    let migrator = Migrator::detached(options.session.connection.config()?).force(options.force);
+    let migrator = migrator.drain_timeout(options.wait.unwrap_or_default());
+    print_report(&patient(migrator, &options.session).complete()?);
     Ok(())
 }
 
