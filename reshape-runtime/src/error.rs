@@ -15,6 +15,8 @@ pub enum ErrorKind {
     Permission,
     /// Another migrator is at work and did not finish within the deadline.
     Locked,
+    /// Instances still use the version that would be removed.
+    InUse,
     /// A lock on a table was not to be had within the retry budget.
     LockTimeout,
     /// The database is in a state in which the command makes no sense, e.g. `complete` while a batch is being applied.

@@ -98,6 +98,7 @@ mod error;
 #[cfg(feature = "client")]
 mod exec;
 pub mod history;
+mod instance;
 pub mod model;
 mod observer;
 #[doc(hidden)]
@@ -113,7 +114,10 @@ pub use error::{Error, ErrorKind};
 #[cfg(feature = "tokio")]
 pub use exec::AsyncMigrator;
 #[cfg(feature = "client")]
+pub use exec::{BackgroundCompletion, Lease, LeaseOptions, Unused};
+#[cfg(feature = "client")]
 pub use exec::{Connector, IntoConnection, Migrator};
+pub use instance::{Evidence, Instance, LeaseChange};
 pub use model::Migrations;
 pub use observer::{Event, Observer};
 pub use plan::Phase;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::instance::{Instance, LeaseChange};
 use crate::plan::Phase;
 
 /// Something that happened. New variants may be added.
@@ -71,6 +72,23 @@ pub enum Event {
         total: u64,
         /// Rows written.
         rows: u64,
+    },
+    /// Instances still use the version that is to be removed, and are waited for; reported when the wait begins and then about once
+    /// a second.
+    Draining {
+        /// The version, by the name of its migration.
+        version: String,
+        /// Who uses it.
+        instances: Vec<Instance>,
+        /// How long the wait has lasted.
+        elapsed: Duration,
+    },
+    /// A lease of this program has changed; told to the observer of the lease.
+    Lease {
+        /// The version, by the name of its migration.
+        version: String,
+        /// What became of the lease.
+        change: LeaseChange,
     },
     /// Something the operator should know.
     Note(String),

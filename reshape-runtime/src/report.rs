@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::instance::Instance;
 use crate::plan::Phase;
 
 /// What came of a command.
@@ -119,6 +120,8 @@ pub struct Status {
     pub progress: Option<(usize, usize)>,
     /// The error that the last failed run left behind.
     pub last_error: Option<String>,
+    /// Who uses the live versions: all that hold a lease, and those who are seen without one.
+    pub instances: Vec<Instance>,
 }
 
 /// The step of a [`Status`].

@@ -36,7 +36,7 @@ pub enum Command {
     Start(StartOptions),
     /// Deprecated: use `migration complete`
     #[command(hide = true)]
-    Complete(EndOptions),
+    Complete(CompleteOptions),
     /// Deprecated: use `migration abort`
     #[command(hide = true)]
     Abort(EndOptions),
@@ -54,7 +54,7 @@ pub enum MigrationCommand {
     /// Remove the old version, once nothing uses it any more
     ///
     /// Needs no migration files: the plan is in the database.
-    Complete(EndOptions),
+    Complete(CompleteOptions),
     /// Succeed when the newest version can be used; change nothing
     ///
     /// Waits while a migrator is at work. For instances that must not migrate.
@@ -71,6 +71,9 @@ pub struct StartOptions {
     /// Complete as well, for a database that no application is using
     #[arg(short, long)]
     pub(super) complete: bool,
+    /// With `--complete`: although instances use the old version, which are cut off
+    #[arg(long, requires = "complete")]
+    pub(super) force: bool,
     /// Apply up to this migration, not the newest
     #[arg(long, value_name = "NAME")]
     pub(super) migration: Option<String>,
@@ -81,7 +84,7 @@ pub struct StartOptions {
     pub(super) session: Session,
 }
 
-/// Options of `migration complete` and `migration abort`.
+/// Options of `migration abort`.
 #[derive(Args, Clone, Debug)]
 pub struct EndOptions {
     /// Go on where SQL of a `custom` action fails, and leave it out: for SQL that can never succeed
@@ -89,6 +92,19 @@ pub struct EndOptions {
     pub(super) skip_custom: bool,
     #[command(flatten)]
     pub(super) session: Session,
+}
+
+/// Options of `migration complete`.
+#[derive(Args, Clone, Debug)]
+pub struct CompleteOptions {
+    /// How long to wait for instances that use the old version, e.g. `5min`; without it, it is an error if there are some
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) wait: Option<Duration>,
+    /// Complete although instances use the old version, after waiting for them: they are cut off
+    #[arg(long)]
+    pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) end: EndOptions,
 }
 
 /// Options of `migration validate`.
@@ -257,9 +273,24 @@ mod tests {
     }
 
     #[test]
+    fn a_completion_waits_and_insists() {
+        for line in
+            ["app migration complete --wait 5min --force", "app complete --force --wait 5min"]
+        {
+            let (Command::Migration { command: MigrationCommand::Complete(options) }
+            | Command::Complete(options)) = parse(line).unwrap()
+            else {
+                panic!("{line}")
+            };
+            assert_eq!((options.wait, options.force), (Some(Duration::from_mins(5)), true));
+        }
+    }
+
+    #[test]
     fn an_option_that_would_do_nothing_is_refused() {
         assert!(parse("app migration start --migration 2_b --wait 5s").is_err());
-        assert!(parse("app migration complete --wait 5s").is_err());
+        assert!(parse("app migration start --force").is_err());
+        assert!(parse("app migration abort --wait 5s").is_err());
     }
 
     #[test]

@@ -14,7 +14,8 @@ pub enum Exit {
     Failed,
     /// 2: the arguments or the environment make no sense. (What clap refuses ends with 2 as well.)
     Usage,
-    /// 3: another migrator or a lock was in the way, or the version is not there yet; the same command may succeed later.
+    /// 3: another migrator, a lock or an instance of the old version was in the way, or the version is not there yet; the same command may
+    /// succeed later.
     TryAgain,
     /// 4: the migrations have problems.
     Invalid,
@@ -36,9 +37,11 @@ impl Exit {
 impl From<ErrorKind> for Exit {
     fn from(kind: ErrorKind) -> Self {
         match kind {
-            ErrorKind::Locked | ErrorKind::LockTimeout | ErrorKind::Fenced | ErrorKind::Behind => {
-                Self::TryAgain
-            }
+            ErrorKind::Locked
+            | ErrorKind::InUse
+            | ErrorKind::LockTimeout
+            | ErrorKind::Fenced
+            | ErrorKind::Behind => Self::TryAgain,
             ErrorKind::Setting => Self::Usage,
             ErrorKind::Connect
             | ErrorKind::ReadOnly

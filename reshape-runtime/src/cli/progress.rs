@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::text::{count, duration};
-use crate::{Event, Observer};
+use super::text::{count, duration, plural};
+use crate::{Event, Instance, Observer};
 
 /// The observer for standard error as it is.
 pub(super) fn observer() -> impl Observer + 'static {
@@ -33,11 +33,18 @@ fn line(event: &Event) -> Option<String> {
             Some(format!("resuming: {done} of {total} steps are done"))
         }
         Event::Note(note) => Some(format!("note: {note}")),
+        Event::Draining { .. } | Event::Lease { .. } => None,
         Event::Waiting { .. }
         | Event::Locked
         | Event::StepStarted { .. }
         | Event::Backfill { .. } => None,
     }
+}
+
+/// `2 instances of the old version: `web-1` (pid 7); …`
+fn draining(instances: &[Instance]) -> String {
+    let number = plural(instances.len(), "instance");
+    format!("{number} of the old version: {}", crate::instance::list(instances))
 }
 
 /// One line per event, for logs. What lasts long says so now and then.
@@ -80,7 +87,16 @@ impl<W: Write> Lines<W> {
                 self.waited = None;
                 None
             }
+            Event::Draining { instances, elapsed, .. } => {
+                let due = |last: Duration| *elapsed >= last + Duration::from_secs(10);
+                if !self.waited.is_none_or(due) {
+                    return None;
+                }
+                self.waited = Some(*elapsed);
+                Some(format!("waiting for {}", draining(instances)))
+            }
             Event::StepDone { .. }
+            | Event::Lease { .. }
             | Event::Retry { .. }
             | Event::Resuming { .. }
             | Event::Note(_) => line(event),
@@ -133,6 +149,9 @@ impl Observer for Terminal {
             Event::Waiting { holder, .. } => {
                 self.bar.set_message(format!("for another migrator: {holder}"));
             }
+            Event::Draining { instances, .. } => {
+                self.spin("waiting".into(), format!("for {}", draining(instances)));
+            }
             Event::StepStarted { step, total, phase, title, undo } => {
                 let undo = if *undo { "undo " } else { "" };
                 self.spin(format!("[{}/{total}] {undo}{}", step + 1, phase.name()), title.clone());
@@ -149,7 +168,11 @@ impl Observer for Terminal {
                 self.bar.disable_steady_tick();
                 self.bar.unset_length();
             }
-            Event::Locked | Event::Resuming { .. } | Event::Retry { .. } | Event::Note(_) => {}
+            Event::Locked
+            | Event::Resuming { .. }
+            | Event::Retry { .. }
+            | Event::Lease { .. }
+            | Event::Note(_) => {}
         }
     }
 }

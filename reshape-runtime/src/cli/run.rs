@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use super::args::{
-    Command, EndOptions, Format, MigrationCommand, SchemaQueryOptions, Session, StartOptions,
-    StatusOptions, ValidateOptions,
+    Command, CompleteOptions, EndOptions, Format, MigrationCommand, SchemaQueryOptions, Session,
+    StartOptions, StatusOptions, ValidateOptions,
 };
 use super::connection::InvalidConnection;
 use super::exit::Exit;
@@ -102,7 +102,8 @@ fn start(
         find(&migrations, name)?;
     }
     let connection = options.session.connection.config()?;
-    let mut migrator = patient(Migrator::new(migrations, connection), &options.session)?;
+    let migrator = Migrator::new(migrations, connection).force(options.force);
+    let mut migrator = patient(migrator, &options.session)?;
     if let Some(wait) = options.wait {
         migrator = migrator.wait_timeout(wait);
     }
@@ -121,8 +122,10 @@ fn start(
     Ok(())
 }
 
-fn complete(options: &EndOptions) -> Result<(), Stop> {
-    print_report(&ending(options)?.complete()?);
+fn complete(options: &CompleteOptions) -> Result<(), Stop> {
+    let migrator = ending(&options.end)?.force(options.force);
+    let mut migrator = migrator.drain_timeout(options.wait.unwrap_or_default());
+    print_report(&migrator.complete()?);
     Ok(())
 }
 

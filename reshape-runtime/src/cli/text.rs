@@ -92,6 +92,17 @@ pub(super) fn status(status: &Status) -> String {
     if let Some(migrator) = &status.migrator {
         row("at work", migrator);
     }
+    let uses: Vec<String> = status
+        .instances
+        .iter()
+        .map(|instance| {
+            let version = instance.version.as_deref().unwrap_or("the plain tables");
+            format!("{version}: {instance}")
+        })
+        .collect();
+    if !uses.is_empty() {
+        row("in use", &uses.join("\n"));
+    }
     if let Some(error) = &status.last_error {
         row("last error", error);
     }
@@ -232,6 +243,7 @@ mod tests {
             step: None,
             progress: None,
             last_error: None,
+            instances: Vec::new(),
         }
     }
 
@@ -280,6 +292,7 @@ mod tests {
             step: None,
             progress: Some((4, 6)),
             last_error: Some("lock timeout\nhelp: try again".into()),
+            instances: Vec::new(),
         };
         insta::assert_snapshot!(super::status(&status));
     }

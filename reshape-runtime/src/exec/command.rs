@@ -44,6 +44,8 @@ impl Run<'_> {
                 Todo::Nothing => return Ok(self.unchanged(before, &snapshot, wanted)),
                 Todo::Ahead => return Ok(self.unchanged(Outcome::Ahead, &snapshot, wanted)),
                 Todo::Complete => {
+                    let plan = stored_plan(&snapshot)?;
+                    self.shut(plan.base.as_deref(), Some(&plan.target))?;
                     self.contract(&snapshot)?;
                     before = Outcome::Completed;
                 }
@@ -85,6 +87,7 @@ impl Run<'_> {
         }
         self.enter(false)?;
         let snapshot = self.read()?;
+        let snapshot = self.claim_base(snapshot, contract_has_begun)?;
         match snapshot.state {
             State::Idle => Ok(self.idle(&snapshot)),
             State::InProgress | State::Completing => {
@@ -181,15 +184,21 @@ impl Run<'_> {
             }
         }
         let record = self.set.record_sql(plan)?;
-        self.fenced("record the migrations", |begun| begun.state == State::Idle.name(), &record)
+        self.fenced("record the migrations", |begun| begun.state == State::Idle.name(), &record)?;
+        self.forget_leases(plan.base.as_deref());
+        Ok(())
     }
 
     fn take_and_roll_back(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         let plan = stored_plan(snapshot)?;
+        self.shut(Some(&plan.target), None)?;
         self.take(snapshot, State::Aborting, None)?;
         // Whatever went wrong before, it is over.
         let closing = format!("; {}", self.set.no_error_sql());
-        let Err(error) = self.undo_all(plan, &closing) else { return Ok(()) };
+        let Err(error) = self.undo_all(plan, &closing) else {
+            self.forget_leases(Some(&plan.target));
+            return Ok(());
+        };
         self.remember(&error);
         Err(still(error, "the batch stays `aborting`; aborting it again goes on from this step"))
     }

@@ -10,6 +10,7 @@ use postgres::Client;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::lease;
 use super::retry::{Failure, describe};
 use super::session::{is_true, rows};
 use super::set::Set;
@@ -251,7 +252,8 @@ impl Set {
                VALUES ('metadata', '{LAYOUT}'), ('state', '{{\"state\": \"embedded\"}}') \
                ON CONFLICT (key) DO UPDATE SET value = excluded.value; \
              INSERT INTO reshape.batch (namespace, state, token) VALUES ({name}, 'idle', 0) \
-               ON CONFLICT (namespace) DO NOTHING"
+               ON CONFLICT (namespace) DO NOTHING; {}",
+            lease::INSTALL
         )
     }
 }

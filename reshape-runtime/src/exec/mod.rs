@@ -29,6 +29,7 @@ mod compare;
 mod connection;
 mod index;
 mod journal;
+mod lease;
 mod limits;
 mod lock;
 mod metadata;
@@ -55,6 +56,7 @@ mod tests;
 #[cfg(feature = "tokio")]
 pub use asynchronous::AsyncMigrator;
 pub use connection::{Connector, IntoConnection};
+pub use lease::{BackgroundCompletion, Lease, LeaseOptions, Unused};
 
 use connection::Source;
 use run::Run;
@@ -73,6 +75,8 @@ struct Settings {
     wait_timeout: Duration,
     batch_duration: Duration,
     skip_custom: bool,
+    drain_timeout: Duration,
+    force: bool,
 }
 
 impl Default for Settings {
@@ -84,6 +88,8 @@ impl Default for Settings {
             wait_timeout: Duration::from_mins(10),
             batch_duration: Duration::from_millis(100),
             skip_custom: false,
+            drain_timeout: Duration::ZERO,
+            force: false,
         }
     }
 }
@@ -184,6 +190,21 @@ impl Migrator {
         self
     }
 
+    /// For how long [`complete`](Self::complete) waits for instances that hold a [`Lease`] on the old version. The default is not at all.
+    #[must_use]
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.drain_timeout = timeout;
+        self
+    }
+
+    /// Whether [`complete`](Self::complete) goes on although instances hold a [`Lease`] on the old version, after it has waited for
+    /// them. Their queries fail from then on; the report notes who they were. The default is no.
+    #[must_use]
+    pub fn force(mut self, force: bool) -> Self {
+        self.settings.force = force;
+        self
+    }
+
     /// Who is told what happens. Called on the migrator's thread; a panic there is passed on to the caller of the command and
     /// leaves the batch where it is, as a crash would.
     #[must_use]
@@ -245,8 +266,12 @@ impl Migrator {
     /// Completes the batch that is in progress: the old version's schema and all that only it needed are removed. Fails at once
     /// if another migrator is at work.
     ///
+    /// Instances that hold a [`Lease`] on the old version are waited for, or cut off, as [`drain_timeout`](Self::drain_timeout) and
+    /// [`force`](Self::force) say. Sessions that seem to use it without a lease are noted in the report and keep nobody from completing.
+    ///
     /// # Errors
     ///
+    /// [`ErrorKind::InUse`], with nothing changed, if an instance holds a lease on the old version.
     /// [`ErrorKind::State`] if the batch is still being started or is being rolled back. A step that fails leaves the batch
     /// `completing`, and the next `complete` goes on from there; if it is the first step, the batch is in progress as before.
     pub fn complete(&mut self) -> Result<Report, Error> {

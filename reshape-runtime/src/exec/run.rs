@@ -30,6 +30,8 @@ pub(super) struct Run<'a> {
     /// The process of the server that the session is, once it is set up.
     pub(super) session: Option<String>,
     is_locked: bool,
+    /// The gate that this run keeps shut, as an SQL expression; see `lease`.
+    pub(super) gate: Option<String>,
     pub(super) began: Instant,
     pub(super) steps: Vec<StepReport>,
     pub(super) notes: Vec<String>,
@@ -78,6 +80,7 @@ impl<'a> Run<'a> {
             token: None,
             session: None,
             is_locked: false,
+            gate: None,
             began,
             steps: Vec::new(),
             notes: Vec::new(),
@@ -86,10 +89,18 @@ impl<'a> Run<'a> {
 
     /// Gives the lock and the connection back. Not on drop: after a panic both go with the connection.
     pub(super) fn close(mut self) {
-        if self.is_locked && !self.client.is_closed() {
-            lock::unlock(&mut self.client, &self.set);
+        if !self.client.is_closed() {
+            self.leave();
         }
         self.source.give_back(self.client);
+    }
+
+    /// Gives back what `enter` took, and what it was taken for.
+    pub(super) fn leave(&mut self) {
+        self.open_gate();
+        if std::mem::take(&mut self.is_locked) {
+            lock::unlock(&mut self.client, &self.set);
+        }
     }
 
     pub(super) fn emit(&mut self, event: &Event) {
@@ -250,6 +261,7 @@ impl<'a> Run<'a> {
         if self.is_locked {
             lock::relock(&mut self.client, &self.set, retry)??;
         }
+        self.shut_gate_again(retry)?;
         if let Some(token) = self.token {
             let rows = rows(
                 &mut self.client,

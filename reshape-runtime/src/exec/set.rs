@@ -24,6 +24,10 @@ impl Set {
         self.namespace == DEFAULT_NAMESPACE
     }
 
+    pub(super) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// The condition for its rows.
     pub(super) fn own(&self) -> String {
         format!("namespace = {}", self.literal())

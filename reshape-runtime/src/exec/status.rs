@@ -19,6 +19,11 @@ impl Run<'_> {
                 Ok(lock::holder(&mut run.client, &run.set)?)
             })?;
         let plan = snapshot.plan.as_ref();
+        let current = plan.map_or_else(
+            || snapshot.applied.last().map(|applied| applied.name.as_str()),
+            |plan| plan.base.as_deref(),
+        );
+        let instances = self.instances(current, plan.map(|plan| plan.target.as_str()))?;
         let applied: Vec<String> = snapshot.applied.iter().map(|a| a.name.clone()).collect();
         let batch: Vec<String> = plan
             .map(|plan| plan.migrations.iter().map(|m| m.name.to_string()).collect())
@@ -65,6 +70,7 @@ impl Run<'_> {
             pending,
             unknown,
             edited,
+            instances,
         })
     }
 }

@@ -6,6 +6,7 @@
 use tracing::dispatcher::{self, Dispatch};
 use tracing::{Span, debug, info, warn};
 
+use crate::instance::LeaseChange;
 use crate::observer::Event;
 
 /// What a thread's events belong to.
@@ -47,6 +48,17 @@ pub(super) fn emit(event: &Event) {
         Event::Backfill { table, blocks, total, rows } => {
             debug!(%table, blocks, total, rows, "backfilling");
         }
+        Event::Draining { version, instances, elapsed } => {
+            let instances = crate::instance::list(instances);
+            info!(%version, %instances, elapsed = millis(*elapsed), "waiting for instances of the old version");
+        }
+        Event::Lease { version, change } => match change {
+            LeaseChange::Held => info!(%version, "the lease is held"),
+            LeaseChange::Interrupted(reason) => {
+                warn!(%version, %reason, "the lease is interrupted")
+            }
+            LeaseChange::Lost(reason) => warn!(%version, %reason, "the lease is lost"),
+        },
         Event::Note(note) => warn!(%note, "note"),
     }
 }

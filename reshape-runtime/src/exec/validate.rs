@@ -71,7 +71,7 @@ impl Run<'_> {
             .with_help("make it with `Migrator::new`, which takes the migrations"));
         };
         // The usual case: one round trip.
-        if let (_, Readiness::Ready(outcome)) = self.look(wanted)? {
+        if let (_, Readiness::Ready(outcome)) = self.find_version(wanted)? {
             return Ok(self.found(outcome, wanted));
         }
         let began = Instant::now();
@@ -80,7 +80,7 @@ impl Run<'_> {
             let (migrator, _) = self.retrying(Task::Own("see who is migrating"), |run| {
                 Ok(lock::holder(&mut run.client, &run.set)?)
             })?;
-            let (state, readiness) = self.look(wanted)?;
+            let (state, readiness) = self.find_version(wanted)?;
             let missing = match readiness {
                 Readiness::Ready(outcome) => return Ok(self.found(outcome, wanted)),
                 Readiness::Not(missing) => missing,
@@ -105,7 +105,7 @@ impl Run<'_> {
     }
 
     /// The state, where it can be read, and whether the version can be used.
-    fn look(&mut self, wanted: &Migrations) -> Result<(Option<State>, Readiness), Error> {
+    fn find_version(&mut self, wanted: &Migrations) -> Result<(Option<State>, Readiness), Error> {
         match self.read() {
             Ok(snapshot) => Ok((Some(snapshot.state), readiness(&snapshot, wanted)?)),
             Err(error) if error.kind() == ErrorKind::Permission => {

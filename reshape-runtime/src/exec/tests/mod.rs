@@ -29,9 +29,9 @@ use crate::plan::{Phase, Plan, Step, Work};
 use crate::testing::{Server, TestDatabase};
 
 /// A database and a session to look at it with.
-struct Fixture {
-    database: TestDatabase,
-    client: Client,
+pub(super) struct Fixture {
+    pub(super) database: TestDatabase,
+    pub(super) client: Client,
 }
 
 const SETUP: &str = "
@@ -46,7 +46,7 @@ const SETUP: &str = "
 
 impl Fixture {
     /// A database in version 1, as if no migration had ever been applied.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let database = Server::shared().unwrap().database().unwrap();
         let client = database.connect().unwrap();
         let mut fixture = Self { database, client };
@@ -59,31 +59,31 @@ impl Fixture {
     }
 
     /// A migrator that plans the batch of these tests.
-    fn migrator(&self) -> Migrator {
+    pub(super) fn migrator(&self) -> Migrator {
         self.migrator_for(batch())
     }
 
-    fn migrator_for(&self, plan: Plan) -> Migrator {
+    pub(super) fn migrator_for(&self, plan: Plan) -> Migrator {
         let migrations = Migrations::owned(plan.migrations.clone());
         Migrator::new(migrations, self.database.url()).planner(move |_| Ok(plan.clone()))
     }
 
-    fn detached(&self) -> Migrator {
+    pub(super) fn detached(&self) -> Migrator {
         Migrator::detached(self.database.url())
     }
 
     /// One cell as text; NULL is empty.
-    fn text(&mut self, sql: &str) -> String {
+    pub(super) fn text(&mut self, sql: &str) -> String {
         let rows = super::session::rows(&mut self.client, sql).unwrap();
         rows[0].get(0).unwrap_or_default().to_owned()
     }
 
-    fn state(&mut self) -> String {
+    pub(super) fn state(&mut self) -> String {
         self.text("SELECT state FROM reshape.batch")
     }
 
     /// The database as version 1 had it.
-    fn assert_old(&mut self) {
+    pub(super) fn assert_old(&mut self) {
         assert_eq!(self.text(COLUMNS), "id,name");
         assert_eq!(
             self.text(OBJECTS),
@@ -96,7 +96,7 @@ impl Fixture {
     }
 
     /// Both versions live.
-    fn assert_both(&mut self) {
+    pub(super) fn assert_both(&mut self) {
         assert_eq!(self.text(COLUMNS), "id,name,__reshape_twice");
         assert_eq!(self.text("SELECT count(*) FROM migration_2.users WHERE twice = id * 2"), "900");
         assert_eq!(self.text("SELECT count(*) FROM public.log"), "1");
@@ -110,7 +110,7 @@ impl Fixture {
     }
 
     /// Version 2 alone.
-    fn assert_new(&mut self) {
+    pub(super) fn assert_new(&mut self) {
         assert_eq!(self.text(COLUMNS), "id,name,twice");
         assert_eq!(
             self.text(OBJECTS),
@@ -123,7 +123,7 @@ impl Fixture {
     }
 
     /// Waits until the session of a migrator that crashed has let go of the lock.
-    fn wait_until_unlocked(&mut self) {
+    pub(super) fn wait_until_unlocked(&mut self) {
         while self.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())") != "0" {
             sleep(Duration::from_millis(2));
         }
@@ -138,7 +138,7 @@ const OBJECTS: &str = "SELECT string_agg(format('%I.%I', n.nspname, c.relname), 
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
     WHERE n.nspname = 'public' OR n.nspname LIKE 'migration%'";
 
-fn migration(name: &'static str) -> Migration {
+pub(super) fn migration(name: &'static str) -> Migration {
     let custom = Custom { start: Some(name.into()), complete: None, abort: None };
     Migration {
         name: name.into(),
@@ -239,7 +239,7 @@ fn publish() -> Step {
 }
 
 /// The batch from 1 to 2.
-fn batch() -> Plan {
+pub(super) fn batch() -> Plan {
     plan(vec![
         add_column(),
         // `users` without a schema is a view of version 1: the plan's search_path is in force.
@@ -277,7 +277,11 @@ fn batch() -> Plan {
 }
 
 /// Runs `command` and crashes at its event number `at`, from 0; whether it came so far.
-fn crash<T>(migrator: Migrator, at: usize, command: impl FnOnce(&mut Migrator) -> T) -> bool {
+pub(super) fn crash<T>(
+    migrator: Migrator,
+    at: usize,
+    command: impl FnOnce(&mut Migrator) -> T,
+) -> bool {
     let mut seen = 0;
     let mut migrator = migrator.observer(move |_: &Event| {
         if seen == at {
