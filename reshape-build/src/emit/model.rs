@@ -69,7 +69,7 @@ emit_structs! {
     ColumnChanges { name, data_type, nullable, default }
     CreateEnum { name, values }
     CreateTable { name, schema, columns, primary_key, foreign_keys, checks, comment, up }
-    Custom { start, complete, abort }
+    Custom { start, complete, abort, reverts }
     ForeignKey { columns, referenced_table, referenced_schema, referenced_columns, on_delete, on_update }
     Index { name, columns, unique, method, predicate }
     RemoveCheck { table, schema, check }

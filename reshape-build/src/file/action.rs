@@ -33,7 +33,7 @@ const ACTIONS: [Entry; 15] = [
     ("remove_check", remove_check, &[]),
     ("create_enum", create_enum, &["schema"]),
     ("remove_enum", remove_enum, &["schema"]),
-    ("custom", custom, &["reverts", "effects", "allow"]),
+    ("custom", custom, &["effects", "allow"]),
 ];
 
 /// Actions of the format that are not supported yet.
@@ -235,5 +235,11 @@ fn custom(fields: &mut Fields<'_>) -> Option<Action> {
     let start = fields.optional("start", text);
     let complete = fields.optional("complete", text);
     let abort = fields.optional("abort", text);
-    Some(Action::Custom(Custom { start: start?, complete: complete?, abort: abort? }))
+    let reverts = fields.optional("reverts", text);
+    Some(Action::Custom(Custom {
+        start: start?,
+        complete: complete?,
+        abort: abort?,
+        reverts: reverts?,
+    }))
 }

@@ -15,6 +15,10 @@ use crate::schema::{At, Problem, Schema};
 /// checks, so later actions cannot refer to a table or an enum type that it made. A table that `start` creates has a view in
 /// the new version, which is in the way of a `complete` that drops the table: do that in a migration of its own.
 ///
+/// A completed migration can be reverted (`revert_to`) only if each of its `custom` actions that does something says with `reverts` how
+/// to take back what `start` and `complete` did. That SQL runs while the version that is being left is still in use; if the revert is
+/// aborted, `start` and `complete` run again.
+///
 /// # Expand
 ///
 /// `start` runs, at the action's place among the others.
@@ -34,6 +38,7 @@ use crate::schema::{At, Problem, Schema};
 /// type = "custom"
 /// start = "CREATE FUNCTION public.initials(name text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT left(name, 1)'"
 /// abort = "DROP FUNCTION public.initials(text)"
+/// reverts = "DROP FUNCTION public.initials(text)"
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Custom {
@@ -46,6 +51,9 @@ pub struct Custom {
     /// Runs when the batch is rolled back after `start` has run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abort: Option<Str>,
+    /// Takes back what `start` and `complete` did, once the migration is complete: runs when it is reverted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverts: Option<Str>,
 }
 
 // --- check: the simulated schema -------------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use super::args::{
-    Command, Format, MigrationCommand, SchemaQueryOptions, Session, StartOptions, StatusOptions,
+    Command, Format, MigrationCommand, RevertOptions, SchemaQueryOptions, Session, StartOptions,
+    StatusOptions,
 };
 use super::connection::InvalidConnection;
 use super::exit::Exit;
@@ -36,6 +37,7 @@ pub fn run(command: &Command, load: impl FnOnce() -> Result<Migrations, String>)
         | Command::Complete(session) => complete(session),
         Command::Migration { command: MigrationCommand::Abort(session) }
         | Command::Abort(session) => abort(session),
+        Command::Migration { command: MigrationCommand::Revert(options) } => revert(options),
         Command::Status(options) => status(options, load),
         Command::Check => check(load),
         Command::SchemaQuery(options) | Command::GenerateSchemaQuery(options) => {
@@ -126,6 +128,12 @@ fn complete(session: &Session) -> Result<(), Stop> {
 fn abort(session: &Session) -> Result<(), Stop> {
     let migrator = Migrator::detached(session.connection.config()?);
     print_report(&patient(migrator, session).abort()?);
+    Ok(())
+}
+
+fn revert(options: &RevertOptions) -> Result<(), Stop> {
+    let migrator = Migrator::detached(options.session.connection.config()?);
+    print_report(&patient(migrator, &options.session).revert_to(&options.to)?);
     Ok(())
 }
 

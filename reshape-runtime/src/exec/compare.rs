@@ -5,6 +5,7 @@
 use super::metadata::{Applied, Snapshot};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Action, Migration, Migrations};
+use crate::plan::Plan;
 use crate::report::State;
 use crate::sql::names::version_schema;
 
@@ -40,6 +41,9 @@ pub(super) enum Todo {
 pub(super) fn decide(snapshot: &Snapshot, wanted: &Migrations) -> Result<Todo, Error> {
     let applied = snapshot.applied.clone();
     let batch: &[Migration] = snapshot.plan.as_ref().map_or(&[], |plan| &plan.migrations);
+    if let Some(plan) = snapshot.plan.as_ref().filter(|plan| !plan.reverts.is_empty()) {
+        return decide_beside_revert(snapshot, plan, wanted);
+    }
     let with_batch = || [applied.clone(), batch.iter().map(Applied::from).collect()].concat();
     Ok(match snapshot.state {
         State::Idle => match compare(&applied, wanted, snapshot)? {
@@ -62,6 +66,31 @@ pub(super) fn decide(snapshot: &Snapshot, wanted: &Migrations) -> Result<Todo, E
         },
         State::Completing => Todo::Complete,
         State::Aborting => Todo::RollBack,
+    })
+}
+
+/// The same while migrations are being taken back. Their versions are live until that is complete, so an instance of the version that is being left
+/// has nothing to do, and must not end the batch. One of the version that the batch leads to goes on with it.
+fn decide_beside_revert(
+    snapshot: &Snapshot,
+    plan: &Plan,
+    wanted: &Migrations,
+) -> Result<Todo, Error> {
+    let mut remaining = snapshot.applied.clone();
+    remaining.retain(|applied| !plan.reverts.contains(&applied.name));
+    let leads_to_wanted = wanted.latest().is_some()
+        && matches!(compare(&remaining, wanted, snapshot), Ok(Relation::Equal));
+    let relation = || compare(&snapshot.applied, wanted, snapshot);
+    Ok(match snapshot.state {
+        State::Completing => Todo::Complete,
+        State::Aborting => Todo::RollBack,
+        State::InProgress if leads_to_wanted => Todo::Nothing,
+        State::Applying if leads_to_wanted => Todo::Resume,
+        State::Idle | State::InProgress | State::Applying => match relation()? {
+            Relation::Equal | Relation::Ahead => Todo::Ahead,
+            Relation::Behind(_) if snapshot.state == State::Applying => Todo::RollBack,
+            Relation::Behind(_) => return Err(reverting(plan)),
+        },
     })
 }
 
@@ -162,6 +191,18 @@ fn in_progress(batch: &[Migration]) -> Error {
         format!("a batch is in progress ({}), so nothing further can be started", list(&names)),
     )
     .with_help("end it first: `complete` once nothing uses the old version any more, or `abort`")
+}
+
+fn reverting(plan: &Plan) -> Error {
+    let names: Vec<&str> = plan.reverts.iter().map(String::as_str).collect();
+    let message = format!(
+        "a revert to `{}` is in progress, which takes back {}: nothing further can be started",
+        plan.target,
+        list(&names)
+    );
+    Error::new(ErrorKind::State, message).with_help(
+        "end it first: `complete` once nothing uses the newer version any more, or `abort`",
+    )
 }
 
 /// The error for a name that is not in the set.

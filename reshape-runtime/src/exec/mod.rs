@@ -33,6 +33,7 @@ mod lock;
 mod metadata;
 mod offenders;
 mod retry;
+mod revert;
 mod rights;
 mod rollback;
 mod run;

@@ -95,6 +95,7 @@ impl Set {
     pub(super) fn record_sql(&self, plan: &Plan) -> Result<String, Error> {
         let own = self.own();
         let mut sql = format!("UPDATE reshape.batch SET last_error = NULL WHERE {own}; ");
+        sql.push_str(&self.unrecord_sql(plan));
         for migration in &plan.migrations {
             let actions = serde_json::to_string(&migration.actions).map_err(|error| {
                 Error::new(

@@ -138,7 +138,7 @@ const OBJECTS: &str = "SELECT string_agg(format('%I.%I', n.nspname, c.relname), 
     WHERE n.nspname = 'public' OR n.nspname LIKE 'migration%'";
 
 fn migration(name: &'static str) -> Migration {
-    let custom = Custom { start: Some(name.into()), complete: None, abort: None };
+    let custom = Custom { start: Some(name.into()), complete: None, abort: None, reverts: None };
     Migration {
         name: name.into(),
         description: None,
@@ -185,6 +185,7 @@ fn plan(steps: Vec<Step>) -> Plan {
         search_path: String::from("\"migration_1\", \"public\""),
         steps,
         notes: Vec::new(),
+        reverts: Vec::new(),
     }
 }
 
