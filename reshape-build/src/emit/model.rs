@@ -9,7 +9,7 @@ use reshape_runtime::model::{
     Action, AddCheck, AddColumn, AddForeignKey, AddIndex, Allow, AlterColumn, Check, Column,
     ColumnChanges, CreateEnum, CreateTable, Custom, Direction, ForeignKey, Index, IndexColumn,
     IndexMethod, Lint, List, Nulls, ReferentialAction, RemoveCheck, RemoveColumn, RemoveEnum,
-    RemoveForeignKey, RemoveIndex, RemoveTable, RenameTable, Str, TableUp, Transform,
+    RemoveForeignKey, RemoveIndex, RemoveTable, RenameTable, Reverts, Str, TableUp, Transform,
 };
 
 /// A value that can be written as a constant.
@@ -79,6 +79,7 @@ emit_structs! {
     RemoveIndex { index, schema }
     RemoveTable { table, schema }
     RenameTable { table, schema, new_name }
+    Reverts { start, complete }
     TableUp { table, schema, values, condition, upsert_constraint }
 }
 

@@ -11,7 +11,7 @@ use reshape_runtime::model::{
 use super::field::{Field, Label, list, name, one_or_many, text};
 use super::fields::Fields;
 use super::part::{
-    check, column, column_changes, foreign_key, index, named_check, table_up, transform,
+    check, column, column_changes, foreign_key, index, named_check, reverts, table_up, transform,
 };
 use super::{names, suggest};
 
@@ -235,7 +235,7 @@ fn custom(fields: &mut Fields<'_>) -> Option<Action> {
     let start = fields.optional("start", text);
     let complete = fields.optional("complete", text);
     let abort = fields.optional("abort", text);
-    let reverts = fields.optional("reverts", text);
+    let reverts = fields.optional("reverts", reverts);
     Some(Action::Custom(Custom {
         start: start?,
         complete: complete?,

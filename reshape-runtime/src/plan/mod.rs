@@ -220,12 +220,19 @@ pub struct Refusal {
 /// Plans the batch.
 pub fn plan(request: &Request<'_>) -> Result<Plan, Refusal> {
     let target = request.pending.last().map(|migration| migration.name.as_ref());
-    plan_to(request, target.unwrap_or_default())
+    plan_to(request, target.unwrap_or_default(), &[])
 }
 
-/// Plans the batch that leads to the version `target`.
-pub(crate) fn plan_to(request: &Request<'_>, target: &str) -> Result<Plan, Refusal> {
+/// Plans the batch that leads to the version `target`. Tables that are `hidden` have no view there unless an action names them.
+pub(crate) fn plan_to(
+    request: &Request<'_>,
+    target: &str,
+    hidden: &[String],
+) -> Result<Plan, Refusal> {
     let mut batch = Batch::new(*request);
+    for table in batch.tables.iter_mut().filter(|table| hidden.contains(&table.name)) {
+        table.in_version &= table.schema != crate::sql::names::DEFAULT_SCHEMA;
+    }
     for (number, migration) in request.pending.iter().enumerate() {
         for (place, action) in migration.actions.iter().enumerate() {
             batch.at = (number, place);

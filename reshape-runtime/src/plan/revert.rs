@@ -15,6 +15,7 @@ use crate::plan::{Plan, Refusal, Request, plan_to};
 
 mod action;
 mod column;
+mod custom;
 mod hanging;
 mod replay;
 mod words;
@@ -39,6 +40,8 @@ pub(crate) struct Inverse {
     pub(crate) migrations: Vec<Migration>,
     /// For each of these the migration that it takes back.
     origins: Vec<Origin>,
+    /// Tables that SQL of the user's has created: they go when the batch is complete, and have no place in the version that comes back.
+    hidden: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -56,7 +59,8 @@ impl Inverse {
     /// The newest action for which something is missing, in the migration that is taken back.
     pub(crate) fn new(completed: &[Migration], keep: usize) -> Result<Self, Refusal> {
         let replay = replay::Replay::new(completed, keep);
-        let mut inverse = Self { migrations: Vec::new(), origins: Vec::new() };
+        let hidden = hidden(completed, keep, &replay);
+        let mut inverse = Self { migrations: Vec::new(), origins: Vec::new(), hidden };
         for (number, migration) in completed.iter().enumerate().skip(keep).rev() {
             let mut actions: Vec<Action> = Vec::new();
             let mut places = Vec::new();
@@ -89,7 +93,8 @@ impl Inverse {
     /// The planner's refusal, in terms of the migration that is taken back.
     pub(crate) fn plan(&self, base: &str, target: &str, facts: &Facts) -> Result<Plan, Refusal> {
         let request = Request { pending: &self.migrations, base: Some(base), facts };
-        let plan = plan_to(&request, target).map_err(|refusal| self.blame(refusal))?;
+        let plan =
+            plan_to(&request, target, &self.hidden).map_err(|refusal| self.blame(refusal))?;
         let mut reverts: Vec<String> =
             self.origins.iter().map(|origin| origin.name.clone()).collect();
         reverts.reverse();
@@ -105,4 +110,20 @@ impl Inverse {
         let action = refusal.action.and_then(|place| origin.places.get(place - 1));
         Refusal { migration: origin.name.clone(), action: action.map(|n| n + 1), ..refusal }
     }
+}
+
+/// The tables that custom SQL has created in the migrations that are taken back, and not in one before.
+fn hidden(completed: &[Migration], keep: usize, replay: &replay::Replay<'_>) -> Vec<String> {
+    let created = |migrations: &[Migration]| -> Vec<String> {
+        let actions = migrations.iter().flat_map(|migration| migration.actions.iter());
+        let starts = actions.filter_map(|action| {
+            if let Action::Custom(custom) = action { custom.start.as_deref() } else { None }
+        });
+        starts.flat_map(custom::creates).collect()
+    };
+    let (before, back) = completed.split_at(keep.min(completed.len()));
+    let before = created(before);
+    let known =
+        |name: &str| replay.taken.first().is_some_and(|taken| taken.before.table(name).is_some());
+    created(back).into_iter().filter(|name| !before.contains(name) && !known(name)).collect()
 }

@@ -153,22 +153,49 @@ fn enums_come_and_go() {
 }
 
 #[test]
-fn custom_sql_runs_what_reverts_it_and_runs_again_when_that_is_aborted() {
+fn custom_sql_is_taken_back_when_nobody_needs_what_it_did() {
+    let base = format!(
+        "{USERS}{}",
+        r#"
+        [[actions]]
+        type = "custom"
+        start = "CREATE FUNCTION public.shout(name text) RETURNS text LANGUAGE sql AS 'SELECT upper(name)'"
+        "#
+    );
     let change = r#"
         [[actions]]
         type = "custom"
-        start = "CREATE FUNCTION public.initials(name text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT left(name, 1)' -- made"
-        complete = "CREATE FUNCTION public.last_initial(name text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT right(name, 1)';"
-        abort = "DROP FUNCTION public.initials(text)"
-        reverts = "DROP FUNCTION public.initials(text), public.last_initial(text)"
+        start = """
+          CREATE TABLE log (what text);
+          CREATE FUNCTION public.initials(name text) RETURNS text LANGUAGE sql AS 'SELECT left(name, 1)' -- made"""
+        complete = "DROP FUNCTION public.shout(text)"
+        abort = "DROP FUNCTION public.initials(text); DROP TABLE log"
+
+            [actions.reverts]
+            start = "CREATE FUNCTION public.shout(name text) RETURNS text LANGUAGE sql AS 'SELECT upper(name)'"
+            complete = "DROP FUNCTION public.initials(text); DROP TABLE log"
+
+        [[actions]]
+        type = "custom"
+        start = "CREATE SEQUENCE public.numbers"
+        reverts = "DROP SEQUENCE public.numbers"
     "#;
     there_and_back(
-        USERS,
+        &base,
         change,
-        "",
+        "INSERT INTO log VALUES ('x')",
         |r| {
-            let made = "SELECT count(*) FROM pg_proc WHERE proname LIKE '%initial%'";
-            assert_eq!(rows(&mut r.old, made), ["0"]);
+            // Each version has what it needs.
+            assert_eq!(
+                rows(&mut r.old, "SELECT public.shout(name) FROM users WHERE id = 1"),
+                ["ADA LOVELACE"]
+            );
+            assert_eq!(
+                rows(&mut r.new, "SELECT public.initials(name) FROM users WHERE id = 1"),
+                ["A"]
+            );
+            rows(&mut r.new, "INSERT INTO log VALUES ('y')");
+            assert!(r.old.simple_query("SELECT * FROM log").is_err());
         },
         |_| {},
     );

@@ -339,13 +339,14 @@ fn a_batch_that_is_not_finished_comes_first() {
 #[test]
 fn a_revert_does_not_wait_for_another_migrator() {
     let (r, _) = prepare();
-    let (mut inner, mut seen) = (None, false);
+    let mut seen = false;
     let url = r.database.url().to_string();
     let (sender, receiver) = std::sync::mpsc::channel();
     let mut migrator = detached(&r).observer(move |_: &Event| {
         // From inside the first one, which holds the lock.
         if !std::mem::replace(&mut seen, true) {
-            inner = Migrator::detached(url.clone()).revert_to(BASE).err().map(|error| error.kind());
+            let inner =
+                Migrator::detached(url.clone()).revert_to(BASE).err().map(|error| error.kind());
             sender.send(inner).expect("a receiver");
         }
     });

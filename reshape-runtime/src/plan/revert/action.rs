@@ -4,11 +4,11 @@
 //! other actions say them.
 
 use super::replay::{Replay, Taken, owner};
-use super::{Missing, column, hanging};
+use super::{Missing, column, custom, hanging};
 use crate::action::Action;
 use crate::model::{
-    AddCheck, AlterColumn, Check, ColumnChanges, CreateEnum, CreateTable, Custom, RemoveCheck,
-    RemoveEnum, RemoveForeignKey, RemoveIndex, RemoveTable, RenameTable,
+    AddCheck, AlterColumn, Check, ColumnChanges, CreateEnum, CreateTable, RemoveCheck, RemoveEnum,
+    RemoveForeignKey, RemoveIndex, RemoveTable, RenameTable,
 };
 
 const IN_A_NEW_MIGRATION: &str = "write a migration that leads to what is wanted, and start that";
@@ -105,7 +105,7 @@ pub(super) fn inverse(taken: &Taken<'_>, replay: &Replay<'_>) -> Result<Vec<Acti
             let values = known.values.iter().map(|value| value.clone().into()).collect();
             vec![Action::CreateEnum(CreateEnum { name: a.name.clone(), values })]
         }
-        Action::Custom(a) => custom(a)?,
+        Action::Custom(a) => custom::inverse(a)?,
     })
 }
 
@@ -154,25 +154,4 @@ fn remove_check(a: &RemoveCheck, taken: &Taken<'_>) -> Result<Action, Missing> {
         schema: a.schema.clone(),
         check: Check { name: Some(a.check.clone()), ..check },
     }))
-}
-
-/// `reverts` runs as the inverse's `start`, and if the inverse is rolled back, what it took back is done again.
-fn custom(a: &Custom) -> Result<Vec<Action>, Missing> {
-    let done: Vec<&str> = a.start.iter().chain(&a.complete).map(|sql| sql.trim()).collect();
-    if done.is_empty() {
-        return Ok(Vec::new());
-    }
-    let Some(reverts) = &a.reverts else {
-        return Err(Missing::new(
-            "custom SQL has no `reverts`, so nobody knows how to take it back",
-            "write a migration that leads to what is wanted, and start that; `reverts` has to be there before a migration is applied",
-        ));
-    };
-    let again = done.join("\n;\n");
-    Ok(vec![Action::Custom(Custom {
-        start: Some(reverts.clone()),
-        complete: None,
-        abort: Some(again.clone().into()),
-        reverts: Some(again.into()),
-    })])
 }
