@@ -93,7 +93,7 @@ mod tests {
 
     fn custom(start: &str) -> [Action; 1] {
         let start = Some(Str::Owned(start.to_owned()));
-        [Action::Custom(Custom { start, complete: None, abort: None })]
+        [Action::Custom(Custom { start, complete: None, abort: None, reverts: None })]
     }
 
     #[test]

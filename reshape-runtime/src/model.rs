@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::action::{
     Action, AddCheck, AddColumn, AddForeignKey, AddIndex, AlterColumn, ColumnChanges, CreateEnum,
     CreateTable, Custom, RemoveCheck, RemoveColumn, RemoveEnum, RemoveForeignKey, RemoveIndex,
-    RemoveTable, RenameTable, TableUp,
+    RemoveTable, RenameTable, Reverts, TableUp,
 };
 
 /// A string that is `const` in an embedded migration and owned in one read from a file or a database.

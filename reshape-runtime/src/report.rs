@@ -36,6 +36,8 @@ pub struct Report {
     pub target: Option<String>,
     /// The migrations of the batch, oldest first.
     pub migrations: Vec<String>,
+    /// The completed migrations that the batch takes back, oldest first.
+    pub reverts: Vec<String>,
     /// The steps that this call ran or undid, in the order in which it did.
     pub steps: Vec<StepReport>,
     /// What the operator should know.
@@ -108,6 +110,8 @@ pub struct Status {
     pub applied: Vec<String>,
     /// The migrations of the batch, oldest first.
     pub batch: Vec<String>,
+    /// The completed migrations that the batch takes back, oldest first; they are among `applied` until it is complete.
+    pub reverts: Vec<String>,
     /// Known migrations that the database has not seen, oldest first; empty if the migrations are not known.
     pub pending: Vec<String>,
     /// Migrations in the database that are not known here, oldest first; empty if the migrations are not known.

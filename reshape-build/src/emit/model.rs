@@ -9,7 +9,7 @@ use reshape_runtime::model::{
     Action, AddCheck, AddColumn, AddForeignKey, AddIndex, Allow, AlterColumn, Check, Column,
     ColumnChanges, CreateEnum, CreateTable, Custom, Direction, ForeignKey, Index, IndexColumn,
     IndexMethod, Lint, List, Nulls, ReferentialAction, RemoveCheck, RemoveColumn, RemoveEnum,
-    RemoveForeignKey, RemoveIndex, RemoveTable, RenameTable, Str, TableUp, Transform,
+    RemoveForeignKey, RemoveIndex, RemoveTable, RenameTable, Reverts, Str, TableUp, Transform,
 };
 
 /// A value that can be written as a constant.
@@ -69,7 +69,7 @@ emit_structs! {
     ColumnChanges { name, data_type, nullable, default }
     CreateEnum { name, values }
     CreateTable { name, schema, columns, primary_key, foreign_keys, checks, comment, up }
-    Custom { start, complete, abort }
+    Custom { start, complete, abort, reverts }
     ForeignKey { columns, referenced_table, referenced_schema, referenced_columns, on_delete, on_update }
     Index { name, columns, unique, method, predicate }
     RemoveCheck { table, schema, check }
@@ -79,6 +79,7 @@ emit_structs! {
     RemoveIndex { index, schema }
     RemoveTable { table, schema }
     RenameTable { table, schema, new_name }
+    Reverts { start, complete }
     TableUp { table, schema, values, condition, upsert_constraint }
 }
 

@@ -11,7 +11,7 @@ use reshape_runtime::model::{
 use super::field::{Field, Label, list, name, one_or_many, text};
 use super::fields::Fields;
 use super::part::{
-    check, column, column_changes, foreign_key, index, named_check, table_up, transform,
+    check, column, column_changes, foreign_key, index, named_check, reverts, table_up, transform,
 };
 use super::{names, suggest};
 
@@ -33,7 +33,7 @@ const ACTIONS: [Entry; 15] = [
     ("remove_check", remove_check, &[]),
     ("create_enum", create_enum, &["schema"]),
     ("remove_enum", remove_enum, &["schema"]),
-    ("custom", custom, &["reverts", "effects", "allow"]),
+    ("custom", custom, &["effects", "allow"]),
 ];
 
 /// Actions of the format that are not supported yet.
@@ -235,5 +235,11 @@ fn custom(fields: &mut Fields<'_>) -> Option<Action> {
     let start = fields.optional("start", text);
     let complete = fields.optional("complete", text);
     let abort = fields.optional("abort", text);
-    Some(Action::Custom(Custom { start: start?, complete: complete?, abort: abort? }))
+    let reverts = fields.optional("reverts", reverts);
+    Some(Action::Custom(Custom {
+        start: start?,
+        complete: complete?,
+        abort: abort?,
+        reverts: reverts?,
+    }))
 }

@@ -2,7 +2,7 @@
 
 use reshape_runtime::model::{
     Allow, Check, Column, ColumnChanges, Direction, ForeignKey, Index, IndexColumn, IndexMethod,
-    Lint, Nulls, ReferentialAction, Str, TableUp, Transform,
+    Lint, Nulls, ReferentialAction, Reverts, Str, TableUp, Transform,
 };
 
 use super::field::{Field, Label, boolean, data_type, expression, keyword, name, non_empty, text};
@@ -193,6 +193,18 @@ pub(super) fn transform(field: Field<'_>) -> Option<Transform> {
     let condition = fields.required("where", expression);
     fields.finish(&[]);
     Some(Transform::Table { table: table?, schema: schema?, value: value?, condition: condition? })
+}
+
+/// `reverts` of `custom`: SQL, or `{start, complete}`.
+pub(super) fn reverts(field: Field<'_>) -> Option<Reverts> {
+    if !matches!(field.node.value, Value::Table(_)) {
+        return Some(Reverts { start: None, complete: Some(text(field)?) });
+    }
+    let mut fields = Fields::of(field, field.label.to_string())?;
+    let start = fields.optional("start", text);
+    let complete = fields.optional("complete", text);
+    fields.finish(&[]);
+    Some(Reverts { start: start?, complete: complete? })
 }
 
 /// `up` of `create_table`.

@@ -316,7 +316,12 @@ impl AlterColumn {
         let default = column.default.as_deref();
         let down = down.map(|down| batch.formula(index, down, default)).transpose()?;
         let table = &mut batch.tables[index];
-        let before = table.scope();
+        let mut before = table.scope();
+        let new_name = self.changes.name.as_deref().unwrap_or(&column.name);
+        // `up` may say the column's new name, and `down` the old one, where that means nothing else: each is the other when the change is reverted.
+        if new_name != column.name {
+            before.names.push((new_name.to_owned(), column.value));
+        }
         table.compute_default(column);
         let value = table.add_value(new_type, None, false);
         let formula = up.unwrap_or(Formula::Copy(column.value));
@@ -329,14 +334,12 @@ impl AlterColumn {
             table.dropped.push(physical);
         }
         let mut after = table.scope();
-        let new_name = self.changes.name.as_deref().unwrap_or(&column.name);
         for (name, id) in &mut after.names {
             if *name == column.name {
                 *id = value;
                 new_name.clone_into(name);
             }
         }
-        // `down` may say the column's old name, too, where that means nothing else.
         if new_name != column.name {
             after.names.push((column.name.clone(), value));
         }

@@ -15,6 +15,12 @@ use crate::schema::{At, Problem, Schema};
 /// checks, so later actions cannot refer to a table or an enum type that it made. A table that `start` creates has a view in
 /// the new version, which is in the way of a `complete` that drops the table: do that in a migration of its own.
 ///
+/// A completed migration can be reverted (`revert_to`) only if each of its `custom` actions that does something says with `reverts` how to take
+/// that back: `reverts = { start, complete }`. What `start` created, the newer version uses until the revert is complete, so it goes
+/// then: `reverts.complete`, or a single string. What `complete` removed, the older version needs when the revert has started: `reverts.start`. If the
+/// revert is aborted, `complete` runs again, in case `reverts.start` has run. A table that `start` created (`CREATE TABLE`) has no view in the
+/// version that comes back. What has been applied without `reverts` cannot get it later: that would be another migration.
+///
 /// # Expand
 ///
 /// `start` runs, at the action's place among the others.
@@ -34,6 +40,7 @@ use crate::schema::{At, Problem, Schema};
 /// type = "custom"
 /// start = "CREATE FUNCTION public.initials(name text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT left(name, 1)'"
 /// abort = "DROP FUNCTION public.initials(text)"
+/// reverts = "DROP FUNCTION public.initials(text)"
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Custom {
@@ -46,17 +53,41 @@ pub struct Custom {
     /// Runs when the batch is rolled back after `start` has run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abort: Option<Str>,
+    /// How it is taken back once the migration is complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverts: Option<Reverts>,
+}
+
+/// How a `custom` action is taken back once its migration is complete; a single string in a file is `complete`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reverts {
+    /// Takes back what the action's `complete` did, so that the older version can be used again; the action's `complete` runs again if the
+    /// revert is aborted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Str>,
+    /// Takes back what the action's `start` did, when the newer version is no longer used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complete: Option<Str>,
 }
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
-use crate::schema::Review;
+use crate::schema::{Review, place};
 
 impl Custom {
     pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
         let mut review = Review::new(schema, at, problems);
         for sql in self.start.iter().chain(&self.complete) {
             review.note_custom(sql);
+        }
+        let again = self.reverts.as_ref().is_some_and(|reverts| reverts.start.is_some());
+        if again && self.complete.is_none() {
+            review
+                .report(
+                    place!["reverts", "start"],
+                    "`reverts.start` takes back what `complete` did, but there is no `complete`",
+                )
+                .help("what `start` did is taken back by `reverts.complete`");
         }
     }
 }

@@ -31,7 +31,7 @@ pub use add_index::AddIndex;
 pub use alter_column::{AlterColumn, ColumnChanges};
 pub use create_enum::CreateEnum;
 pub use create_table::{CreateTable, TableUp};
-pub use custom::Custom;
+pub use custom::{Custom, Reverts};
 pub use remove_check::RemoveCheck;
 pub use remove_column::RemoveColumn;
 pub use remove_enum::RemoveEnum;

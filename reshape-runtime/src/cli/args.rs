@@ -63,6 +63,20 @@ pub enum MigrationCommand {
     ///
     /// Needs no migration files: the plan is in the database.
     Abort(EndOptions),
+    /// Go back to the version of a completed migration, beside the version that is in use
+    ///
+    /// Needs no migration files: the database has recorded what was done.
+    Revert(RevertOptions),
+}
+
+/// Options of `migration revert`.
+#[derive(Args, Clone, Debug)]
+pub struct RevertOptions {
+    /// The completed migration whose version is wanted back
+    #[arg(long, value_name = "NAME")]
+    pub(super) to: String,
+    #[command(flatten)]
+    pub(super) session: Session,
 }
 
 /// Options of `migration start`.

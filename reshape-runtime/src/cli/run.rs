@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use super::args::{
-    Command, CompleteOptions, EndOptions, Format, MigrationCommand, SchemaQueryOptions, Session,
-    StartOptions, StatusOptions, ValidateOptions,
+    Command, CompleteOptions, EndOptions, Format, MigrationCommand, RevertOptions,
+    SchemaQueryOptions, Session, StartOptions, StatusOptions, ValidateOptions,
 };
 use super::connection::InvalidConnection;
 use super::exit::Exit;
@@ -40,6 +40,7 @@ pub fn run(command: &Command, load: impl FnOnce() -> Result<Migrations, String>)
         Command::Migration { command: MigrationCommand::Validate(options) } => {
             validate(options, load)
         }
+        Command::Migration { command: MigrationCommand::Revert(options) } => revert(options),
         Command::Status(options) => status(options, load),
         Command::Check => check(load),
         Command::SchemaQuery(options) | Command::GenerateSchemaQuery(options) => {
@@ -154,6 +155,12 @@ fn validate(
         None => migrator.validate()?,
     };
     print(&(text::validated(&report) + "\n"));
+    Ok(())
+}
+
+fn revert(options: &RevertOptions) -> Result<(), Stop> {
+    let migrator = Migrator::detached(options.session.connection.config()?);
+    print_report(&patient(migrator, &options.session)?.revert_to(&options.to)?);
     Ok(())
 }
 

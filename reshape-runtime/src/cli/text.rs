@@ -13,9 +13,13 @@ pub(super) fn report(report: &Report) -> String {
         name.as_ref().map_or_else(|| String::from("the plain tables"), |name| format!("`{name}`"))
     };
     let (base, target) = (version(&report.base), version(&report.target));
+    let (verb, number) = match report.reverts.len() {
+        0 => ("", report.migrations.len()),
+        number => ("the revert to ", number),
+    };
     let size = format!(
         "{}, {}, {}",
-        plural(report.migrations.len(), "migration"),
+        plural(number, "migration"),
         plural(report.steps.len(), "step"),
         duration(report.elapsed)
     );
@@ -31,10 +35,10 @@ pub(super) fn report(report: &Report) -> String {
             format!("nothing to do: the database is ahead, and {target} is still live")
         }
         (Outcome::Started, _) => {
-            format!("started {target} ({size}): it is live beside {base}\n{}", next(&base))
+            format!("started {verb}{target} ({size}): it is live beside {base}\n{}", next(&base))
         }
-        (Outcome::Completed, _) => format!("completed {target} ({size})"),
-        (Outcome::Aborted, _) => format!("aborted {target} ({size}): {base} stays"),
+        (Outcome::Completed, _) => format!("completed {verb}{target} ({size})"),
+        (Outcome::Aborted, _) => format!("aborted {verb}{target} ({size}): {base} stays"),
     }
 }
 
@@ -120,7 +124,9 @@ pub(super) fn status(status: &Status) -> String {
     for (names, group) in groups {
         for name in names {
             let mut remark = "";
-            if status.unknown.contains(name) {
+            if status.reverts.contains(name) {
+                remark = ", being reverted";
+            } else if status.unknown.contains(name) {
                 remark = ", not known here";
             } else if status.edited.contains(name) {
                 remark = ", edited since";
@@ -204,6 +210,7 @@ mod tests {
             base: base.map(str::to_owned),
             target: target.map(str::to_owned),
             migrations: vec!["2_b".into()],
+            reverts: Vec::new(),
             steps: Vec::new(),
             notes: Vec::new(),
             elapsed: Duration::from_millis(1200),
@@ -237,6 +244,7 @@ mod tests {
             live_schemas: Vec::new(),
             applied: Vec::new(),
             batch: Vec::new(),
+            reverts: Vec::new(),
             pending: Vec::new(),
             unknown: Vec::new(),
             edited: Vec::new(),
@@ -286,6 +294,7 @@ mod tests {
             live_schemas: vec!["migration_1_a".into(), "migration_2_longer".into()],
             applied: vec!["0_x".into(), "1_a".into()],
             batch: vec!["2_longer".into()],
+            reverts: Vec::new(),
             pending: vec!["3_c".into()],
             unknown: vec!["0_x".into()],
             edited: vec!["1_a".into()],

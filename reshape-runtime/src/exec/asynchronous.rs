@@ -61,6 +61,16 @@ impl AsyncMigrator {
         self.run(move |migrator| migrator.start_to(&name)).await
     }
 
+    /// See [`Migrator::revert_to`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn revert_to(&self, name: impl Into<String>) -> Result<Report, Error> {
+        let name = name.into();
+        self.run(move |migrator| migrator.revert_to(&name)).await
+    }
+
     /// See [`Migrator::complete`].
     ///
     /// # Errors

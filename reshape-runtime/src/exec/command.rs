@@ -129,7 +129,7 @@ impl Run<'_> {
     }
 
     /// Runs every step up to publish that is not done yet. A failure is rolled back.
-    fn expand(&mut self, plan: &Plan, snapshot: &Snapshot) -> Result<Report, Error> {
+    pub(super) fn expand(&mut self, plan: &Plan, snapshot: &Snapshot) -> Result<Report, Error> {
         match self.expand_steps(plan, snapshot) {
             Ok(()) => Ok(self.report(Outcome::Started, plan)),
             // Cut off: nothing can be rolled back from here. The next run goes on.
@@ -228,6 +228,7 @@ impl Run<'_> {
             base,
             target: wanted.latest().map(|migration| migration.name.to_string()),
             migrations: Vec::new(),
+            reverts: Vec::new(),
             steps: std::mem::take(&mut self.steps),
             notes: std::mem::take(&mut self.notes),
             elapsed: self.began.elapsed(),
@@ -244,6 +245,7 @@ impl Run<'_> {
             base: plan.base.clone(),
             target: Some(plan.target.clone()),
             migrations: plan.migrations.iter().map(|m| m.name.to_string()).collect(),
+            reverts: plan.reverts.clone(),
             steps: std::mem::take(&mut self.steps),
             notes: std::mem::take(&mut self.notes),
             elapsed: self.began.elapsed(),
@@ -262,7 +264,7 @@ fn is_done(snapshot: &Snapshot, step: usize) -> bool {
     snapshot.journal.iter().any(|entry| entry.step == step && entry.status == "done")
 }
 
-fn stored_plan(snapshot: &Snapshot) -> Result<&Plan, Error> {
+pub(super) fn stored_plan(snapshot: &Snapshot) -> Result<&Plan, Error> {
     snapshot.plan.as_ref().ok_or_else(|| {
         Error::new(
             ErrorKind::Metadata,

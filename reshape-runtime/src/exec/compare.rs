@@ -5,6 +5,7 @@
 use super::metadata::{Applied, Snapshot};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Action, Migration, Migrations};
+use crate::plan::Plan;
 use crate::report::{Outcome, State};
 use crate::sql::names::version_schema;
 
@@ -40,6 +41,9 @@ pub(super) enum Todo {
 pub(super) fn decide(snapshot: &Snapshot, wanted: &Migrations) -> Result<Todo, Error> {
     let applied = snapshot.applied.clone();
     let batch: &[Migration] = snapshot.plan.as_ref().map_or(&[], |plan| &plan.migrations);
+    if let Some(plan) = snapshot.plan.as_ref().filter(|plan| !plan.reverts.is_empty()) {
+        return decide_beside_revert(snapshot, plan, wanted);
+    }
     let with_batch = || [applied.clone(), batch.iter().map(Applied::from).collect()].concat();
     Ok(match snapshot.state {
         State::Idle => match compare(&applied, wanted, snapshot)? {
@@ -77,7 +81,11 @@ pub(super) enum Readiness {
 /// Says whether the wanted version can be used, whoever is at work.
 pub(super) fn readiness(snapshot: &Snapshot, wanted: &Migrations) -> Result<Readiness, Error> {
     let Some(latest) = wanted.latest() else { return Ok(Readiness::Ready(Outcome::Nothing)) };
-    let batch: &[Migration] = snapshot.plan.as_ref().map_or(&[], |plan| &plan.migrations);
+    let plan = snapshot.plan.as_ref();
+    let reverts = plan.filter(|plan| !plan.reverts.is_empty());
+    // A batch that takes migrations back adds none.
+    let batch: &[Migration] =
+        plan.filter(|_| reverts.is_none()).map_or(&[], |plan| &plan.migrations);
     let with_batch =
         [snapshot.applied.clone(), batch.iter().map(Applied::from).collect::<Vec<_>>()].concat();
     let name = &latest.name;
@@ -100,6 +108,20 @@ pub(super) fn readiness(snapshot: &Snapshot, wanted: &Migrations) -> Result<Read
             latest.version_schema()
         )),
     };
+    if let Some(plan) = reverts {
+        let leads_here = matches!(of(&remaining(snapshot, plan)), Ok(Relation::Equal));
+        match snapshot.state {
+            State::Applying if leads_here => {
+                return Ok(Readiness::Not(format!("the version `{name}` is only half started")));
+            }
+            State::Aborting if leads_here => return Ok(leaving("rolled back")),
+            State::Idle | State::InProgress | State::Completing if leads_here => {
+                return Ok(ready(Outcome::Nothing));
+            }
+            State::Completing => return Ok(leaving("retired: a completion is at work, or died")),
+            State::Idle | State::InProgress | State::Applying | State::Aborting => {}
+        }
+    }
     Ok(match snapshot.state {
         State::Idle | State::InProgress => match of(&with_batch)? {
             Relation::Equal => ready(Outcome::Nothing),
@@ -124,6 +146,37 @@ pub(super) fn readiness(snapshot: &Snapshot, wanted: &Migrations) -> Result<Read
                     missing(&snapshot.applied)
                 }
             }
+        },
+    })
+}
+
+/// What is left when the migrations have been taken back.
+fn remaining(snapshot: &Snapshot, plan: &Plan) -> Vec<Applied> {
+    let mut remaining = snapshot.applied.clone();
+    remaining.retain(|applied| !plan.reverts.contains(&applied.name));
+    remaining
+}
+
+/// The same while migrations are being taken back. Their versions are live until that is complete, so an instance of the version that is being left
+/// has nothing to do, and must not end the batch. One of the version that the batch leads to goes on with it.
+fn decide_beside_revert(
+    snapshot: &Snapshot,
+    plan: &Plan,
+    wanted: &Migrations,
+) -> Result<Todo, Error> {
+    let remaining = remaining(snapshot, plan);
+    let leads_to_wanted = wanted.latest().is_some()
+        && matches!(compare(&remaining, wanted, snapshot), Ok(Relation::Equal));
+    let relation = || compare(&snapshot.applied, wanted, snapshot);
+    Ok(match snapshot.state {
+        State::Completing => Todo::Complete,
+        State::Aborting => Todo::RollBack,
+        State::InProgress if leads_to_wanted => Todo::Nothing,
+        State::Applying if leads_to_wanted => Todo::Resume,
+        State::Idle | State::InProgress | State::Applying => match relation()? {
+            Relation::Equal | Relation::Ahead => Todo::Ahead,
+            Relation::Behind(_) if snapshot.state == State::Applying => Todo::RollBack,
+            Relation::Behind(_) => return Err(reverting(plan)),
         },
     })
 }
@@ -227,6 +280,18 @@ fn in_progress(batch: &[Migration]) -> Error {
         format!("a batch is in progress ({}), so nothing further can be started", list(&names)),
     )
     .with_help("end it first: `complete` once nothing uses the old version any more, or `abort`")
+}
+
+fn reverting(plan: &Plan) -> Error {
+    let names: Vec<&str> = plan.reverts.iter().map(String::as_str).collect();
+    let message = format!(
+        "a revert to `{}` is in progress, which takes back {}: nothing further can be started",
+        plan.target,
+        list(&names)
+    );
+    Error::new(ErrorKind::State, message).with_help(
+        "end it first: `complete` once nothing uses the newer version any more, or `abort`",
+    )
 }
 
 /// The error for a name that is not in the set.

@@ -35,6 +35,7 @@ mod lock;
 mod metadata;
 mod offenders;
 mod retry;
+mod revert;
 mod rights;
 mod rollback;
 mod run;

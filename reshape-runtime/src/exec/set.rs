@@ -104,6 +104,7 @@ impl Set {
     pub(super) fn record_sql(&self, plan: &Plan) -> Result<String, Error> {
         let name = self.literal();
         let mut sql = format!("{}; ", self.no_error_sql());
+        sql.push_str(&self.unrecord_sql(plan));
         for migration in &plan.migrations {
             let actions = serde_json::to_string(&migration.actions).map_err(|error| {
                 Error::new(

@@ -55,6 +55,7 @@ impl Run<'_> {
                 snapshot.applied.iter().cloned().chain(batch.map(Applied::from)).collect();
             edited(&known, set).map(str::to_owned).collect()
         });
+        let reverts = plan.map_or_else(Vec::new, |plan| plan.reverts.clone());
         let done = snapshot.journal.iter().filter(|entry| entry.status == "done").count();
         Ok(Status {
             state: snapshot.state,
@@ -67,6 +68,7 @@ impl Run<'_> {
             last_error: snapshot.last_error,
             applied,
             batch,
+            reverts,
             pending,
             unknown,
             edited,

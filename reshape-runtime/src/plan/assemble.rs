@@ -17,8 +17,7 @@ use crate::sql::ident::ident;
 use crate::sql::names;
 
 /// Puts the steps of the whole batch in order: by phase, not action by action.
-pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
-    let target = batch.request.pending.last().map(|m| m.name.to_string()).unwrap_or_default();
+pub(crate) fn assemble(mut batch: Batch<'_>, target: &str) -> Result<Plan, Refusal> {
     let facts = batch.facts();
     refuse::row_security(&batch)?;
     refuse::base_dependents(&batch)?;
@@ -54,7 +53,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
     let mut steps = coalesce(expand);
     let mut fills: Vec<Vec<Step>> = vec![Vec::new(); batch.tables.len()];
     let mut publish = Vec::new();
-    let views = Views { target: &target, facts };
+    let views = Views { target, facts };
     let mut notes = std::mem::take(&mut batch.notes);
     notes.extend(cross.notes.iter().cloned());
     let mut parts: Vec<Part> = Vec::new();
@@ -65,7 +64,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         let Some(live) = batch.live(table).filter(|_| !table.removed) else { continue };
         let Some(order) = table.touched else { continue };
         let fill = &mut fills[number];
-        let sync = Sync::new(table, batch.request.base, &target, &search_path, cross.part(number));
+        let sync = Sync::new(table, batch.request.base, target, &search_path, cross.part(number));
         if sync.is_needed() {
             refuse::unsyncable(&batch, table, live)?;
         }
@@ -157,7 +156,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
         if let Some(live) = facts.table(table.key()).filter(|_| table.removed) {
             refuse::unsyncable(&batch, table, live)?;
         }
-        let sync = Sync::new(table, batch.request.base, &target, &search_path, cross.part(*number));
+        let sync = Sync::new(table, batch.request.base, target, &search_path, cross.part(*number));
         members.push(expand_member(table, &sync));
         if table.created {
             publish.push(translate(table, sync.install_relays(Mode::Both), &cross.part(*number)));
@@ -210,10 +209,11 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
     Ok(Plan {
         base: batch.request.base.map(str::to_owned),
         migrations: batch.request.pending.to_vec(),
-        target,
+        target: target.to_owned(),
         search_path,
         steps,
         notes,
+        reverts: Vec::new(),
     })
 }
 

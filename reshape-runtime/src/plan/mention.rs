@@ -77,7 +77,7 @@ fn field(rest: &str) -> Option<&str> {
 }
 
 /// The expression with every string constant and comment as a blank; the whole of it where one does not end.
-fn code(expression: &str) -> Cow<'_, str> {
+pub(crate) fn code(expression: &str) -> Cow<'_, str> {
     let mut code = String::new();
     let mut rest = expression;
     while let Some(c) = rest.chars().next() {

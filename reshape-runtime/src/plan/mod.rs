@@ -36,6 +36,8 @@ pub(crate) mod offenders;
 pub(crate) mod partition;
 pub(crate) mod publish;
 pub(crate) mod refuse;
+#[cfg(feature = "client")]
+pub(crate) mod revert;
 pub(crate) mod schema;
 pub(crate) mod step;
 pub(crate) mod sync;
@@ -88,6 +90,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What the operator should know: side effects that cannot be avoided.
     pub notes: Vec<String>,
+    /// The completed migrations that the batch takes back, oldest first: all that is no longer recorded when it is complete.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reverts: Vec<String>,
 }
 
 /// One step: it is done or it is not.
@@ -223,7 +228,20 @@ pub struct Refusal {
 
 /// Plans the batch.
 pub fn plan(request: &Request<'_>) -> Result<Plan, Refusal> {
+    let target = request.pending.last().map(|migration| migration.name.as_ref());
+    plan_to(request, target.unwrap_or_default(), &[])
+}
+
+/// Plans the batch that leads to the version `target`. Tables that are `hidden` have no view there unless an action names them.
+pub(crate) fn plan_to(
+    request: &Request<'_>,
+    target: &str,
+    hidden: &[String],
+) -> Result<Plan, Refusal> {
     let mut batch = Batch::new(*request);
+    for table in batch.tables.iter_mut().filter(|table| hidden.contains(&table.name)) {
+        table.in_version &= table.schema != crate::sql::names::DEFAULT_SCHEMA;
+    }
     for (number, migration) in request.pending.iter().enumerate() {
         for (place, action) in migration.actions.iter().enumerate() {
             batch.at = (number, place);
@@ -231,5 +249,5 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, Refusal> {
             batch.order += 1;
         }
     }
-    assemble::assemble(batch)
+    assemble::assemble(batch, target)
 }

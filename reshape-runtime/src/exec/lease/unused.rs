@@ -296,6 +296,7 @@ fn nothing() -> Report {
         base: None,
         target: None,
         migrations: Vec::new(),
+        reverts: Vec::new(),
         steps: Vec::new(),
         notes: Vec::new(),
         elapsed: Duration::ZERO,

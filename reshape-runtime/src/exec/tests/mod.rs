@@ -139,7 +139,7 @@ const OBJECTS: &str = "SELECT string_agg(format('%I.%I', n.nspname, c.relname), 
     WHERE n.nspname = 'public' OR n.nspname LIKE 'migration%'";
 
 pub(super) fn migration(name: &'static str) -> Migration {
-    let custom = Custom { start: Some(name.into()), complete: None, abort: None };
+    let custom = Custom { start: Some(name.into()), complete: None, abort: None, reverts: None };
     Migration {
         name: name.into(),
         description: None,
@@ -188,6 +188,7 @@ fn plan(steps: Vec<Step>) -> Plan {
         search_path: String::from("\"migration_1\", \"public\""),
         steps,
         notes: Vec::new(),
+        reverts: Vec::new(),
     }
 }
 

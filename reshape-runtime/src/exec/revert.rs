@@ -1,0 +1,208 @@
+//! `revert_to`: the way back to the version of a completed migration.
+//!
+//! **Invariant:** a batch that takes migrations back is one like any other: it has a stored plan, and is completed, aborted and resumed by the
+//! same commands. Only what completion records differs.
+
+use serde::Deserialize;
+
+use super::command::stored_plan;
+use super::metadata::Snapshot;
+use super::run::{Run, Task};
+use super::session::rows;
+use super::set::Set;
+use super::{Migrator, catalog};
+use crate::error::{Error, ErrorKind};
+use crate::model::{Action, Allow, Migration, Str};
+use crate::observer::Event;
+use crate::plan::revert::Inverse;
+use crate::plan::{Plan, Refusal};
+use crate::report::{Outcome, Report, State};
+use crate::sql::ident::literal;
+
+impl Migrator {
+    /// Goes back to the version of the completed migration `name`, without downtime: afterwards that version is live beside the
+    /// latest one, and both see what the other writes. [`complete`](Self::complete) then removes the latest version, and the migrations that came
+    /// after `name` are no longer recorded; [`abort`](Self::abort) stays with the latest version.
+    ///
+    /// Needs no migration files, so a [`detached`](Self::detached) migrator can do it: the database has recorded what the migrations did, and each
+    /// action is taken back with its `up` and `down` exchanged. Goes on with a revert to the same version that was interrupted. Fails at once if
+    /// another migrator is at work.
+    ///
+    /// A program that still has the migrations that were taken back takes them for pending: the next [`start`](Self::start) applies them
+    /// again. Stop its instances before the revert is completed.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] if an action cannot be taken back, because what it removed is gone, or it does not say how: nothing was changed.
+    /// [`ErrorKind::State`] while another batch is not finished, [`ErrorKind::History`] if there is no completed migration of that name,
+    /// [`ErrorKind::Locked`] if another migrator is at work; else as [`start`](Self::start).
+    pub fn revert_to(&mut self, name: &str) -> Result<Report, Error> {
+        self.run(|run, _, _| run.revert_to(name))
+    }
+}
+
+/// A row of `reshape.migrations`.
+#[derive(Debug, Deserialize)]
+struct Recorded {
+    name: String,
+    actions: Option<serde_json::Value>,
+    allow: Option<Vec<Allow>>,
+}
+
+impl Run<'_> {
+    fn revert_to(&mut self, name: &str) -> Result<Report, Error> {
+        self.enter(false)?;
+        let snapshot = self.read()?;
+        if snapshot.state != State::Idle {
+            return self.revert_again(name, &snapshot);
+        }
+        let Some(place) = snapshot.applied.iter().position(|applied| applied.name == name) else {
+            return Err(not_completed(name, &snapshot));
+        };
+        let latest = snapshot.applied.last().map(|applied| applied.name.clone());
+        let Some(latest) = latest.filter(|latest| *latest != name) else {
+            return Ok(self.reverted(name));
+        };
+        let completed = self.completed(&snapshot, place + 1)?;
+        let inverse = Inverse::new(&completed, place + 1).map_err(refused)?;
+        let (facts, _) = self.retrying(Task::Own("read the catalog"), |run| {
+            Ok(catalog::read(&mut run.client, Some(&latest), &inverse.migrations)?)
+        })?;
+        let plan = inverse.plan(&latest, name, &facts).map_err(refused)?;
+        self.check_rights(&plan)?;
+        self.take(&snapshot, State::Applying, Some(&plan))?;
+        for note in &plan.notes {
+            self.note(note.clone());
+        }
+        self.expand(&plan, &Snapshot { journal: Vec::new(), ..snapshot })
+    }
+
+    /// There is a batch: the one that is wanted, perhaps.
+    fn revert_again(&mut self, name: &str, snapshot: &Snapshot) -> Result<Report, Error> {
+        let plan = stored_plan(snapshot)?;
+        let is_wanted = !plan.reverts.is_empty() && plan.target == name;
+        match snapshot.state {
+            State::InProgress if is_wanted => Ok(self.reverted(name)),
+            State::Applying if is_wanted => {
+                self.take(snapshot, State::Applying, None)?;
+                let done = snapshot.journal.iter().filter(|e| e.status == "done").count();
+                self.emit(&Event::Resuming { done, total: plan.steps.len() });
+                self.expand(plan, snapshot)
+            }
+            state => Err(not_idle(state, plan)),
+        }
+    }
+
+    fn reverted(&mut self, name: &str) -> Report {
+        Report {
+            outcome: Outcome::Nothing,
+            base: Some(name.to_owned()),
+            target: Some(name.to_owned()),
+            migrations: Vec::new(),
+            reverts: Vec::new(),
+            steps: std::mem::take(&mut self.steps),
+            notes: std::mem::take(&mut self.notes),
+            elapsed: self.began.elapsed(),
+        }
+    }
+
+    /// The completed migrations as they were recorded, oldest first. Of the first `keep`, actions that cannot be read are left out.
+    fn completed(&mut self, snapshot: &Snapshot, keep: usize) -> Result<Vec<Migration>, Error> {
+        // Tables that the command line has made, or an older layout, have one set of migrations, and not all of the columns.
+        let which = if snapshot.installed { self.set.own() } else { String::from("true") };
+        let query = format!(
+            "SELECT coalesce(jsonb_agg(jsonb_build_object('name', m.name, 'actions', m.actions, \
+               'allow', to_jsonb(m) -> 'allow') ORDER BY m.index), '[]') FROM reshape.migrations m WHERE {which}"
+        );
+        let (text, _) = self.retrying(Task::Own("read the completed migrations"), |run| {
+            Ok(rows(&mut run.client, &query)?.first().and_then(|row| row.get(0)).map(str::to_owned))
+        })?;
+        let text = text.unwrap_or_else(|| String::from("[]"));
+        let recorded: Vec<Recorded> = serde_json::from_str(&text)
+            .map_err(|error| unreadable("`reshape.migrations`", &error.to_string()))?;
+        let migration = |(number, recorded): (usize, Recorded)| {
+            let actions = recorded.actions.unwrap_or(serde_json::Value::Null);
+            let actions = match serde_json::from_value::<Vec<Action>>(actions) {
+                Ok(actions) => actions,
+                Err(_) if number < keep => Vec::new(),
+                Err(error) => {
+                    let what = format!("what the migration `{}` did", recorded.name);
+                    return Err(unreadable(&what, &error.to_string()));
+                }
+            };
+            Ok(Migration {
+                name: recorded.name.into(),
+                description: None,
+                checksum: Str::Borrowed(""),
+                actions: actions.into(),
+                allow: recorded.allow.unwrap_or_default().into(),
+            })
+        };
+        recorded.into_iter().enumerate().map(migration).collect()
+    }
+}
+
+impl Set {
+    /// Forgets the migrations that the batch has taken back.
+    pub(super) fn unrecord_sql(&self, plan: &Plan) -> String {
+        if plan.reverts.is_empty() {
+            return String::new();
+        }
+        let names: Vec<String> = plan.reverts.iter().map(|name| literal(name)).collect();
+        format!(
+            "DELETE FROM reshape.migrations WHERE {} AND name IN ({}); ",
+            self.own(),
+            names.join(", ")
+        )
+    }
+}
+
+fn not_completed(name: &str, snapshot: &Snapshot) -> Error {
+    let names: Vec<String> =
+        snapshot.applied.iter().map(|applied| format!("`{}`", applied.name)).collect();
+    let message = format!("there is no completed migration `{name}`");
+    let error = Error::new(ErrorKind::History, message);
+    if names.is_empty() {
+        return error.with_help("nothing has been completed, so there is nothing to go back to");
+    }
+    error.with_help(format!("there are {}", names.join(", ")))
+}
+
+fn not_idle(state: State, plan: &Plan) -> Error {
+    let what = if plan.reverts.is_empty() {
+        format!("the batch that leads to `{}`", plan.target)
+    } else {
+        format!("the revert to `{}`", plan.target)
+    };
+    let (state, help) = match state {
+        State::Idle | State::InProgress => ("in progress", "end it first: complete or abort it"),
+        State::Applying => {
+            ("only half started", "start it again (it goes on where it was), or abort it")
+        }
+        State::Completing => ("being completed", "complete it first: that goes on where it was"),
+        State::Aborting => ("being rolled back", "abort it first: that finishes the rollback"),
+    };
+    Error::new(ErrorKind::State, format!("{what} is {state}, so nothing can be reverted"))
+        .with_help(help)
+}
+
+fn unreadable(what: &str, why: &str) -> Error {
+    Error::new(ErrorKind::Metadata, format!("{what} cannot be read: {why}")).with_help(
+        "it was recorded by another version of `reshape-runtime`, by the `reshape` command line, or by hand",
+    )
+}
+
+fn refused(refusal: Refusal) -> Error {
+    let action = refusal.action.map(|action| format!(", action {action},")).unwrap_or_default();
+    let error = Error::new(
+        ErrorKind::Refused,
+        format!(
+            "the migration `{}`{action} cannot be reverted: {}",
+            refusal.migration, refusal.message
+        ),
+    );
+    match refusal.help {
+        Some(help) => error.with_help(help),
+        None => error,
+    }
+}
