@@ -104,3 +104,58 @@ new_name = "articles"
 "#;
 
 pub(crate) const ROWS: &str = "INSERT INTO users (name, email) SELECT 'user ' || i, nullif(i % 3, 0) FROM generate_series(1, 50) i";
+
+/// The same as far as it can be taken back.
+pub(crate) const REVERTIBLE: &str = r#"
+[[actions]]
+type = "remove_index"
+index = "users_text"
+
+[[actions]]
+type = "create_table"
+name = "tags"
+primary_key = "id"
+columns = [{ name = "id", type = "integer" }, { name = "post", type = "integer" }]
+foreign_keys = [{ columns = ["post"], referenced_table = "posts", referenced_columns = ["id"] }]
+
+[[actions]]
+type = "add_column"
+table = "users"
+up = "upper(name)"
+column = { name = "shout", type = "text", nullable = false }
+
+[[actions]]
+type = "alter_column"
+table = "users"
+column = "email"
+up = "coalesce(email, 'none')"
+down = "nullif(email, 'none')"
+changes = { nullable = false }
+
+[[actions]]
+type = "add_index"
+table = "users"
+index = { name = "users_text", columns = ["shout"], unique = true }
+
+[[actions]]
+type = "custom"
+start = "CREATE TABLE log (what text); INSERT INTO log VALUES ('started')"
+complete = "INSERT INTO log VALUES ('completed')"
+abort = "DROP TABLE log"
+reverts = { start = "DELETE FROM log WHERE what = 'completed'", complete = "DROP TABLE log" }
+
+[[actions]]
+type = "remove_check"
+table = "users"
+check = "named"
+
+[[actions]]
+type = "remove_foreign_key"
+table = "posts"
+foreign_key = "posts_author_fkey"
+
+[[actions]]
+type = "rename_table"
+table = "posts"
+new_name = "articles"
+"#;

@@ -14,12 +14,14 @@ use reshape_tests::{BASE as FIRST, CHANGE as SECOND, Rollout, catalog, leftovers
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::batch::{BASE, CHANGE, ROWS};
+use crate::batch::{BASE, CHANGE, REVERTIBLE, ROWS};
 use crate::line::{Line, Moment};
 
 /// A database in a state, of which each run gets a copy, and the migrations as files.
 struct Bench {
     database: TestDatabase,
+    /// The second migration.
+    change: &'static str,
     folder: TempDir,
     copies: usize,
     server: Client,
@@ -33,18 +35,18 @@ struct Copy<'b> {
 }
 
 impl Bench {
-    fn new(prepare: impl FnOnce(&Rollout)) -> Self {
-        let r = Rollout::prepare(BASE, ROWS, CHANGE);
+    fn new(change: &'static str, prepare: impl FnOnce(&Rollout)) -> Self {
+        let r = Rollout::prepare(BASE, ROWS, change);
         prepare(&r);
         let Rollout { database, .. } = r;
         let folder = TempDir::new().unwrap();
         let migrations = folder.path().join("migrations");
         std::fs::create_dir(&migrations).unwrap();
-        for (stem, text) in [(FIRST, BASE), (SECOND, CHANGE)] {
+        for (stem, text) in [(FIRST, BASE), (SECOND, change)] {
             std::fs::write(migrations.join(format!("{stem}.toml")), text).unwrap();
         }
         let server = database.config().dbname("postgres").connect(NoTls).unwrap();
-        Self { database, folder, copies: 0, server }
+        Self { database, change, folder, copies: 0, server }
     }
 
     fn copy(&mut self) -> Copy<'_> {
@@ -63,7 +65,7 @@ impl Bench {
 
 impl Copy<'_> {
     fn migrator(&self) -> Migrator {
-        let files = [(FIRST, BASE), (SECOND, CHANGE)];
+        let files = [(FIRST, BASE), (SECOND, self.bench.change)];
         Migrator::new(reshape_tests::migrations(&files), self.config.clone())
     }
 
@@ -132,8 +134,14 @@ fn ok(result: Result<Report, Error>) -> Outcome {
 type Then = fn(&mut Migrator);
 
 /// Breaks `command` at message after message; `then` must lead to what it leads to after an undisturbed one.
-fn matrix(prepare: fn(&Rollout), command: &str, version: &str, then: &[Then], least: usize) {
-    let mut bench = Bench::new(prepare);
+fn matrix(
+    (change, prepare): (&'static str, fn(&Rollout)),
+    command: &str,
+    version: &str,
+    then: &[Then],
+    least: usize,
+) {
+    let mut bench = Bench::new(change, prepare);
     let every: usize =
         env::var("RESHAPE_CRASH_EVERY").map_or(7, |every| every.parse().expect("a number"));
     let ends: Vec<Vec<String>> = then
@@ -176,7 +184,7 @@ fn abort(migrator: &mut Migrator) {
 
 #[test]
 fn a_start_that_is_killed() {
-    matrix(|_| {}, "migration start", "1_base", &[start_and_complete, abort], 60);
+    matrix((CHANGE, |_| {}), "migration start", "1_base", &[start_and_complete, abort], 60);
 }
 
 fn started(r: &Rollout) {
@@ -194,18 +202,51 @@ fn a_completion_that_is_killed() {
             ok(migrator.complete());
         }
     };
-    matrix(started, "migration complete", "2_change", &[complete, start], 20);
+    matrix((CHANGE, started), "migration complete", "2_change", &[complete, start], 20);
 }
 
 #[test]
 fn a_rollback_that_is_killed() {
-    matrix(started, "migration abort", "1_base", &[abort], 40);
+    matrix((CHANGE, started), "migration abort", "1_base", &[abort], 40);
+}
+
+#[test]
+fn a_revert_that_is_killed() {
+    let completed = |r: &Rollout| {
+        started(r);
+        assert_eq!(ok(r.migrator().complete()), Outcome::Completed);
+    };
+    // Whatever was left, the same command goes on with it.
+    let revert_and_complete: Then = |migrator| {
+        assert!(matches!(ok(migrator.revert_to(FIRST)), Outcome::Started | Outcome::Nothing));
+        assert_eq!(ok(migrator.complete()), Outcome::Completed);
+    };
+    matrix(
+        (REVERTIBLE, completed),
+        "migration revert --to 1_base",
+        "2_change",
+        &[revert_and_complete, abort],
+        40,
+    );
+}
+
+#[test]
+fn a_completion_of_a_revert_that_is_killed() {
+    let reverting = |r: &Rollout| {
+        started(r);
+        assert_eq!(ok(r.migrator().complete()), Outcome::Completed);
+        assert_eq!(ok(r.migrator().revert_to(FIRST)), Outcome::Started);
+    };
+    let complete: Then = |migrator| {
+        assert!(matches!(ok(migrator.complete()), Outcome::Completed | Outcome::Nothing));
+    };
+    matrix((REVERTIBLE, reverting), "migration complete", "1_base", &[complete], 20);
 }
 
 /// The process lives: it connects again and goes on by itself.
 #[test]
 fn a_line_that_breaks() {
-    let mut bench = Bench::new(|_| {});
+    let mut bench = Bench::new(CHANGE, |_| {});
     let every: usize =
         env::var("RESHAPE_CRASH_EVERY").map_or(13, |every| every.parse().expect("a number"));
     let complete = "migration start --complete";

@@ -41,6 +41,7 @@ down = "lower(shout)"
 type = "custom"
 complete = "SELECT pg_advisory_xact_lock_shared(2)"
 abort = "SELECT pg_advisory_xact_lock_shared(3)"
+reverts = "SELECT 1"
 "#;
 
 pub(crate) const RENAME: &str = r#"

@@ -22,7 +22,7 @@ enum Program {
     None,
 }
 
-const COMMANDS: [(&str, Program, Run); 7] = [
+const COMMANDS: [(&str, Program, Run); 8] = [
     ("`start`, new", Program::New, Migrator::start),
     ("`start`, old", Program::Old, Migrator::start),
     ("`start_to` new", Program::New, |migrator| migrator.start_to("2_shout")),
@@ -30,6 +30,7 @@ const COMMANDS: [(&str, Program, Run); 7] = [
     ("`validate`, old", Program::Old, Migrator::validate),
     ("`complete`", Program::None, Migrator::complete),
     ("`abort`", Program::None, Migrator::abort),
+    ("`revert_to` old", Program::None, |migrator| migrator.revert_to("1_users")),
 ];
 
 const BEGIN: &str = "<!-- states: begin -->\n";
@@ -106,6 +107,13 @@ fn started() -> Desk {
     desk
 }
 
+fn reverting() -> Desk {
+    let desk = started();
+    assert_eq!(desk.code("migration complete"), 0);
+    assert_eq!(desk.code("migration revert --to 1_users"), 0);
+    desk
+}
+
 #[test]
 fn every_command_in_every_state() {
     let completed = started();
@@ -121,6 +129,7 @@ fn every_command_in_every_state() {
         ("rollback at work", held_row(started(), Hold::Rollback, "migration abort")),
         ("rollback died", idle_row(Desk::killed(Hold::Rollback))),
         ("new version live", idle_row(completed)),
+        ("a revert's both versions live", idle_row(reverting())),
     ];
     let mut table = String::from("| |");
     let mut line = String::from("|---|");
