@@ -2,10 +2,10 @@
 //!
 //! **Invariant:** nothing is written before the lock is held and the plan is made; a refused batch leaves no trace.
 
+use super::Planner;
 use super::compare::{Todo, decide};
 use super::metadata::Snapshot;
 use super::run::Run;
-use super::{Planner, catalog};
 use crate::error::{Error, ErrorKind};
 use crate::model::Migrations;
 use crate::observer::Event;
@@ -51,16 +51,16 @@ impl Run<'_> {
                     return self.expand(plan, &snapshot);
                 }
                 Todo::Start(done) => {
-                    let base = snapshot.applied.last().map(|applied| applied.name.clone());
+                    let base = snapshot.applied.last().map(|last| self.set.version(&last.name));
                     let pending = &wanted.migrations[done..];
-                    let (facts, _) = self
-                        .retrying(super::run::Task::Own("read the catalog"), |run| {
-                            Ok(catalog::read(&mut run.client, base.as_deref(), pending)?)
-                        })?;
+                    let (facts, others) = self.facts(base.as_deref(), pending)?;
+                    self.check_requirements(pending)?;
                     let request = Request { pending, base: base.as_deref(), facts: &facts };
                     let plan = planner(&request).map_err(refused)?;
                     self.check_rights(&plan)?;
-                    self.take(&snapshot, State::Applying, Some(&plan))?;
+                    if !self.take(&snapshot, State::Applying, Some((&plan, &others)))? {
+                        continue;
+                    }
                     for note in &plan.notes {
                         self.note(note.clone());
                     }
@@ -110,6 +110,7 @@ impl Run<'_> {
             )),
             // A completion that ended before its first step has left the old version whole.
             State::Applying | State::InProgress | State::Aborting | State::Completing => {
+                self.check_unrequired(stored_plan(&snapshot)?)?;
                 self.take_and_roll_back(&snapshot)?;
                 let plan = stored_plan(&snapshot)?;
                 Ok(self.report(Outcome::Aborted, plan))
@@ -211,8 +212,8 @@ impl Run<'_> {
     fn report(&mut self, outcome: Outcome, plan: &Plan) -> Report {
         Report {
             outcome,
-            base: plan.base.clone(),
-            target: Some(plan.target.clone()),
+            base: plan.base.as_deref().map(|base| self.set.migration(base)),
+            target: Some(self.set.migration(&plan.target)),
             migrations: plan.migrations.iter().map(|m| m.name.to_string()).collect(),
             steps: std::mem::take(&mut self.steps),
             notes: std::mem::take(&mut self.notes),

@@ -3,10 +3,10 @@
 //! **Invariant:** a database that is ahead is no error while the wanted version's schema is live.
 
 use super::metadata::{Applied, Snapshot};
+use super::set::Set;
 use crate::error::{Error, ErrorKind};
 use crate::model::{Action, Migration, Migrations};
 use crate::report::State;
-use crate::sql::names::version_schema;
 
 /// How the wanted migrations relate to what a list of migrations in the database says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,7 @@ fn compare(known: &[Applied], wanted: &Migrations, snapshot: &Snapshot) -> Resul
     if let Some(edited) = edited(known, wanted).next() {
         return Err(was_edited(edited));
     }
+    let set = wanted;
     let wanted = &wanted.migrations;
     let find = |name: &str| wanted.iter().find(|migration| migration.name == name);
     let unknown: Vec<&str> =
@@ -84,8 +85,8 @@ fn compare(known: &[Applied], wanted: &Migrations, snapshot: &Snapshot) -> Resul
     match (unknown.is_empty(), pending.is_empty()) {
         _ if is_prefix && known.len() == wanted.len() => Ok(Relation::Equal),
         _ if is_prefix => Ok(Relation::Behind(known.len())),
-        (false, true) if snapshot.schemas.contains(&latest.version_schema()) => Ok(Relation::Ahead),
-        (false, true) => Err(retired(latest, &unknown)),
+        (false, true) if snapshot.schemas.contains(&set.version_schema(&latest.name)) => Ok(Relation::Ahead),
+        (false, true) => Err(retired(set, latest, &unknown)),
         (false, false) => Err(Error::new(
             ErrorKind::History,
             format!(
@@ -141,8 +142,8 @@ fn was_edited(name: &str) -> Error {
     .with_help("restore it as it was, and put the change into a new migration")
 }
 
-fn retired(latest: &Migration, unknown: &[&str]) -> Error {
-    let schema = latest.version_schema();
+fn retired(set: &Migrations, latest: &Migration, unknown: &[&str]) -> Error {
+    let schema = set.version_schema(&latest.name);
     Error::new(
         ErrorKind::History,
         format!(
@@ -179,7 +180,7 @@ fn list(names: &[&str]) -> String {
     if skipped == 0 { shown.join(", ") } else { format!("… {}", shown.join(", ")) }
 }
 
-/// The version schema of a version, if it is live.
-pub(super) fn live(snapshot: &Snapshot, name: &str) -> Option<String> {
-    Some(version_schema(name)).filter(|schema| snapshot.schemas.contains(schema))
+/// The schema of the set's version `name`, if it is live.
+pub(super) fn live(snapshot: &Snapshot, set: &Set, name: &str) -> Option<String> {
+    Some(set.version_schema(name)).filter(|schema| snapshot.schemas.contains(schema))
 }

@@ -14,7 +14,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
-use crate::model::{DEFAULT_NAMESPACE, Migrations};
+use crate::model::{DEFAULT_NAMESPACE, Migrations, Str};
 use crate::observer::{Event, Observer};
 use crate::plan::{Plan, Refusal, Request};
 use crate::report::{Report, Status};
@@ -32,6 +32,8 @@ mod journal;
 mod lock;
 mod metadata;
 mod offenders;
+mod owners;
+mod requires;
 mod retry;
 mod rights;
 mod rollback;
@@ -117,6 +119,15 @@ impl Migrator {
     /// and tell the status.
     pub fn detached(connection: impl IntoConnection) -> Self {
         Self::with(None, connection.into_source())
+    }
+
+    /// The same migrator for the set of that name, as [`Migrations::in_namespace`]. Of use to one that is [`detached`](Self::detached).
+    #[must_use]
+    pub fn in_namespace(mut self, namespace: impl Into<Str>) -> Self {
+        let namespace = namespace.into();
+        self.set = Set::new(&namespace);
+        self.migrations = self.migrations.map(|migrations| migrations.in_namespace(namespace));
+        self
     }
 
     fn with(migrations: Option<Migrations>, source: Source) -> Self {
@@ -251,6 +262,7 @@ impl Migrator {
         command: impl FnOnce(&mut Run<'_>, Option<&Migrations>, &Planner) -> Result<T, Error> + Send,
     ) -> Result<T, Error> {
         let Self { migrations, set, source, settings, observer, planner } = self;
+        set.check(migrations.as_ref())?;
         #[cfg(feature = "tracing")]
         let context = trace::Context::current();
         let work = move || {

@@ -43,7 +43,7 @@ impl Run<'_> {
             let Some(step) = plan.steps.get(entry.step) else { continue };
             self.reported(plan, entry.step, true, |run| run.undo(plan, entry.step, &step.undo))?;
         }
-        let end = self.set.end_sql();
+        let end = self.set.end_sql(false);
         self.fenced("end the batch", |begun| begun.state == State::Idle.name(), &end)
     }
 

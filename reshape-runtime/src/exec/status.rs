@@ -28,11 +28,12 @@ impl Run<'_> {
             .unwrap_or_default();
         let in_database = || applied.iter().chain(&batch);
         // The base may be a version that the metadata does not know: a schema that was there before.
-        let base = plan.and_then(|plan| plan.base.as_ref()).filter(|base| !applied.contains(base));
-        let live_schemas = base
+        let base = plan.and_then(|plan| plan.base.as_deref()).map(|base| self.set.migration(base));
+        let found = base.as_ref().filter(|base| !applied.contains(base));
+        let live_schemas = found
             .into_iter()
             .chain(in_database())
-            .filter_map(|name| live(&snapshot, name))
+            .filter_map(|name| live(&snapshot, &self.set, name))
             .collect();
         let pending = known
             .iter()
@@ -54,8 +55,8 @@ impl Run<'_> {
         Ok(Status {
             state: snapshot.state,
             migrator,
-            current: plan.map_or_else(|| applied.last().cloned(), |plan| plan.base.clone()),
-            target: plan.map(|plan| plan.target.clone()),
+            current: if plan.is_some() { base.clone() } else { applied.last().cloned() },
+            target: plan.map(|plan| self.set.migration(&plan.target)),
             live_schemas,
             step: step(&snapshot),
             progress: plan.map(|plan| (done, plan.steps.len())),

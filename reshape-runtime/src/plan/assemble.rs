@@ -10,7 +10,7 @@ use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::Views;
 use crate::plan::{
     Phase, Plan, Refusal, Step, Work, backfill, carry, columns, constraint, contract, cross,
-    domain, foreign, index, inherit, not_null, offenders, partition, publish, refuse, schema,
+    domain, foreign, index, inherit, not_null, offenders, own, partition, publish, refuse, schema,
     takeover, trial,
 };
 use crate::sql::ident::ident;
@@ -18,8 +18,8 @@ use crate::sql::names;
 
 /// Puts the steps of the whole batch in order: by phase, not action by action.
 pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
-    let target = batch.request.pending.last().map(|m| m.name.to_string()).unwrap_or_default();
     let facts = batch.facts();
+    let target = batch.request.pending.last().map(|m| facts.version(&m.name)).unwrap_or_default();
     refuse::row_security(&batch)?;
     refuse::base_dependents(&batch)?;
     schema::require_apart(&batch)?;
@@ -207,7 +207,10 @@ pub(crate) fn assemble(mut batch: Batch<'_>) -> Result<Plan, Refusal> {
     last.sort_by_key(|draft| draft.order);
     steps.extend(last.into_iter().map(|draft| draft.step));
     refuse::used_enums(&batch)?;
+    let (changes, uses) = (own::changed(&batch), own::used(&batch, &steps)?);
     Ok(Plan {
+        changes,
+        uses,
         base: batch.request.base.map(str::to_owned),
         migrations: batch.request.pending.to_vec(),
         target,

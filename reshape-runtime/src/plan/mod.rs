@@ -33,6 +33,7 @@ pub(crate) mod mention;
 pub(crate) mod not_null;
 pub(crate) mod numbers;
 pub(crate) mod offenders;
+pub(crate) mod own;
 pub(crate) mod partition;
 pub(crate) mod publish;
 pub(crate) mod refuse;
@@ -87,6 +88,12 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What the operator should know: side effects that cannot be avoided.
     pub notes: Vec<String>,
+    /// The tables that are there already and that the batch changes, quoted and qualified.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
+    /// Tables of other sets that must stay as they are while the batch is in progress, quoted and qualified.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<String>,
 }
 
 /// One step: it is done or it is not.

@@ -145,6 +145,7 @@ fn migration(name: &'static str) -> Migration {
         checksum: format!("checksum of {name}").into(),
         actions: vec![Action::Custom(custom)].into(),
         allow: Vec::new().into(),
+        requires: Vec::new().into(),
     }
 }
 
@@ -184,6 +185,8 @@ fn plan(steps: Vec<Step>) -> Plan {
         migrations: vec![migration("2")],
         search_path: String::from("\"migration_1\", \"public\""),
         steps,
+        changes: Vec::new(),
+        uses: Vec::new(),
         notes: Vec::new(),
     }
 }
