@@ -113,7 +113,7 @@ pub use error::{Error, ErrorKind};
 #[cfg(feature = "tokio")]
 pub use exec::AsyncMigrator;
 #[cfg(feature = "client")]
-pub use exec::{Connector, IntoConnection, Migrator};
+pub use exec::{Connector, IntoConnection, Migrator, Sets};
 pub use model::Migrations;
 pub use observer::{Event, Observer};
 pub use plan::Phase;

@@ -119,7 +119,7 @@ impl Run<'_> {
     }
 
     /// Runs every step up to publish that is not done yet. A failure is rolled back.
-    fn expand(&mut self, plan: &Plan, snapshot: &Snapshot) -> Result<Report, Error> {
+    pub(super) fn expand(&mut self, plan: &Plan, snapshot: &Snapshot) -> Result<Report, Error> {
         match self.expand_steps(plan, snapshot) {
             Ok(()) => Ok(self.report(Outcome::Started, plan)),
             // Cut off: nothing can be rolled back from here. The next run goes on.
@@ -149,7 +149,7 @@ impl Run<'_> {
 
     /// Runs what is left of the contract phase and records the migrations. A failure leaves the batch `completing`, or, where
     /// no step has begun, `in_progress`: then both versions are whole, and the batch can still be aborted.
-    fn contract(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+    pub(super) fn contract(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         let plan = stored_plan(snapshot)?;
         self.take(snapshot, State::Completing, None)?;
         let Err(error) = self.contract_steps(plan, snapshot) else { return Ok(()) };
@@ -177,7 +177,7 @@ impl Run<'_> {
         self.fenced("record the migrations", |begun| begun.state == State::Idle.name(), &record)
     }
 
-    fn take_and_roll_back(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+    pub(super) fn take_and_roll_back(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         let plan = stored_plan(snapshot)?;
         self.take(snapshot, State::Aborting, None)?;
         let Err(error) = self.undo_all(plan) else { return Ok(()) };
@@ -193,7 +193,12 @@ impl Run<'_> {
         }
     }
 
-    fn unchanged(&mut self, outcome: Outcome, snapshot: &Snapshot, wanted: &Migrations) -> Report {
+    pub(super) fn unchanged(
+        &mut self,
+        outcome: Outcome,
+        snapshot: &Snapshot,
+        wanted: &Migrations,
+    ) -> Report {
         Report {
             outcome,
             base: snapshot.applied.last().map(|applied| applied.name.clone()),
@@ -233,7 +238,7 @@ fn is_done(snapshot: &Snapshot, step: usize) -> bool {
     snapshot.journal.iter().any(|entry| entry.step == step && entry.status == "done")
 }
 
-fn stored_plan(snapshot: &Snapshot) -> Result<&Plan, Error> {
+pub(super) fn stored_plan(snapshot: &Snapshot) -> Result<&Plan, Error> {
     snapshot.plan.as_ref().ok_or_else(|| {
         Error::new(
             ErrorKind::Metadata,
@@ -252,7 +257,7 @@ fn state_error(message: &str, help: &str) -> Error {
     Error::new(ErrorKind::State, message).with_help(help)
 }
 
-fn refused(refusal: Refusal) -> Error {
+pub(super) fn refused(refusal: Refusal) -> Error {
     let action = refusal.action.map(|action| format!(", action {action}")).unwrap_or_default();
     let error = Error::new(
         ErrorKind::Refused,

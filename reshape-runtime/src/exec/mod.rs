@@ -13,7 +13,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::model::{DEFAULT_NAMESPACE, Migrations, Str};
 use crate::observer::{Event, Observer};
 use crate::plan::{Plan, Refusal, Request};
@@ -21,6 +21,7 @@ use crate::report::{Report, Status};
 
 #[cfg(feature = "tokio")]
 mod asynchronous;
+mod at_once;
 mod backfill;
 mod blockers;
 mod catalog;
@@ -40,6 +41,7 @@ mod rollback;
 mod run;
 mod session;
 mod set;
+mod sets;
 mod status;
 mod step;
 mod thread;
@@ -55,6 +57,7 @@ mod tests;
 #[cfg(feature = "tokio")]
 pub use asynchronous::AsyncMigrator;
 pub use connection::{Connector, IntoConnection};
+pub use sets::Sets;
 
 use connection::Source;
 use run::Run;
@@ -241,19 +244,7 @@ impl Migrator {
     }
 
     fn start_migrations(&mut self, name: Option<&str>) -> Result<Report, Error> {
-        let Some(migrations) = &self.migrations else {
-            return Err(Error::new(
-                ErrorKind::State,
-                "a detached migrator has no migrations to start",
-            )
-            .with_help("make it with `Migrator::new`, which takes the migrations"));
-        };
-        let wanted = match name {
-            None => migrations.clone(),
-            Some(name) => {
-                migrations.up_to(name).ok_or_else(|| compare::no_such(migrations, name))?
-            }
-        };
+        let wanted = self.wanted(name)?;
         self.run(move |run, _, planner| run.start(&wanted, name.is_none(), planner))
     }
 
