@@ -4,8 +4,8 @@
 
 use crate::action::Action;
 use crate::model::Migrations;
-use crate::schema::{At, Problem, Review, Schema, place};
-use crate::sql::names::MAX_MIGRATION_NAME;
+use crate::schema::{At, Problem, Review, Schema, Segment, nearest, place};
+use crate::sql::names::{self, MAX_MIGRATION_NAME};
 
 /// A set of migrations together with the schema before the first and after each.
 #[derive(Clone, Debug)]
@@ -32,6 +32,7 @@ impl History {
         for (number, migration) in migrations.migrations.iter().enumerate() {
             let mut review = Review::new(&mut schema, At::whole(number), &mut problems);
             check_name(&mut review, &names, number);
+            check_requires(&mut review, migrations, number);
             for (action, what) in migration.actions.iter().enumerate() {
                 what.check(&mut schema, At { migration: number, action }, &mut problems);
             }
@@ -68,6 +69,44 @@ fn foresee(review: &mut Review<'_>, action: &Action) {
     if let Action::CreateEnum(enumeration) = action {
         review.foresee_enum(&enumeration.name, place!["name"]);
     }
+}
+
+/// What is required of the same set comes before; what is required of another one is not known here, and neither are its tables.
+fn check_requires(review: &mut Review<'_>, migrations: &Migrations, number: usize) {
+    let set = migrations.namespace();
+    for (place, entry) in migrations.migrations[number].requires.iter().enumerate() {
+        let path = vec![Segment::from("requires"), Segment::from(place)];
+        let name = match names::required(entry) {
+            Some((other, _)) if other != set && !is_one(migrations, entry) => {
+                review.note_other_sets();
+                continue;
+            }
+            Some((_, name)) if !is_one(migrations, entry) => name,
+            Some(_) | None => entry,
+        };
+        let position = migrations.migrations.iter().position(|other| other.name == name);
+        let message = match position {
+            Some(position) if position < number => continue,
+            Some(position) if position == number => {
+                format!("the migration `{name}` requires itself")
+            }
+            Some(_) => format!("the migration `{name}`, which is required, comes later"),
+            None => format!("the migration `{name}`, which is required, does not exist"),
+        };
+        let help = if position.is_some() {
+            String::from("migrations run in the order of their names: rename one of them")
+        } else {
+            let names = migrations.migrations[..number].iter().map(|other| &*other.name);
+            let near = nearest(name, names).map(|near| format!("did you mean `{near}`? "));
+            let other = "a migration of another set is `<its namespace>/<its name>`";
+            format!("{}{other}", near.unwrap_or_default())
+        };
+        review.report(path, message).help(help);
+    }
+}
+
+fn is_one(migrations: &Migrations, name: &str) -> bool {
+    migrations.migrations.iter().any(|migration| migration.name == name)
 }
 
 /// A migration's name makes the name of a schema, and tells it from the others.

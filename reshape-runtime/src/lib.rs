@@ -116,7 +116,7 @@ pub use exec::AsyncMigrator;
 #[cfg(feature = "client")]
 pub use exec::{BackgroundCompletion, Lease, LeaseOptions, Unused};
 #[cfg(feature = "client")]
-pub use exec::{Connector, IntoConnection, Migrator};
+pub use exec::{Connector, IntoConnection, Migrator, Sets};
 pub use instance::{Evidence, Instance, LeaseChange};
 pub use model::Migrations;
 pub use observer::{Event, Observer};

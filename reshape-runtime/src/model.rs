@@ -37,10 +37,14 @@ pub struct Migration {
     /// What it takes upon itself that would otherwise be refused.
     #[serde(default, skip_serializing_if = "no_items")]
     pub allow: List<Allow>,
+    /// Migrations that have to be there before: of the same set by their names, of another one as `<namespace>/<name>`.
+    #[serde(default, skip_serializing_if = "no_items")]
+    pub requires: List<Str>,
 }
 
 impl Migration {
-    /// The schema that holds this version's views: `migration_<name>`, unquoted.
+    /// The schema that holds this version's views: `migration_<name>`, unquoted. In a set with a name of its own it is another one:
+    /// [`Migrations::version_schema`].
     pub fn version_schema(&self) -> String {
         crate::sql::names::version_schema(&self.name)
     }
@@ -56,8 +60,7 @@ pub struct Migrations {
     pub namespace: Option<Str>,
 }
 
-/// The set of migrations that has no name of its own.
-pub const DEFAULT_NAMESPACE: &str = "default";
+pub use crate::sql::names::DEFAULT_NAMESPACE;
 
 impl Migrations {
     /// A set of embedded migrations, oldest first.
@@ -80,6 +83,12 @@ impl Migrations {
     /// The set's name.
     pub fn namespace(&self) -> &str {
         self.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
+    }
+
+    /// The schema that holds the views of the version that the migration `name` leads to, unquoted: `migration_<name>`, in a set
+    /// with a name `migration_<namespace>/<name>`.
+    pub fn version_schema(&self, name: &str) -> String {
+        crate::sql::names::version_schema(&crate::sql::names::version(self.namespace(), name))
     }
 
     /// The newest migration.

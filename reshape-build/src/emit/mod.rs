@@ -39,7 +39,7 @@ pub(crate) fn constants(set: &Set) -> String {
     let mut migrations = Vec::new();
     for (number, (migration, _)) in set.migrations().enumerate() {
         // Taken apart, so that a new field does not compile until it is emitted.
-        let Migration { name, description, checksum, actions, allow } = migration;
+        let Migration { name, description, checksum, actions, allow, requires } = migration;
         let constant = format_ident!("ACTIONS_{number}");
         let actions: String = if valid {
             let lines = actions.iter().map(|action| format!("    {},\n", action.emit()));
@@ -49,13 +49,14 @@ pub(crate) fn constants(set: &Set) -> String {
         };
         lines.push(format!("pub(super) const {constant}: &[__rt::action::Action] = &[{actions}];"));
         let (name, description, checksum) = (name.emit(), description.emit(), checksum.emit());
-        let allow = allow.emit();
+        let (allow, requires) = (allow.emit(), requires.emit());
         migrations.push(quote!(__rt::model::Migration {
             name: #name,
             description: #description,
             checksum: #checksum,
             actions: ::std::borrow::Cow::Borrowed(#constant),
-            allow: #allow
+            allow: #allow,
+            requires: #requires
         }));
     }
     if !valid {

@@ -14,7 +14,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use reshape_runtime::model::{List, Migration, Str};
-use reshape_runtime::schema::Segment;
+use reshape_runtime::schema::{At, Segment};
 use reshape_runtime::sql::names::MAX_MIGRATION_NAME;
 
 use self::field::{Context, Field, Label, list, name, text};
@@ -85,6 +85,9 @@ impl File {
     /// The place of a value of an action: exact if it is written in the file, else the nearest value around it.
     pub(crate) fn place(&self, action: usize, path: &[Segment]) -> Place {
         let Some(root) = &self.root else { return Place::whole(&self.source) };
+        if action == At::NO_ACTION && path.first() == Some(&Segment::Key("requires".into())) {
+            return Place::at(&self.source, &root.resolve(path).span);
+        }
         let node = root.resolve(&[Segment::Key("actions".into()), Segment::Index(action)]);
         let found = node.resolve(path);
         let span =
@@ -108,18 +111,20 @@ fn migration(root: &Node, context: &Context, stem: &str) -> Option<Migration> {
     let description = fields.optional("description", text);
     let actions = fields.required("actions", list(action::action));
     let allow = fields.optional("allow", list(part::allow));
-    fields.finish(&["requires"]);
+    let requires = fields.optional("requires", list(name));
+    fields.finish(&[]);
 
     let name = own_name?.unwrap_or_else(|| Str::Owned(stem.to_owned()));
     let name_span = root.get("name").map(|node| &node.span);
-    let (name, description, actions, allow) =
-        (checked_name(context, name, name_span)?, description?, actions?, allow?);
+    let (name, description, actions, allow, requires) =
+        (checked_name(context, name, name_span)?, description?, actions?, allow?, requires?);
     Some(Migration {
         name,
         description,
         checksum: Str::Owned(checksum(&actions)),
         actions: List::Owned(actions.into_owned()),
         allow: allow.unwrap_or_default(),
+        requires: requires.unwrap_or_default(),
     })
 }
 

@@ -9,7 +9,7 @@ use crate::plan::constraint::foreign_key::{self, Made};
 use crate::plan::cross::Fill;
 use crate::plan::define;
 use crate::plan::lineage::Table;
-use crate::plan::{Batch, Phase, Refusal, Step, schema};
+use crate::plan::{Batch, Phase, Refusal, Step, own, schema};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::{ident, idents, literal};
 use crate::sql::names::DEFAULT_SCHEMA;
@@ -320,6 +320,7 @@ impl CreateTable {
             }
         }
         statements.append(&mut keys);
+        statements.extend(own::claim(batch, &name));
         let title = format!("create `{}`", self.name);
         let undo = vec![format!("DROP TABLE IF EXISTS {name}")];
         if lock.is_empty() {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Str;
-use crate::plan::{Batch, Phase, Refusal, Step};
+use crate::plan::{Batch, Phase, Refusal, Step, own};
 use crate::schema::{At, Problem, Schema};
 
 /// Runs SQL of the user's own.
@@ -103,7 +103,9 @@ impl Custom {
         let title = format!("custom SQL of `{name}`, action {}", action + 1);
         let lock = "whatever the SQL takes, until it is done";
         if self.start.is_some() || self.abort.is_some() {
-            let start = self.start.iter().map(|sql| sql.trim().to_owned()).collect();
+            let start = self.start.iter().map(|sql| sql.trim().to_owned());
+            let start =
+                start.chain(self.start.as_ref().and_then(|_| own::claim_found(batch))).collect();
             let abort = self.abort.iter().map(|sql| sql.trim().to_owned()).collect();
             batch.push(
                 Step::sql(Phase::Expand, title.clone(), start)

@@ -13,7 +13,7 @@ use crate::history::History;
 use crate::model::Migration;
 use crate::schema::{At, nearest};
 use crate::sql::ident::ident;
-use crate::{Error, Migrations, Migrator, Outcome, Report};
+use crate::{Error, Migrations, Migrator, Report};
 
 impl Command {
     /// Runs the command with embedded migrations; prints, and gives the code to exit with.
@@ -108,18 +108,12 @@ fn start(
     if let Some(wait) = options.wait {
         migrator = migrator.wait_timeout(wait);
     }
-    let report = match &options.migration {
-        Some(name) => migrator.start_to(name)?,
-        None => migrator.start()?,
-    };
-    print_report(&report);
-    // A batch that is ahead of these migrations is not ours to complete.
-    if options.complete && report.outcome != Outcome::Ahead {
-        let report = migrator.complete()?;
-        if report.outcome != Outcome::Nothing {
-            print_report(&report);
-        }
-    }
+    print_report(&match (&options.migration, options.complete) {
+        (Some(name), false) => migrator.start_to(name)?,
+        (None, false) => migrator.start()?,
+        (Some(name), true) => migrator.start_and_complete_to(name)?,
+        (None, true) => migrator.start_and_complete()?,
+    });
     Ok(())
 }
 

@@ -71,6 +71,25 @@ impl AsyncMigrator {
         self.run(move |migrator| migrator.revert_to(&name)).await
     }
 
+    /// See [`Migrator::start_and_complete`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn start_and_complete(&self) -> Result<Report, Error> {
+        self.run(Migrator::start_and_complete).await
+    }
+
+    /// See [`Migrator::start_and_complete_to`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn start_and_complete_to(&self, name: impl Into<String>) -> Result<Report, Error> {
+        let name = name.into();
+        self.run(move |migrator| migrator.start_and_complete_to(&name)).await
+    }
+
     /// See [`Migrator::complete`].
     ///
     /// # Errors

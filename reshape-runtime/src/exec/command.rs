@@ -2,10 +2,10 @@
 //!
 //! **Invariant:** nothing is written before the lock is held and the plan is made; a refused batch leaves no trace.
 
+use super::Planner;
 use super::compare::{Readiness, Todo, decide, readiness};
 use super::metadata::Snapshot;
 use super::run::Run;
-use super::{Planner, catalog};
 use crate::error::{Error, ErrorKind};
 use crate::model::Migrations;
 use crate::observer::Event;
@@ -61,16 +61,16 @@ impl Run<'_> {
                     return self.expand(plan, &snapshot);
                 }
                 Todo::Start(done) => {
-                    let base = snapshot.applied.last().map(|applied| applied.name.clone());
+                    let base = snapshot.applied.last().map(|last| self.set.version(&last.name));
                     let pending = &wanted.migrations[done..];
-                    let (facts, _) = self
-                        .retrying(super::run::Task::Own("read the catalog"), |run| {
-                            Ok(catalog::read(&mut run.client, base.as_deref(), pending)?)
-                        })?;
+                    let (facts, others) = self.facts(base.as_deref(), pending)?;
+                    self.check_requirements(pending)?;
                     let request = Request { pending, base: base.as_deref(), facts: &facts };
                     let plan = planner(&request).map_err(refused)?;
                     self.check_rights(&plan)?;
-                    self.take(&snapshot, State::Applying, Some(&plan))?;
+                    if !self.take(&snapshot, State::Applying, Some((&plan, &others)))? {
+                        continue;
+                    }
                     for note in &plan.notes {
                         self.note(note.clone());
                     }
@@ -121,6 +121,7 @@ impl Run<'_> {
             )),
             // A completion that ended before its first step has left the old version whole.
             State::Applying | State::InProgress | State::Aborting | State::Completing => {
+                self.check_unrequired(stored_plan(&snapshot)?)?;
                 self.take_and_roll_back(&snapshot)?;
                 let plan = stored_plan(&snapshot)?;
                 Ok(self.report(Outcome::Aborted, plan))
@@ -159,7 +160,7 @@ impl Run<'_> {
 
     /// Runs what is left of the contract phase and records the migrations. A failure leaves the batch `completing`, or, where
     /// no step has begun, `in_progress`: then both versions are whole, and the batch can still be aborted.
-    fn contract(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+    pub(super) fn contract(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         let plan = stored_plan(snapshot)?;
         self.take(snapshot, State::Completing, None)?;
         let Err(error) = self.contract_steps(plan, snapshot) else { return Ok(()) };
@@ -189,7 +190,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn take_and_roll_back(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+    pub(super) fn take_and_roll_back(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         let plan = stored_plan(snapshot)?;
         self.shut(Some(&plan.target), None)?;
         self.take(snapshot, State::Aborting, None)?;
@@ -211,7 +212,12 @@ impl Run<'_> {
         }
     }
 
-    fn unchanged(&mut self, outcome: Outcome, snapshot: &Snapshot, wanted: &Migrations) -> Report {
+    pub(super) fn unchanged(
+        &mut self,
+        outcome: Outcome,
+        snapshot: &Snapshot,
+        wanted: &Migrations,
+    ) -> Report {
         let base = snapshot.applied.last().map(|applied| applied.name.clone());
         self.as_it_is(outcome, base, wanted)
     }
@@ -242,8 +248,8 @@ impl Run<'_> {
     fn report(&mut self, outcome: Outcome, plan: &Plan) -> Report {
         Report {
             outcome,
-            base: plan.base.clone(),
-            target: Some(plan.target.clone()),
+            base: plan.base.as_deref().map(|base| self.set.migration(base)),
+            target: Some(self.set.migration(&plan.target)),
             migrations: plan.migrations.iter().map(|m| m.name.to_string()).collect(),
             reverts: plan.reverts.clone(),
             steps: std::mem::take(&mut self.steps),
@@ -254,7 +260,7 @@ impl Run<'_> {
 }
 
 /// Whether a step of the contract phase is done or may be half done: then there is no way back.
-fn contract_has_begun(snapshot: &Snapshot) -> bool {
+pub(super) fn contract_has_begun(snapshot: &Snapshot) -> bool {
     let steps = snapshot.plan.as_ref().map_or(&[][..], |plan| &plan.steps);
     let contracts = |n: usize| steps.get(n).is_some_and(|step| step.phase == Phase::Contract);
     snapshot.journal.iter().any(|entry| contracts(entry.step))
@@ -283,7 +289,7 @@ fn state_error(message: &str, help: &str) -> Error {
     Error::new(ErrorKind::State, message).with_help(help)
 }
 
-fn refused(refusal: Refusal) -> Error {
+pub(super) fn refused(refusal: Refusal) -> Error {
     let action = refusal.action.map(|action| format!(", action {action}")).unwrap_or_default();
     let error = Error::new(
         ErrorKind::Refused,

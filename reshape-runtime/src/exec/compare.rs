@@ -3,11 +3,11 @@
 //! **Invariant:** a database that is ahead is no error while the wanted version's schema is live.
 
 use super::metadata::{Applied, Snapshot};
+use super::set::Set;
 use crate::error::{Error, ErrorKind};
 use crate::model::{Action, Migration, Migrations};
 use crate::plan::Plan;
 use crate::report::{Outcome, State};
-use crate::sql::names::version_schema;
 
 /// How the wanted migrations relate to what a list of migrations in the database says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,13 +100,12 @@ pub(super) fn readiness(snapshot: &Snapshot, wanted: &Migrations) -> Result<Read
         })
     };
     let of = |known: &[Applied]| compare(known, wanted, snapshot);
-    let is_live = || live(snapshot, name).is_some();
-    let ready = |outcome| match is_live() {
+    let schema = wanted.version_schema(name);
+    let ready = |outcome| match snapshot.schemas.contains(&schema) {
         true => Readiness::Ready(outcome),
-        false => Readiness::Not(format!(
-            "the schema `{}` of the version `{name}` is not there",
-            latest.version_schema()
-        )),
+        false => {
+            Readiness::Not(format!("the schema `{schema}` of the version `{name}` is not there"))
+        }
     };
     if let Some(plan) = reverts {
         let leads_here = matches!(of(&remaining(snapshot, plan)), Ok(Relation::Equal));
@@ -192,6 +191,7 @@ fn compare(known: &[Applied], wanted: &Migrations, snapshot: &Snapshot) -> Resul
     if let Some(edited) = edited(known, wanted).next() {
         return Err(was_edited(edited));
     }
+    let set = wanted;
     let wanted = &wanted.migrations;
     let find = |name: &str| wanted.iter().find(|migration| migration.name == name);
     let unknown: Vec<&str> =
@@ -202,8 +202,8 @@ fn compare(known: &[Applied], wanted: &Migrations, snapshot: &Snapshot) -> Resul
     match (unknown.is_empty(), pending.is_empty()) {
         _ if is_prefix && known.len() == wanted.len() => Ok(Relation::Equal),
         _ if is_prefix => Ok(Relation::Behind(known.len())),
-        (false, true) if snapshot.schemas.contains(&latest.version_schema()) => Ok(Relation::Ahead),
-        (false, true) => Err(retired(latest, &unknown)),
+        (false, true) if snapshot.schemas.contains(&set.version_schema(&latest.name)) => Ok(Relation::Ahead),
+        (false, true) => Err(retired(set, latest, &unknown)),
         (false, false) => Err(Error::new(
             ErrorKind::History,
             format!(
@@ -259,8 +259,8 @@ fn was_edited(name: &str) -> Error {
     .with_help("restore it as it was, and put the change into a new migration")
 }
 
-fn retired(latest: &Migration, unknown: &[&str]) -> Error {
-    let schema = latest.version_schema();
+fn retired(set: &Migrations, latest: &Migration, unknown: &[&str]) -> Error {
+    let schema = set.version_schema(&latest.name);
     Error::new(
         ErrorKind::History,
         format!(
@@ -309,7 +309,7 @@ fn list(names: &[&str]) -> String {
     if skipped == 0 { shown.join(", ") } else { format!("… {}", shown.join(", ")) }
 }
 
-/// The version schema of a version, if it is live.
-pub(super) fn live(snapshot: &Snapshot, name: &str) -> Option<String> {
-    Some(version_schema(name)).filter(|schema| snapshot.schemas.contains(schema))
+/// The schema of the set's version `name`, if it is live.
+pub(super) fn live(snapshot: &Snapshot, set: &Set, name: &str) -> Option<String> {
+    Some(set.version_schema(name)).filter(|schema| snapshot.schemas.contains(schema))
 }

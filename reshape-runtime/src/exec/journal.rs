@@ -5,9 +5,11 @@
 use std::hash::{BuildHasher, RandomState};
 
 use super::metadata::Snapshot;
+use super::owners::Others;
 use super::retry::Failure;
 use super::run::{Run, Task, check_token};
 use super::session::{check_pid, rows};
+use super::set::Set;
 use crate::error::{Error, ErrorKind};
 use crate::plan::Plan;
 use crate::report::State;
@@ -97,23 +99,28 @@ impl Run<'_> {
     }
 
     /// Takes the batch over: a new token shuts out whoever had the old one, and sets the state. `plan` stores a
-    /// new batch, for which the tables are created where they are missing.
+    /// new batch, for which the tables are created where they are missing, unless another set has begun or ended a batch since the plan was made:
+    /// then nothing is changed, and the answer is false.
     pub(super) fn take(
         &mut self,
         snapshot: &Snapshot,
         state: State,
-        plan: Option<&Plan>,
-    ) -> Result<(), Error> {
+        plan: Option<(&Plan, &Others)>,
+    ) -> Result<bool, Error> {
         let own = self.set.own();
-        let (mut install, mut batch) = (String::new(), String::new());
+        let (mut install, mut batch, mut claims) = (String::new(), String::new(), String::new());
+        let mut undisturbed = String::from("true");
         if !snapshot.installed {
             install = format!("{}; ", self.set.install_sql());
         }
-        if let Some(plan) = plan {
+        if let Some((plan, others)) = plan {
+            install.insert_str(0, &Set::meet_sql());
+            undisturbed = self.set.undisturbed_by(others);
+            claims = self.set.claim_sql(plan);
             let text = serde_json::to_string(plan).map_err(|error| {
                 Error::new(ErrorKind::Database, "the plan cannot be stored").with_source(error)
             })?;
-            install.push_str(&format!("DELETE FROM reshape.journal WHERE {own}; "));
+            claims.push_str(&format!("DELETE FROM reshape.journal WHERE {own}; "));
             batch = format!(
                 ", plan = {}::jsonb, last_error = NULL, started_at = now()",
                 literal(&text)
@@ -124,18 +131,29 @@ impl Run<'_> {
         let sql = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {OWN_PATH}; {}; {install}\
              UPDATE reshape.batch SET token = {new}, state = '{}'{batch} \
-               WHERE {own} AND token IN ({old}, {new}) RETURNING token; COMMIT",
+               WHERE {own} AND (token = {new} OR token = {old} AND {undisturbed}) RETURNING token",
             self.timeouts_sql(),
             state.name()
         );
         // Nothing of ours may be fenced by the old token while the new one is being taken.
         self.token = None;
         let (taken, _) = self.retrying(Task::Own("store the batch"), |run| {
-            Ok(rows(&mut run.client, &sql)?.last().and_then(|row| row.get(0)).map(str::to_owned))
+            if !rows(&mut run.client, &sql)?
+                .iter()
+                .any(|row| matches!(row.try_get("token"), Ok(Some(_))))
+            {
+                let stored = format!("SELECT token FROM reshape.batch WHERE {own}; ROLLBACK");
+                let stored = rows(&mut run.client, &stored)?;
+                check_token(old, stored.first().and_then(|row| row.get(0)))?;
+                return Ok(false);
+            }
+            run.client.batch_execute(&format!("{claims}COMMIT"))?;
+            Ok(true)
         })?;
-        check_token(new, taken.as_deref())?;
-        self.token = Some(new);
-        Ok(())
+        if taken {
+            self.token = Some(new);
+        }
+        Ok(taken)
     }
 }
 

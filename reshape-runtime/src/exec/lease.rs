@@ -31,6 +31,7 @@ use crate::error::{Error, ErrorKind};
 use crate::instance::LeaseChange;
 use crate::model::Migrations;
 use crate::observer::Observer;
+use crate::sql::names;
 use claim::{Claim, Kind};
 use keeper::Keeper;
 
@@ -260,7 +261,7 @@ impl LeaseOptions {
         let instance = format!("{:016x}{:016x}", random.hash_one(0), random.hash_one(1));
         let claim = Claim {
             namespace: migrations.namespace().to_owned(),
-            version: version.clone(),
+            version: names::version(migrations.namespace(), &version),
             kind,
             instance,
             name,

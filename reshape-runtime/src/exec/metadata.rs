@@ -177,7 +177,8 @@ fn read_foreign(client: &mut Client, set: &Set) -> Result<Snapshot, Failure> {
         let applied = rows(
             client,
             "SELECT coalesce(jsonb_agg(jsonb_build_object('name', m.name, 'actions', m.actions) \
-               ORDER BY m.index), '[]') FROM reshape.migrations m",
+               ORDER BY m.index), '[]') FROM reshape.migrations m \
+               WHERE coalesce(to_jsonb(m) ->> 'namespace', 'default') = 'default'",
         )?;
         snapshot.applied =
             json(applied.first().and_then(|row| row.get(0)).unwrap_or("[]"), "migrations")?;
@@ -224,7 +225,7 @@ fn json<T: DeserializeOwned>(text: &str, what: &str) -> Result<T, Error> {
 }
 
 /// Two sets that are installed at the same moment: `CREATE … IF NOT EXISTS` is no help there. Held for the length of a transaction.
-const INSTALLING: i64 = 7_164_003_925_617_330_941;
+pub(super) const INSTALLING: i64 = 7_164_003_925_617_330_941;
 
 impl Set {
     /// Creates what is missing. The command line's own state becomes something that it cannot parse, so that it stops with an
@@ -240,7 +241,8 @@ impl Set {
                index int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text, description text, \
                actions jsonb, completed_at timestamp DEFAULT now()); \
              ALTER TABLE reshape.migrations ADD COLUMN IF NOT EXISTS checksum text, \
-               ADD COLUMN IF NOT EXISTS namespace text NOT NULL DEFAULT '{DEFAULT_NAMESPACE}'; \
+               ADD COLUMN IF NOT EXISTS namespace text NOT NULL DEFAULT '{DEFAULT_NAMESPACE}', \
+               ADD COLUMN IF NOT EXISTS requires jsonb; \
              CREATE TABLE IF NOT EXISTS reshape.batch (\
                namespace text PRIMARY KEY, state text NOT NULL, token bigint NOT NULL, plan jsonb, \
                last_error text, started_at timestamptz); \
@@ -248,6 +250,10 @@ impl Set {
                namespace text NOT NULL, step int NOT NULL, status text NOT NULL, position jsonb, \
                rows bigint, started_at timestamptz NOT NULL DEFAULT clock_timestamp(), \
                finished_at timestamptz, PRIMARY KEY (namespace, step)); \
+             CREATE TABLE IF NOT EXISTS reshape.tables (\
+               relation regclass PRIMARY KEY, namespace text NOT NULL, settled boolean NOT NULL DEFAULT false); \
+             CREATE TABLE IF NOT EXISTS reshape.changing (\
+               relation regclass, namespace text, PRIMARY KEY (relation, namespace)); \
              INSERT INTO reshape.data (key, value) \
                VALUES ('metadata', '{LAYOUT}'), ('state', '{{\"state\": \"embedded\"}}') \
                ON CONFLICT (key) DO UPDATE SET value = excluded.value; \

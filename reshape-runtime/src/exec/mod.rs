@@ -13,14 +13,15 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind};
-use crate::model::{DEFAULT_NAMESPACE, Migrations};
+use crate::error::Error;
+use crate::model::{DEFAULT_NAMESPACE, Migrations, Str};
 use crate::observer::{Event, Observer};
 use crate::plan::{Plan, Refusal, Request};
 use crate::report::{Report, Status};
 
 #[cfg(feature = "tokio")]
 mod asynchronous;
+mod at_once;
 mod backfill;
 mod blockers;
 mod catalog;
@@ -34,6 +35,8 @@ mod limits;
 mod lock;
 mod metadata;
 mod offenders;
+mod owners;
+mod requires;
 mod retry;
 mod revert;
 mod rights;
@@ -41,6 +44,7 @@ mod rollback;
 mod run;
 mod session;
 mod set;
+mod sets;
 mod status;
 mod step;
 mod thread;
@@ -58,6 +62,7 @@ mod tests;
 pub use asynchronous::AsyncMigrator;
 pub use connection::{Connector, IntoConnection};
 pub use lease::{BackgroundCompletion, Lease, LeaseOptions, Unused};
+pub use sets::Sets;
 
 use connection::Source;
 use run::Run;
@@ -131,6 +136,15 @@ impl Migrator {
     /// and tell the status.
     pub fn detached(connection: impl IntoConnection) -> Self {
         Self::with(None, connection.into_source())
+    }
+
+    /// The same migrator for the set of that name, as [`Migrations::in_namespace`]. Of use to one that is [`detached`](Self::detached).
+    #[must_use]
+    pub fn in_namespace(mut self, namespace: impl Into<Str>) -> Self {
+        let namespace = namespace.into();
+        self.set = Set::new(&namespace);
+        self.migrations = self.migrations.map(|migrations| migrations.in_namespace(namespace));
+        self
     }
 
     fn with(migrations: Option<Migrations>, source: Source) -> Self {
@@ -299,19 +313,7 @@ impl Migrator {
     }
 
     fn start_migrations(&mut self, name: Option<&str>) -> Result<Report, Error> {
-        let Some(migrations) = &self.migrations else {
-            return Err(Error::new(
-                ErrorKind::State,
-                "a detached migrator has no migrations to start",
-            )
-            .with_help("make it with `Migrator::new`, which takes the migrations"));
-        };
-        let wanted = match name {
-            None => migrations.clone(),
-            Some(name) => {
-                migrations.up_to(name).ok_or_else(|| compare::no_such(migrations, name))?
-            }
-        };
+        let wanted = self.wanted(name)?;
         self.run(move |run, _, planner| run.start(&wanted, name.is_none(), planner))
     }
 
@@ -320,6 +322,7 @@ impl Migrator {
         command: impl FnOnce(&mut Run<'_>, Option<&Migrations>, &Planner) -> Result<T, Error> + Send,
     ) -> Result<T, Error> {
         let Self { migrations, set, source, settings, observer, planner } = self;
+        set.check(migrations.as_ref())?;
         #[cfg(feature = "tracing")]
         let context = trace::Context::current();
         let work = move || {

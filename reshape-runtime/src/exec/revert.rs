@@ -5,12 +5,12 @@
 
 use serde::Deserialize;
 
+use super::Migrator;
 use super::command::stored_plan;
 use super::metadata::Snapshot;
 use super::run::{Run, Task};
 use super::session::rows;
 use super::set::Set;
-use super::{Migrator, catalog};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Action, Allow, Migration, Str};
 use crate::observer::Event;
@@ -65,12 +65,17 @@ impl Run<'_> {
         };
         let completed = self.completed(&snapshot, place + 1)?;
         let inverse = Inverse::new(&completed, place + 1).map_err(refused)?;
-        let (facts, _) = self.retrying(Task::Own("read the catalog"), |run| {
-            Ok(catalog::read(&mut run.client, Some(&latest), &inverse.migrations)?)
-        })?;
-        let plan = inverse.plan(&latest, name, &facts).map_err(refused)?;
+        let (base, target) = (self.set.version(&latest), self.set.version(name));
+        let (facts, others) = self.facts(Some(&base), &inverse.migrations)?;
+        let plan = inverse.plan(&base, &target, &facts).map_err(refused)?;
         self.check_rights(&plan)?;
-        self.take(&snapshot, State::Applying, Some(&plan))?;
+        if !self.take(&snapshot, State::Applying, Some((&plan, &others)))? {
+            return Err(Error::new(
+                ErrorKind::Locked,
+                "another set of migrations began or ended a batch while the revert was being planned",
+            )
+            .with_help("run it again"));
+        }
         for note in &plan.notes {
             self.note(note.clone());
         }
@@ -80,7 +85,7 @@ impl Run<'_> {
     /// There is a batch: the one that is wanted, perhaps.
     fn revert_again(&mut self, name: &str, snapshot: &Snapshot) -> Result<Report, Error> {
         let plan = stored_plan(snapshot)?;
-        let is_wanted = !plan.reverts.is_empty() && plan.target == name;
+        let is_wanted = !plan.reverts.is_empty() && self.set.migration(&plan.target) == name;
         match snapshot.state {
             State::InProgress if is_wanted => Ok(self.reverted(name)),
             State::Applying if is_wanted => {
@@ -136,6 +141,7 @@ impl Run<'_> {
                 checksum: Str::Borrowed(""),
                 actions: actions.into(),
                 allow: recorded.allow.unwrap_or_default().into(),
+                requires: Vec::new().into(),
             })
         };
         recorded.into_iter().enumerate().map(migration).collect()

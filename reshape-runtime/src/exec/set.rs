@@ -4,10 +4,11 @@
 
 use super::lock;
 use crate::error::{Error, ErrorKind};
-use crate::model::DEFAULT_NAMESPACE;
+use crate::model::{DEFAULT_NAMESPACE, Migrations};
 use crate::plan::Plan;
 use crate::report::State;
 use crate::sql::ident::literal;
+use crate::sql::names;
 
 /// A set of migrations, by its namespace.
 #[derive(Clone, Debug)]
@@ -24,8 +25,46 @@ impl Set {
         self.namespace == DEFAULT_NAMESPACE
     }
 
-    pub(super) fn namespace(&self) -> &str {
+    /// The set can be called so, and none of its versions has a name that Postgres would cut off.
+    pub(super) fn check(&self, migrations: Option<&Migrations>) -> Result<(), Error> {
+        let error = |(message, help): (String, &str)| {
+            Err(Error::new(ErrorKind::History, message).with_help(help))
+        };
+        if let Some(problem) = names::namespace_problem(&self.namespace) {
+            return error(problem);
+        }
+        let mut all = migrations.into_iter().flat_map(|set| set.migrations.iter());
+        match all.find(|migration| names::is_too_long(&self.namespace, &migration.name)) {
+            None => Ok(()),
+            Some(migration) => error((
+                format!(
+                    "the schema `{}` of the migration has a longer name than Postgres keeps, which is {} bytes",
+                    self.version_schema(&migration.name),
+                    names::MAX_IDENTIFIER
+                ),
+                "shorten the name of the set, or that of the migration",
+            )),
+        }
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
         &self.namespace
+    }
+
+    /// The version that the migration leads to, as plans name it.
+    pub(super) fn version(&self, migration: &str) -> String {
+        names::version(&self.namespace, migration)
+    }
+
+    /// The migration of a version.
+    pub(super) fn migration(&self, version: &str) -> String {
+        names::migration_of(&self.namespace, version).to_owned()
+    }
+
+    /// The schema of the version that the migration leads to.
+    pub(super) fn version_schema(&self, migration: &str) -> String {
+        names::version_schema(&self.version(migration))
     }
 
     /// The condition for its rows.
@@ -91,12 +130,12 @@ impl Set {
         format!("UPDATE reshape.batch SET last_error = NULL WHERE {}", self.own())
     }
 
-    /// Ends a batch: state idle, no plan, an empty journal.
-    pub(super) fn end_sql(&self) -> String {
-        let own = self.own();
+    /// Ends a batch, completed or not: state idle, no plan, an empty journal.
+    pub(super) fn end_sql(&self, completed: bool) -> String {
+        let (own, settle) = (self.own(), self.settle_sql(completed));
         format!(
             "UPDATE reshape.batch SET state = 'idle', plan = NULL WHERE {own}; \
-             DELETE FROM reshape.journal WHERE {own}"
+             DELETE FROM reshape.journal WHERE {own}; {settle}"
         )
     }
 
@@ -113,17 +152,24 @@ impl Set {
                 )
                 .with_source(error)
             })?;
+            let requires = migration.requires.iter().map(|required| literal(required));
+            let requires = requires.collect::<Vec<_>>().join(", ");
+            let requires = if requires.is_empty() {
+                String::from("NULL")
+            } else {
+                format!("pg_catalog.to_jsonb(ARRAY[{requires}]::text[])")
+            };
             let description = migration.description.as_deref().map(literal);
             sql.push_str(&format!(
-                "INSERT INTO reshape.migrations (namespace, name, description, actions, checksum) \
-                   VALUES ({name}, {}, {}, {}::jsonb, {}); ",
+                "INSERT INTO reshape.migrations (namespace, name, description, actions, checksum, requires) \
+                   VALUES ({name}, {}, {}, {}::jsonb, {}, {requires}); ",
                 literal(&migration.name),
                 description.as_deref().unwrap_or("NULL"),
                 literal(&actions),
                 literal(&migration.checksum)
             ));
         }
-        sql.push_str(&self.end_sql());
+        sql.push_str(&self.end_sql(true));
         Ok(sql)
     }
 }

@@ -20,10 +20,11 @@ impl Run<'_> {
             })?;
         let plan = snapshot.plan.as_ref();
         let current = plan.map_or_else(
-            || snapshot.applied.last().map(|applied| applied.name.as_str()),
-            |plan| plan.base.as_deref(),
+            || snapshot.applied.last().map(|applied| self.set.version(&applied.name)),
+            |plan| plan.base.clone(),
         );
-        let instances = self.instances(current, plan.map(|plan| plan.target.as_str()))?;
+        let instances =
+            self.instances(current.as_deref(), plan.map(|plan| plan.target.as_str()))?;
         let applied: Vec<String> = snapshot.applied.iter().map(|a| a.name.clone()).collect();
         let batch: Vec<String> = plan
             .map(|plan| plan.migrations.iter().map(|m| m.name.to_string()).collect())
@@ -33,11 +34,12 @@ impl Run<'_> {
             .unwrap_or_default();
         let in_database = || applied.iter().chain(&batch);
         // The base may be a version that the metadata does not know: a schema that was there before.
-        let base = plan.and_then(|plan| plan.base.as_ref()).filter(|base| !applied.contains(base));
-        let live_schemas = base
+        let base = plan.and_then(|plan| plan.base.as_deref()).map(|base| self.set.migration(base));
+        let found = base.as_ref().filter(|base| !applied.contains(base));
+        let live_schemas = found
             .into_iter()
             .chain(in_database())
-            .filter_map(|name| live(&snapshot, name))
+            .filter_map(|name| live(&snapshot, &self.set, name))
             .collect();
         let pending = known
             .iter()
@@ -60,8 +62,8 @@ impl Run<'_> {
         Ok(Status {
             state: snapshot.state,
             migrator,
-            current: plan.map_or_else(|| applied.last().cloned(), |plan| plan.base.clone()),
-            target: plan.map(|plan| plan.target.clone()),
+            current: if plan.is_some() { base.clone() } else { applied.last().cloned() },
+            target: plan.map(|plan| self.set.migration(&plan.target)),
             live_schemas,
             step: step(&snapshot),
             progress: plan.map(|plan| (done, plan.steps.len())),

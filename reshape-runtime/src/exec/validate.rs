@@ -118,7 +118,7 @@ impl Run<'_> {
     /// A role that may not read the metadata can still see whether the version's schema is there.
     fn by_schema(&mut self, wanted: &Migrations) -> Result<Readiness, Error> {
         let Some(latest) = wanted.latest() else { return Ok(Readiness::Ready(Outcome::Nothing)) };
-        let schema = latest.version_schema();
+        let schema = wanted.version_schema(&latest.name);
         let sql = format!(
             "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = {})",
             literal(&schema)

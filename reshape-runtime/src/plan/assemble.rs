@@ -10,7 +10,7 @@ use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::Views;
 use crate::plan::{
     Phase, Plan, Refusal, Step, Work, backfill, carry, columns, constraint, contract, cross,
-    domain, foreign, index, inherit, not_null, offenders, partition, publish, refuse, schema,
+    domain, foreign, index, inherit, not_null, offenders, own, partition, publish, refuse, schema,
     takeover, trial,
 };
 use crate::sql::ident::ident;
@@ -206,7 +206,10 @@ pub(crate) fn assemble(mut batch: Batch<'_>, target: &str) -> Result<Plan, Refus
     last.sort_by_key(|draft| draft.order);
     steps.extend(last.into_iter().map(|draft| draft.step));
     refuse::used_enums(&batch)?;
+    let (changes, uses) = (own::changed(&batch), own::used(&batch, &steps)?);
     Ok(Plan {
+        changes,
+        uses,
         base: batch.request.base.map(str::to_owned),
         migrations: batch.request.pending.to_vec(),
         target: target.to_owned(),

@@ -13,7 +13,7 @@ use crate::plan::cross::Fill;
 use crate::plan::facts::{Dependent, DependentKind, Facts, Key, LiveTable, TableName};
 use crate::plan::lineage::{Column, Table};
 use crate::plan::takeover::Renamed;
-use crate::plan::{Phase, Refusal, Request, Step, foreign, inherit, partition};
+use crate::plan::{Phase, Refusal, Request, Step, foreign, inherit, own, partition};
 use crate::sql::names::{DEFAULT_SCHEMA, shown};
 
 /// A step with its place in the batch.
@@ -99,6 +99,7 @@ impl<'a> Batch<'a> {
         let tables = facts.tables.iter().enumerate();
         let mut tables: Vec<Table> =
             tables.map(|(number, live)| Table::from_live(number, live)).collect();
+        own::show(&mut tables, facts);
         inherit::link(&mut tables, facts);
         Self {
             request,
@@ -152,6 +153,7 @@ impl<'a> Batch<'a> {
     /// The table that goes by that name now, in `public` unless another schema is given, about to be changed.
     pub(crate) fn table(&mut self, schema: Option<&str>, name: &str) -> Result<usize, Refusal> {
         let index = self.known(schema.unwrap_or(DEFAULT_SCHEMA), name)?;
+        own::require(self, &self.tables[index])?;
         self.require_owned(&self.tables[index])?;
         if let Some(live) = self.live(&self.tables[index]) {
             partition::require_whole(self, live)?;
@@ -191,7 +193,8 @@ impl<'a> Batch<'a> {
     pub(crate) fn require_free(&self, schema: &str, name: &str) -> Result<(), Refusal> {
         let live = self.facts();
         if self.find(schema, name).is_some() {
-            return Err(self.refuse(format!("table `{name}` exists already in the database")));
+            let refusal = self.refuse(format!("table `{name}` exists already in the database"));
+            return Err(own::name_owner(self, (schema, name), refusal));
         }
         // A table's row type is called as the table is.
         let taken = live.is_no_table((schema, name))

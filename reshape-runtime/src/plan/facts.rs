@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::schema::Schema;
-use crate::sql::names::DEFAULT_SCHEMA;
+use crate::sql::names::{self, DEFAULT_SCHEMA};
 
 mod definition;
 mod simulated;
@@ -55,6 +55,10 @@ pub struct Facts {
     pub policies: Vec<LivePolicy>,
     /// The user's views that read the tables, also by way of other views; those that are read come first.
     pub views: Vec<LiveView>,
+    /// The set of migrations that the batch belongs to; `None` for the default one, whose versions show all tables of `public` that no other
+    /// set owns. Those of a set with a name show what its own migrations create or name.
+    #[serde(default)]
+    pub set: Option<String>,
 }
 
 /// A relation's schema and its name in the catalog.
@@ -234,6 +238,11 @@ pub struct LiveDomain {
 }
 
 impl Facts {
+    /// The version that a migration of the set leads to.
+    pub fn version(&self, migration: &str) -> String {
+        names::version(self.set.as_deref().unwrap_or(names::DEFAULT_NAMESPACE), migration)
+    }
+
     /// A table by its schema and its name in the catalog.
     pub fn table(&self, key: Key<'_>) -> Option<&LiveTable> {
         self.tables.iter().find(|table| table.key() == key)
@@ -318,6 +327,7 @@ impl Facts {
             triggers: Vec::new(),
             policies: Vec::new(),
             views: Vec::new(),
+            set: None,
         }
     }
 }

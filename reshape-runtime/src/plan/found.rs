@@ -4,13 +4,23 @@
 //!
 //! **Invariant:** a table that the batch knows is left alone, also one that it removes.
 
+use crate::plan::facts::Facts;
 use crate::plan::lineage::Table;
 use crate::plan::view::{OPTIONS, RIGHTS};
 use crate::sql::ident::{dollar, literal, qualified};
 use crate::sql::names;
 
 /// Creates a view, with the table's rights, of every table of `public` that is not among `known`.
-pub(crate) fn create(target: &str, known: &[Table], server_version: u32) -> String {
+pub(crate) fn create(target: &str, known: &[Table], facts: &Facts) -> String {
+    let server_version = facts.server_version;
+    // Of a set with a name, what its own SQL has created; of the default one, what is nobody's.
+    let own = match &facts.set {
+        Some(set) => format!(
+            "EXISTS (SELECT FROM reshape.tables t WHERE t.relation = c.oid AND t.namespace = {})",
+            literal(set)
+        ),
+        None => String::from("NOT EXISTS (SELECT FROM reshape.tables t WHERE t.relation = c.oid)"),
+    };
     let known = known.iter().filter(|table| table.schema == names::DEFAULT_SCHEMA);
     let names: Vec<String> = known.map(|table| literal(&table.physical)).collect();
     let rights: Vec<String> = RIGHTS.iter().map(|right| literal(right)).collect();
@@ -26,6 +36,7 @@ BEGIN
     SELECT c.oid, n.nspname, c.relname, c.relacl, c.relowner
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = {schema} AND c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition
+      AND {own}
       AND NOT c.relname = ANY (ARRAY[{names}]::text[])
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.deptype = 'e'
                       AND d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid)

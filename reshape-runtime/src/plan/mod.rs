@@ -25,6 +25,7 @@ pub mod facts;
 pub(crate) mod flow;
 pub(crate) mod foreign;
 pub(crate) mod found;
+pub(crate) mod gather;
 pub(crate) mod generated;
 pub(crate) mod index;
 pub(crate) mod inherit;
@@ -33,6 +34,7 @@ pub(crate) mod mention;
 pub(crate) mod not_null;
 pub(crate) mod numbers;
 pub(crate) mod offenders;
+pub(crate) mod own;
 pub(crate) mod partition;
 pub(crate) mod publish;
 pub(crate) mod refuse;
@@ -93,6 +95,12 @@ pub struct Plan {
     /// The completed migrations that the batch takes back, oldest first: all that is no longer recorded when it is complete.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reverts: Vec<String>,
+    /// The tables that are there already and that the batch changes, quoted and qualified.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
+    /// Tables of other sets that must stay as they are while the batch is in progress, quoted and qualified.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<String>,
 }
 
 /// One step: it is done or it is not.

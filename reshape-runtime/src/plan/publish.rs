@@ -36,7 +36,7 @@ pub(crate) fn publish_views(
     if batch.runs_custom_sql() {
         let facts = batch.facts();
         let known = &batch.tables;
-        statements.push(found::create(views.target, known, facts.server_version));
+        statements.push(found::create(views.target, known, facts));
         statements.extend(found::rights(views.target, &tables));
         undo.push(found::drop(views.target));
     }

@@ -80,6 +80,7 @@ impl Inverse {
                 checksum: Str::Borrowed(""),
                 actions: actions.into(),
                 allow: migration.allow.clone(),
+                requires: Vec::new().into(),
             });
             inverse.origins.push(Origin { name: migration.name.to_string(), places });
         }

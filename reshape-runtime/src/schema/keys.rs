@@ -23,6 +23,7 @@ impl Review<'_> {
         let to_path = join(base, "referenced_columns");
         let within = key.referenced_schema.clone();
         let within = within.map_or_else(|| self.get(table).schema.clone(), Str::into_owned);
+        self.may_be_elsewhere(&key.referenced_table);
         let target =
             self.table(Some(&within), &key.referenced_table, join(base, "referenced_table"));
         let same_number = key.columns.len() == key.referenced_columns.len();

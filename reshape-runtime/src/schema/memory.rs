@@ -52,6 +52,8 @@ pub(crate) struct Memory {
     assumed: BTreeSet<Object>,
     /// Where the history first creates a table or an enum type of a name.
     creations: BTreeMap<Object, (At, Vec<Segment>)>,
+    /// Whether a migration so far requires one of another set.
+    pub(crate) other_sets: bool,
     /// Every word of the `custom` SQL so far, in lower case.
     custom: BTreeSet<String>,
 }

@@ -111,6 +111,19 @@ impl<'a> Review<'a> {
         Some(found)
     }
 
+    /// The migration requires one of another set, whose tables are not known here.
+    pub(crate) fn note_other_sets(&mut self) {
+        self.schema.memory.other_sets = true;
+    }
+
+    /// A foreign key is about to refer to the table: it may be another set's.
+    pub(crate) fn may_be_elsewhere(&mut self, name: &str) {
+        let is_here = self.schema.tables.iter().any(|table| table.name == name);
+        if self.schema.memory.other_sets && !is_here {
+            self.schema.memory.assume(Object::Table(name.to_owned()));
+        }
+    }
+
     /// The position of the table `name`, whatever its schema.
     fn named(&mut self, name: &str, path: Vec<Segment>) -> Option<usize> {
         let position =

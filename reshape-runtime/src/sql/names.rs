@@ -23,14 +23,71 @@ pub fn shown(schema: &str, name: &str) -> String {
     if schema == DEFAULT_SCHEMA { name.to_owned() } else { format!("{schema}.{name}") }
 }
 
+/// The set of migrations that has no name of its own.
+pub const DEFAULT_NAMESPACE: &str = "default";
+
+/// What stands between the name of a set and that of a migration.
+const SEPARATOR: char = '/';
+
+/// A version of a set: the migration's name, with the set's before it unless that is the default one. Two sets may have
+/// migrations of the same name.
+pub fn version(namespace: &str, migration: &str) -> String {
+    if namespace == DEFAULT_NAMESPACE {
+        migration.to_owned()
+    } else {
+        format!("{namespace}{SEPARATOR}{migration}")
+    }
+}
+
+/// The migration of a [`version`] of the set.
+pub fn migration_of<'v>(namespace: &str, version: &'v str) -> &'v str {
+    if namespace == DEFAULT_NAMESPACE {
+        return version;
+    }
+    let rest = version.strip_prefix(namespace);
+    rest.and_then(|rest| rest.strip_prefix(SEPARATOR)).unwrap_or(version)
+}
+
+/// The set and the migration that an entry of `requires` names; `None` for a migration of the same set.
+pub fn required(entry: &str) -> Option<(&str, &str)> {
+    entry.split_once(SEPARATOR)
+}
+
+/// Whether a set can be called so: what is wrong with it, and what to do.
+pub fn namespace_problem(namespace: &str) -> Option<(String, &'static str)> {
+    // `migration_`, the name, the separator, and at least one byte of a migration's name.
+    const MOST: usize = MAX_MIGRATION_NAME - 2;
+    if namespace.is_empty() {
+        Some((String::from("the name of a set of migrations is empty"), "give it one, or none"))
+    } else if namespace.contains(SEPARATOR) {
+        Some((
+            format!("the name of a set of migrations, `{namespace}`, contains a `{SEPARATOR}`"),
+            "that is what stands between the name of the set and that of a migration: use another character",
+        ))
+    } else if namespace.len() > MOST {
+        let bytes = namespace.len();
+        Some((
+            format!("the name of a set of migrations, `{namespace}`, has {bytes} bytes"),
+            "it is part of the name of every version's schema, which has 63: use a short one",
+        ))
+    } else {
+        None
+    }
+}
+
+/// Whether the schema of the set's version would be cut off: by Postgres, without a word.
+pub fn is_too_long(namespace: &str, migration: &str) -> bool {
+    version(namespace, migration).len() > MAX_MIGRATION_NAME
+}
+
 /// The schema of a version's outer views, which clients use.
-pub fn version_schema(migration: &str) -> String {
-    format!("migration_{migration}")
+pub fn version_schema(version: &str) -> String {
+    format!("migration_{version}")
 }
 
 /// The schema of a version's inner views, which nobody names.
-pub fn inner_schema(migration: &str) -> String {
-    format!("reshape_{migration}")
+pub fn inner_schema(version: &str) -> String {
+    format!("reshape_{version}")
 }
 
 /// A generated name in a user's schema: `__reshape_<parts>`, with a hash in place of what does not fit.
@@ -61,6 +118,23 @@ pub fn fnv1a(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_version_of_a_named_set_carries_its_name() {
+        assert_eq!(version(DEFAULT_NAMESPACE, "1_a"), "1_a");
+        assert_eq!(version("auth", "1_a"), "auth/1_a");
+        assert_eq!(migration_of("auth", "auth/1_a"), "1_a");
+        assert_eq!(migration_of(DEFAULT_NAMESPACE, "auth/1_a"), "auth/1_a");
+        assert!(!is_too_long("auth", &"x".repeat(48)) && is_too_long("auth", &"x".repeat(49)));
+    }
+
+    #[test]
+    fn the_name_of_a_set_is_checked() {
+        assert_eq!(namespace_problem("auth"), None);
+        for bad in ["", "a/b", &"x".repeat(52)] {
+            assert!(namespace_problem(bad).is_some(), "{bad}");
+        }
+    }
 
     #[test]
     fn long_names_fit_and_stay_apart() {

@@ -50,6 +50,7 @@ fn any_order_of_actions_can_be_replayed() {
                 checksum: "".into(),
                 actions: chosen.clone().into(),
                 allow: Vec::new().into(),
+                requires: Vec::new().into(),
             };
             let (history, problems) = History::replay(&Migrations::owned(vec![migration]));
             if problems.is_empty() {

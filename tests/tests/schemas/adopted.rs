@@ -16,6 +16,7 @@ fn adopted(name: &str, actions: serde_json::Value) -> Migration {
         checksum: String::from("none").into(),
         actions: serde_json::from_value::<Vec<Action>>(actions).expect("actions").into(),
         allow: Vec::new().into(),
+        requires: Vec::new().into(),
     }
 }
 

@@ -168,7 +168,7 @@ impl Run<'_> {
     /// one message, so one that is seen for a whole second hangs.
     fn shut_gate(&mut self, version: Option<&str>) -> Result<bool, Error> {
         let Some(version) = version else { return Ok(true) };
-        let gate = gate_key(self.set.namespace(), version);
+        let gate = gate_key(self.set.name(), version);
         if self.gate.as_ref() == Some(&gate) {
             return Ok(true);
         }

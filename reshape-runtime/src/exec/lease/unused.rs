@@ -185,7 +185,7 @@ impl Run<'_> {
             (State::Idle, _) | (_, None) => return Ok(Look::Over),
             (_, Some(plan)) => plan,
         };
-        if ours.is_some_and(|ours| ours != plan.target) {
+        if ours.is_some_and(|ours| ours != self.set.migration(&plan.target)) {
             return Ok(Look::Over);
         }
         let (migrator, _) = self

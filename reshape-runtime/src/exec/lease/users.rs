@@ -30,7 +30,7 @@ pub(super) fn leases(
     set: &Set,
     version: &str,
 ) -> Result<Vec<Instance>, Failure> {
-    let mut found = locks(client, &lease_key(set.namespace(), version), version)?;
+    let mut found = locks(client, &lease_key(set.name(), version), version)?;
     found.extend(beats(client, set, version)?);
     Ok(found)
 }
@@ -41,7 +41,7 @@ pub(super) fn at_the_gate(
     set: &Set,
     version: &str,
 ) -> Result<Vec<Instance>, Failure> {
-    Ok(locks(client, &gate_key(set.namespace(), version), version)?)
+    Ok(locks(client, &gate_key(set.name(), version), version)?)
 }
 
 /// The sessions that hold the lock `key`, shared.
@@ -90,7 +90,7 @@ pub(super) fn clients(
 ) -> Result<Vec<Instance>, Failure> {
     let mut found = Vec::new();
     let mut keys = vec![set.lock_key().to_string()];
-    keys.extend(version.into_iter().chain(target).map(|name| lease_key(set.namespace(), name)));
+    keys.extend(version.into_iter().chain(target).map(|name| lease_key(set.name(), name)));
     let others = format!("{CLIENTS}({}))", keys.join(", "));
     let holds = |relations: &str| {
         format!(

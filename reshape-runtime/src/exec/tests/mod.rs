@@ -146,6 +146,7 @@ pub(super) fn migration(name: &'static str) -> Migration {
         checksum: format!("checksum of {name}").into(),
         actions: vec![Action::Custom(custom)].into(),
         allow: Vec::new().into(),
+        requires: Vec::new().into(),
     }
 }
 
@@ -187,6 +188,8 @@ fn plan(steps: Vec<Step>) -> Plan {
         migrations: vec![migration("2")],
         search_path: String::from("\"migration_1\", \"public\""),
         steps,
+        changes: Vec::new(),
+        uses: Vec::new(),
         notes: Vec::new(),
         reverts: Vec::new(),
     }

@@ -49,6 +49,8 @@ impl LiveTable {
         Self {
             schema: table.schema.clone(),
             name: table.name.clone(),
+            owner: None,
+            changed_by: None,
             viewed: true,
             kind: TableKind::Ordinary,
             inherits: false,
