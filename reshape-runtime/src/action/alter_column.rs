@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Str, Transform};
 use crate::plan::foreign;
 use crate::plan::lineage::{Column, Formula, Stage};
+use crate::plan::mention::says;
 use crate::plan::{Batch, Refusal, numbers};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::ident;
@@ -319,7 +320,9 @@ impl AlterColumn {
         let mut before = table.scope();
         let new_name = self.changes.name.as_deref().unwrap_or(&column.name);
         // `up` may say the column's new name, and `down` the old one, where that means nothing else: each is the other when the change is reverted.
-        if new_name != column.name {
+        let says_new =
+            |up: &Transform| matches!(up, Transform::Expression(sql) if says(sql, new_name));
+        if new_name != column.name && self.up.as_ref().is_some_and(says_new) {
             before.names.push((new_name.to_owned(), column.value));
         }
         table.compute_default(column);

@@ -39,6 +39,9 @@ use crate::sql::names::DEFAULT_SCHEMA;
 /// Columns of such a table cannot be given other values in the same batch. A foreign key from one such table to another, or to itself, is made when
 /// both are filled, as `add_foreign_key` does it.
 ///
+/// A revert drops the table, with its rows. With `up` it is refused: while both versions are in use, what clients of the older one write to the other
+/// table would be missing in this one.
+///
 /// # Expand
 ///
 /// `CREATE TABLE`, with everything that belongs to it. A table that nobody uses yet needs no backfill; a foreign key locks the

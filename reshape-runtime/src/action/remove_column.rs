@@ -28,6 +28,9 @@ use crate::sql::ident::ident;
 /// the other table counts as a new client's if the version is the first in the client's `search_path`: a row says who wrote it, but not who
 /// deletes it.
 ///
+/// When the migration is reverted, `down` gives the column its values, and indexes, checks and foreign keys that went with it are made again; without
+/// `down` its values are gone for good, so a revert is refused.
+///
 /// A column that is NOT NULL without a default accepts NULL while both versions are in use, since a new client can only write the two rows one
 /// after the other; old clients that write NULL get the error that they would get otherwise.
 ///

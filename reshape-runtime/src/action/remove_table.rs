@@ -14,6 +14,7 @@ use crate::schema::{At, Problem, Schema};
 ///
 /// New clients no longer see the table; old clients go on using it until the batch is complete. A table that another table's
 /// foreign key refers to cannot be removed before that foreign key is, and one that others inherit from not before those are.
+/// A completed migration that removes a table cannot be reverted, unless the revert takes its creation back as well.
 ///
 /// # Expand
 ///

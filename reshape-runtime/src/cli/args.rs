@@ -13,7 +13,7 @@ use crate::Migrator;
 #[derive(Clone, Debug, Subcommand)]
 #[non_exhaustive]
 pub enum Command {
-    /// Start, complete or abort a migration
+    /// Start, complete, abort or revert a migration
     Migration {
         /// Which of them.
         #[command(subcommand)]
@@ -269,6 +269,16 @@ mod tests {
             assert!(options.complete, "{line}");
             assert_eq!(options.migration.as_deref(), Some("2_b"), "{line}");
         }
+    }
+
+    #[test]
+    fn a_revert_says_where_to() {
+        let parsed = parse("app migration revert --to 1_a --lock-timeout 500ms").unwrap();
+        let Command::Migration { command: MigrationCommand::Revert(options) } = parsed else {
+            panic!()
+        };
+        assert_eq!(options.to, "1_a");
+        assert!(parse("app migration revert").is_err());
     }
 
     #[test]

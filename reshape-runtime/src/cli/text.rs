@@ -235,6 +235,44 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_revert_is_called_so() {
+        let said = |outcome| {
+            report(&Report {
+                outcome,
+                base: Some("3_c".into()),
+                target: Some("1_a".into()),
+                migrations: Vec::new(),
+                reverts: vec!["2_b".into(), "3_c".into()],
+                steps: Vec::new(),
+                notes: Vec::new(),
+                elapsed: Duration::from_millis(1200),
+            })
+        };
+        let size = "(2 migrations, 0 steps, 1.2 s)";
+        assert_eq!(
+            said(Outcome::Started),
+            format!(
+                "started the revert to `1_a` {size}: it is live beside `3_c`\n\
+                 next: `migration complete`, once nothing uses `3_c` any more"
+            )
+        );
+        assert_eq!(said(Outcome::Completed), format!("completed the revert to `1_a` {size}"));
+        assert_eq!(
+            said(Outcome::Aborted),
+            format!("aborted the revert to `1_a` {size}: `3_c` stays")
+        );
+        let status = Status {
+            state: State::InProgress,
+            applied: vec!["1_a".into(), "2_b".into()],
+            reverts: vec!["2_b".into()],
+            unknown: vec!["2_b".into()],
+            ..idle()
+        };
+        let text = super::status(&status);
+        assert!(text.ends_with("  1_a  applied\n  2_b  applied, being reverted\n"), "{text}");
+    }
+
     fn idle() -> Status {
         Status {
             state: State::Idle,

@@ -149,6 +149,24 @@ impl Run<'_> {
 }
 
 impl Set {
+    /// Records what the migration takes upon itself: a revert of it does, too. Few do, and only then the column is needed.
+    pub(super) fn allow_sql(&self, migration: &Migration) -> Result<String, Error> {
+        if migration.allow.is_empty() {
+            return Ok(String::new());
+        }
+        let allow = serde_json::to_string(&migration.allow).map_err(|error| {
+            let message = format!("the migration `{}` cannot be stored", migration.name);
+            Error::new(ErrorKind::Database, message).with_source(error)
+        })?;
+        Ok(format!(
+            "ALTER TABLE reshape.migrations ADD COLUMN IF NOT EXISTS allow jsonb; \
+             UPDATE reshape.migrations SET allow = {}::jsonb WHERE {} AND name = {}; ",
+            literal(&allow),
+            self.own(),
+            literal(&migration.name)
+        ))
+    }
+
     /// Forgets the migrations that the batch has taken back.
     pub(super) fn unrecord_sql(&self, plan: &Plan) -> String {
         if plan.reverts.is_empty() {

@@ -168,6 +168,7 @@ impl Set {
                 literal(&actions),
                 literal(&migration.checksum)
             ));
+            sql.push_str(&self.allow_sql(migration)?);
         }
         sql.push_str(&self.end_sql(true));
         Ok(sql)

@@ -354,6 +354,19 @@ fn a_revert_does_not_wait_for_another_migrator() {
     assert_eq!(receiver.recv(), Ok(Some(ErrorKind::Locked)));
 }
 
+#[test]
+fn what_a_migration_accepts_is_recorded_for_its_revert() {
+    let allow = "[[allow]]\nlint = \"row_security_bypass\"\nreason = \"one tenant\"\n";
+    let secured = format!("{USERS}{allow}");
+    let change = "[[actions]]\ntype = \"rename_table\"\ntable = \"users\"\nnew_name = \"people\"\n";
+    let (mut r, _) = completed(&secured, ROWS, &format!("{change}{allow}"));
+    rows(&mut r.new, "ALTER TABLE public.people ENABLE ROW LEVEL SECURITY");
+    let recorded = "SELECT allow -> 0 ->> 'reason' FROM reshape.migrations ORDER BY index";
+    assert_eq!(rows(&mut r.new, recorded), ["one tenant", "one tenant"]);
+    // On PostgreSQL 14 it would be refused without.
+    revert(&r).unwrap_or_else(|error| panic!("{}", error.report()));
+}
+
 /// A revert whose step fails is rolled back: nothing has changed.
 #[test]
 fn a_revert_that_fails_is_rolled_back() {

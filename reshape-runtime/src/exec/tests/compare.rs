@@ -92,3 +92,47 @@ fn errors_name_the_migrations() {
     let edited = message(&["a"], Migrations::owned(vec![edited]));
     assert_eq!(edited, "the migration `a` was edited after it was applied");
 }
+
+/// `c` and `b` are being taken back; `a` is where that leads.
+fn reverting(state: State, wanted: &[&'static str]) -> Result<Todo, ErrorKind> {
+    let mut snapshot = snapshot(State::Idle, &["0", "a", "b", "c"], &[]);
+    snapshot.state = state;
+    snapshot.plan = Some(Plan {
+        target: String::from("a"),
+        migrations: Vec::new(),
+        reverts: vec![String::from("b"), String::from("c")],
+        ..plan(Vec::new())
+    });
+    if state == State::InProgress {
+        snapshot.schemas.insert(String::from("migration_a"));
+    }
+    let wanted = Migrations::owned(wanted.iter().map(|name| migration(name)).collect());
+    decide(&snapshot, &wanted).map_err(|error| error.kind())
+}
+
+#[test]
+fn a_revert_in_progress_is_ended_by_nobody_who_starts() {
+    let todo = |wanted: &[&'static str]| reverting(State::InProgress, wanted);
+    assert_eq!(todo(&["0", "a"]), Ok(Todo::Nothing));
+    // Not `Nothing`, upon which a `start --complete` completes the batch.
+    assert_eq!(todo(&["0", "a", "b", "c"]), Ok(Todo::Ahead));
+    assert_eq!(todo(&[]), Ok(Todo::Ahead));
+    assert_eq!(todo(&["0", "a", "b"]), Err(ErrorKind::History));
+    assert_eq!(todo(&["0"]), Err(ErrorKind::History));
+    assert_eq!(todo(&["0", "a", "b", "c", "d"]), Err(ErrorKind::State));
+    assert_eq!(todo(&["0", "a", "d"]), Err(ErrorKind::History));
+}
+
+#[test]
+fn an_interrupted_revert_is_resumed_by_those_to_whom_it_leads() {
+    let todo = |wanted: &[&'static str]| reverting(State::Applying, wanted);
+    assert_eq!(todo(&["0", "a"]), Ok(Todo::Resume));
+    assert_eq!(todo(&["0", "a", "b", "c"]), Ok(Todo::Ahead));
+    assert_eq!(todo(&[]), Ok(Todo::Ahead));
+    assert_eq!(todo(&["0", "a", "b", "c", "d"]), Ok(Todo::RollBack));
+    assert_eq!(todo(&["0"]), Err(ErrorKind::History));
+    for wanted in [&["0", "a"][..], &["0", "a", "b", "c"]] {
+        assert_eq!(reverting(State::Completing, wanted), Ok(Todo::Complete));
+        assert_eq!(reverting(State::Aborting, wanted), Ok(Todo::RollBack));
+    }
+}

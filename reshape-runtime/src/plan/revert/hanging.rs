@@ -95,16 +95,14 @@ fn schema(table: &Table) -> Option<Str> {
 fn chosen_name(table: &Table, check: &Check) -> String {
     let names = table.columns.iter().map(|column| &column.name);
     let mut said = names.filter(|name| mentions(&check.expression, &table.name, name));
-    match (said.next(), said.next()) {
-        (Some(column), None) => object_name(&table.name, column, "check"),
-        _ => {
-            let mut end = table.name.len().min(MAX_IDENTIFIER - "_check".len());
-            while !table.name.is_char_boundary(end) {
-                end -= 1;
-            }
-            format!("{}_check", &table.name[..end])
-        }
+    if let (Some(column), None) = (said.next(), said.next()) {
+        return object_name(&table.name, column, "check");
     }
+    let mut end = table.name.len().min(MAX_IDENTIFIER - "_check".len());
+    while !table.name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}_check", &table.name[..end])
 }
 
 fn renamed(what: &str, name: &str, word: &str) -> Missing {
