@@ -187,7 +187,8 @@ pub fn catalog(client: &mut Client) -> Vec<String> {
 pub fn leftovers(client: &mut Client) -> Vec<String> {
     let mut lines = rows(client, include_str!("catalog.sql"));
     lines.retain(|line| {
-        let functions = line.starts_with("function reshape ") && !line.starts_with("function reshape beat ");
+        let functions =
+            line.starts_with("function reshape ") && !line.starts_with("function reshape beat ");
         functions || line.contains("__reshape") && !line.contains(" reshape_")
     });
     lines

@@ -9,4 +9,5 @@
 mod databases;
 mod desk;
 mod killed;
+mod leases;
 mod states;

@@ -5,6 +5,7 @@ mod clients;
 mod completion;
 mod keeping;
 mod pooled;
+mod processes;
 
 use std::sync::mpsc::{self, Receiver};
 use std::thread::sleep;
