@@ -12,7 +12,8 @@ mod users;
 
 #[cfg(feature = "tokio")]
 mod asynchronous;
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 use std::fmt;

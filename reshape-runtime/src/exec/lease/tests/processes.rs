@@ -1,7 +1,7 @@
 //! An instance as a process, which is killed.
 
 use std::env;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -23,8 +23,8 @@ fn holder() {
         options = options.heartbeat(Duration::from_millis(ttl));
     }
     let _lease = options.take().unwrap();
-    eprintln!("held");
-    sleep(Duration::from_secs(600));
+    writeln!(std::io::stderr(), "held").unwrap();
+    sleep(Duration::from_mins(10));
 }
 
 fn spawn(fixture: &Fixture, ttl: Option<&str>) -> Child {
@@ -63,7 +63,7 @@ fn the_heartbeat_of_an_instance_that_is_killed_expires() {
     child.wait().unwrap();
     // Nobody tells: its row is there until its time is up.
     assert_eq!(fixture.text("SELECT count(*) FROM reshape.leases"), "1");
-    let mut migrator = fixture.detached().drain_timeout(Duration::from_secs(600));
+    let mut migrator = fixture.detached().drain_timeout(Duration::from_mins(10));
     assert_eq!(migrator.complete().unwrap().outcome, Outcome::Completed);
     assert_eq!(fixture.text("SELECT count(*) FROM reshape.leases"), "0");
     fixture.assert_new();
