@@ -46,7 +46,8 @@
 //! ```
 //!
 //! Once no instance of the old version is left, [`Migrator::complete`] (or `reshape migration complete`) removes what only that
-//! one needed. Until then [`Migrator::abort`] takes everything back.
+//! one needed. Until then [`Migrator::abort`] takes everything back. An instance that holds a [`Lease`] keeps its version from being
+//! removed, and [`Migrator::complete_when_unused`] completes once the last one has gone.
 //!
 //! # Features
 //!
@@ -57,7 +58,7 @@
 //! | `cli` | | the module `cli`: `myapp migration start` |
 //! | `testing` | | the module `testing`: a throw-away Postgres, on Unix |
 //! | `tls` | | `sslmode=require`, with rustls and the certificates of the system or of `SSL_CERT_FILE` |
-//! | `tokio` | | `AsyncMigrator`: commands that are futures |
+//! | `tokio` | | `AsyncMigrator`: commands that are futures; leases for async code |
 //! | `tracing` | | what happens as events, in the caller's subscriber and span |
 //!
 //! Without any of them there is the model of a migration and the check of a history, for build scripts; that needs
@@ -78,6 +79,7 @@
 //!
 //! - [`action`]: every action, with its fields and an example;
 //! - [`Migrator`]: the commands, and how patient they are;
+//! - [`Lease`]: how an instance says which version it uses;
 //! - [`ErrorKind`]: what can go wrong;
 //! - [`Observer`]: what happens, as it happens.
 //!

@@ -12,13 +12,14 @@ mod users;
 
 #[cfg(feature = "tokio")]
 mod asynchronous;
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::resume_unwind;
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -37,6 +38,9 @@ use keeper::Keeper;
 
 /// The table of heartbeats, and the function by which roles without rights on it write there.
 pub(super) const INSTALL: &str = include_str!("lease/install.sql");
+
+/// How long giving a lease back may take: the network may be gone, and with it the lease. Its thread then ends by itself.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Says that this program uses a version, so that [`Migrator::complete`](crate::Migrator::complete) does not remove it.
 ///
@@ -77,6 +81,8 @@ pub struct Lease {
     version: String,
     shared: Arc<Shared>,
     stop: Option<Sender<()>>,
+    /// Closed when the thread ends.
+    ended: Mutex<Receiver<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -144,7 +150,7 @@ impl Lease {
         matches!(self.state(), LeaseChange::Lost(_))
     }
 
-    /// Gives it back, which dropping it does as well.
+    /// Gives it back, which dropping it does as well. If the server does not answer within five seconds, it goes with its connection.
     pub fn release(self) {
         drop(self);
     }
@@ -153,6 +159,10 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         drop(self.stop.take());
+        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if ended.recv_timeout(FAREWELL) == Err(RecvTimeoutError::Timeout) {
+            return;
+        }
         if let Some(thread) = self.thread.take() {
             // Its panic has been told as the loss of the lease.
             let _ = thread.join();
@@ -208,7 +218,7 @@ impl LeaseOptions {
     ///
     /// An instance that is cut off for longer than `ttl` does not keep its version from being removed.
     pub fn heartbeat(mut self, ttl: Duration) -> Self {
-        self.heartbeat = Some(ttl.max(Duration::from_millis(100)));
+        self.heartbeat = Some(ttl.clamp(Duration::from_millis(100), Duration::from_hours(24)));
         self
     }
 
@@ -273,7 +283,11 @@ impl LeaseOptions {
         let keeper = Keeper { claim, source, patience, observer, shared: Arc::clone(&shared) };
         #[cfg(feature = "tracing")]
         let context = super::trace::Context::current();
-        let work = move || keeper.keep(&stopped, &tell);
+        let (end, ended) = mpsc::channel::<()>();
+        let work = move || {
+            let _end = end;
+            keeper.keep(&stopped, &tell);
+        };
         let thread = Builder::new()
             .name(String::from("reshape lease"))
             .spawn(move || {
@@ -287,7 +301,13 @@ impl LeaseOptions {
                     .with_source(error)
             })?;
         match told.recv() {
-            Ok(Ok(())) => Ok(Lease { version, shared, stop: Some(stop), thread: Some(thread) }),
+            Ok(Ok(())) => Ok(Lease {
+                version,
+                shared,
+                stop: Some(stop),
+                ended: Mutex::new(ended),
+                thread: Some(thread),
+            }),
             Ok(Err(error)) => {
                 let _ = thread.join();
                 Err(error)

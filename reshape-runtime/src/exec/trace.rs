@@ -55,7 +55,7 @@ pub(super) fn emit(event: &Event) {
         Event::Lease { version, change } => match change {
             LeaseChange::Held => info!(%version, "the lease is held"),
             LeaseChange::Interrupted(reason) => {
-                warn!(%version, %reason, "the lease is interrupted")
+                warn!(%version, %reason, "the lease is interrupted");
             }
             LeaseChange::Lost(reason) => warn!(%version, %reason, "the lease is lost"),
         },

@@ -9,5 +9,6 @@
 mod databases;
 mod desk;
 mod killed;
+mod leases;
 mod states;
 mod table;

@@ -144,7 +144,7 @@ impl Claim {
             say("held"),
             say("busy"),
         );
-        let found = self.rolled_back(client, &sql)?;
+        let found = rolled_back(client, &sql)?;
         let cell = |column| found.last().and_then(|row| row.get(column));
         let answer = answer(cell(0))?;
         self.pid = cell(1).map(str::to_owned);
@@ -179,7 +179,7 @@ impl Claim {
             literal(&self.version),
             literal(&self.instance),
         );
-        match self.rolled_back(client, &sql) {
+        match rolled_back(client, &sql) {
             Ok(rows) => answer(rows.last().and_then(|row| row.get(0))),
             Err(Failure::Server(error)) => {
                 Err(cannot_beat(&error).map_or(Failure::Server(error), Failure::Final))
@@ -187,20 +187,16 @@ impl Claim {
             Err(failure) => Err(failure),
         }
     }
+}
 
-    /// Runs a transaction; one that fails is ended.
-    fn rolled_back(
-        &self,
-        client: &mut Client,
-        sql: &str,
-    ) -> Result<Vec<postgres::SimpleQueryRow>, Failure> {
-        rows(client, sql).map_err(|error| {
-            if classify(&error) != Class::Lost {
-                let _ = client.batch_execute("ROLLBACK");
-            }
-            error.into()
-        })
-    }
+/// Runs a transaction; one that fails is ended.
+fn rolled_back(client: &mut Client, sql: &str) -> Result<Vec<postgres::SimpleQueryRow>, Failure> {
+    rows(client, sql).map_err(|error| {
+        if classify(&error) != Class::Lost {
+            let _ = client.batch_execute("ROLLBACK");
+        }
+        error.into()
+    })
 }
 
 fn answer(text: Option<&str>) -> Result<Answer, Failure> {

@@ -150,7 +150,8 @@ fn a_lost_connection_is_survived_at_every_event() {
                 // After the last range of a backfill, the step is done without a further query.
                 if seen > at + 1 && matches!(event, Event::StepDone { .. }) {
                     let locks = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND database = \
-                        (SELECT oid FROM pg_database WHERE datname = current_database())";
+                        (SELECT oid FROM pg_database WHERE datname = current_database()) \
+                        AND ((classid::bigint << 32) | objid::bigint) = 4036779288569897133";
                     assert_eq!(
                         killer.query(locks, &[]).unwrap().len(),
                         1,

@@ -70,13 +70,13 @@ fn an_instance_of_the_old_version_keeps_everybody_from_completing() {
 #[test]
 fn it_waits_for_as_long_as_it_is_told_and_can_be_stopped() {
     let mut fixture = started();
-    let patient = often().unused_for(Duration::from_secs(3600));
+    let patient = often().unused_for(Duration::from_hours(1));
     let completion = migrator(&fixture).complete_when_unused(patient).unwrap();
     fixture.assert_both();
     assert!(completion.stop().unwrap().is_none());
     fixture.assert_both();
     // Stopped before the first look, at once.
-    let rarely = Unused::default().interval(Duration::from_secs(3600));
+    let rarely = Unused::default().interval(Duration::from_hours(1));
     drop(migrator(&fixture).complete_when_unused(rarely).unwrap());
     fixture.assert_both();
 }
@@ -98,7 +98,7 @@ fn a_completion_that_died_is_finished() {
     assert!(crash(fixture.detached(), 3, Migrator::complete));
     fixture.wait_until_unlocked();
     assert_eq!(fixture.state(), "completing");
-    let patient = often().unused_for(Duration::from_secs(3600));
+    let patient = often().unused_for(Duration::from_hours(1));
     let completion = migrator(&fixture).complete_when_unused(patient).unwrap();
     assert_eq!(completion.join().unwrap().outcome, Outcome::Completed);
     fixture.assert_new();

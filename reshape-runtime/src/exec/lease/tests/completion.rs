@@ -43,8 +43,8 @@ fn a_completion_waits_for_instances_and_tells_whom_it_waits_for() {
     let mut lease = Some(instance(&fixture, "web-1").take().unwrap());
     let mut status = fixture.detached();
     let mut late = Some(instance(&fixture, "late"));
-    let mut migrator = fixture.detached().drain_timeout(Duration::from_secs(600)).observer(
-        move |event: &Event| {
+    let mut migrator =
+        fixture.detached().drain_timeout(Duration::from_mins(10)).observer(move |event: &Event| {
             if let Event::Draining { version, instances, .. } = event {
                 assert_eq!((version.as_str(), names(instances)), ("1", vec!["web-1"]));
                 // Nobody is kept out meanwhile: neither an instance that restarts, nor a migrator.
@@ -52,8 +52,7 @@ fn a_completion_waits_for_instances_and_tells_whom_it_waits_for() {
                 assert_eq!(status.status().unwrap().migrator, None);
                 lease.take().unwrap().release();
             }
-        },
-    );
+        });
     assert_eq!(migrator.complete().unwrap().outcome, Outcome::Completed);
     fixture.assert_new();
 }
@@ -243,7 +242,7 @@ fn status_tells_the_instances_of_each_version() {
     let _old = instance(&fixture, "web-1").take().unwrap();
     let _new = Lease::options(new(), fixture.database.url())
         .name("web-2")
-        .heartbeat(Duration::from_secs(60))
+        .heartbeat(Duration::from_mins(1))
         .take()
         .unwrap();
     let status = fixture.detached().status().unwrap();

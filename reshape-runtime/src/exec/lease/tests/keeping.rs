@@ -97,7 +97,7 @@ fn a_role_without_any_rights_takes_both_kinds_of_leases() {
     let mut config = fixture.database.config();
     config.user(&role);
     let lease = Lease::options(old(), config.clone()).name("web-1").take().unwrap();
-    let ttl = Duration::from_secs(60);
+    let ttl = Duration::from_mins(1);
     let beat = Lease::options(old(), config).name("web-2").heartbeat(ttl).take().unwrap();
     let error = fixture.detached().complete().unwrap_err();
     let may_read = format!(

@@ -5,6 +5,7 @@ mod clients;
 mod completion;
 mod keeping;
 mod pooled;
+mod processes;
 
 use std::sync::mpsc::{self, Receiver};
 use std::thread::sleep;
@@ -39,7 +40,7 @@ fn instance(fixture: &Fixture, name: &str) -> LeaseOptions {
     Lease::options(old(), fixture.database.url())
         .name(name)
         .check_interval(Duration::from_millis(10))
-        .wait_timeout(Duration::from_secs(60))
+        .wait_timeout(Duration::from_mins(1))
 }
 
 fn names(instances: &[Instance]) -> Vec<&str> {

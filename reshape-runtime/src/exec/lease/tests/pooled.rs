@@ -23,7 +23,7 @@ const EXPIRED: &str = "INSERT INTO reshape.leases (namespace, version, instance,
 fn a_heartbeat_counts_for_as_long_as_it_lives() {
     let mut fixture = started();
     fixture.client.batch_execute(EXPIRED).unwrap();
-    let options = instance(&fixture, "web-1").heartbeat(Duration::from_secs(60));
+    let options = instance(&fixture, "web-1").heartbeat(Duration::from_mins(1));
     let lease = options.take().unwrap();
     assert_eq!(fixture.text(BEATS), "2");
     let error = fixture.detached().complete().unwrap_err();
@@ -56,7 +56,7 @@ fn a_heartbeat_is_renewed_and_notices_that_its_version_is_gone() {
 fn a_heartbeat_needs_metadata_that_knows_leases() {
     let mut fixture = started();
     fixture.client.batch_execute("DROP FUNCTION reshape.beat; DROP TABLE reshape.leases").unwrap();
-    let options = instance(&fixture, "web-1").heartbeat(Duration::from_secs(60));
+    let options = instance(&fixture, "web-1").heartbeat(Duration::from_mins(1));
     assert_eq!(options.take().unwrap_err().kind(), ErrorKind::Metadata);
     // A batch of an older version of the crate is completed all the same.
     assert_eq!(fixture.detached().complete().unwrap().outcome, Outcome::Completed);
