@@ -117,7 +117,7 @@ pub use exec::{Connector, IntoConnection, Migrator, Sets};
 pub use model::Migrations;
 pub use observer::{Event, Observer};
 pub use plan::Phase;
-pub use report::{Outcome, Report, State, Status, StepReport, StepStatus};
+pub use report::{Outcome, Report, SetStatus, State, Status, StepReport, StepStatus};
 #[cfg(feature = "macros")]
 pub use reshape_macros::{migrations, schema_query};
 

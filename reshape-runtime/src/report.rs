@@ -119,6 +119,19 @@ pub struct Status {
     pub progress: Option<(usize, usize)>,
     /// The error that the last failed run left behind.
     pub last_error: Option<String>,
+    /// The other sets of migrations that the database has, by name.
+    pub other_sets: Vec<SetStatus>,
+}
+
+/// Another set of migrations in a [`Status`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SetStatus {
+    /// Its name.
+    pub name: String,
+    /// Its state.
+    pub state: State,
+    /// The newest migration that it has in the database, of a batch in progress too.
+    pub latest: Option<String>,
 }
 
 /// The step of a [`Status`].

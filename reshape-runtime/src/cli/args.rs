@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::connection::ConnectionOptions;
+use super::namespace::NamespaceOptions;
 
 /// The commands. Derive `clap::Parser` on a struct with this as its subcommand, then call [`Command::run`].
 #[derive(Clone, Debug, Subcommand)]
@@ -83,6 +84,8 @@ pub struct StatusOptions {
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
     #[command(flatten)]
+    pub(super) set: NamespaceOptions,
+    #[command(flatten)]
     pub(super) connection: ConnectionOptions,
 }
 
@@ -99,6 +102,8 @@ pub enum Format {
 /// Options of `schema-query`.
 #[derive(Args, Clone, Debug)]
 pub struct SchemaQueryOptions {
+    #[command(flatten)]
+    pub(super) set: NamespaceOptions,
     /// The version of this migration, not the newest
     #[arg(long, value_name = "NAME")]
     pub(super) migration: Option<String>,
@@ -114,6 +119,8 @@ pub struct DocsOptions {
 /// A connection, and how patient to be.
 #[derive(Args, Clone, Debug)]
 pub struct Session {
+    #[command(flatten)]
+    pub(super) set: NamespaceOptions,
     #[command(flatten)]
     pub(super) connection: ConnectionOptions,
     #[command(flatten)]

@@ -17,7 +17,9 @@ use crate::{Error, Migrations, Migrator, Report};
 impl Command {
     /// Runs the command with embedded migrations; prints, and gives the code to exit with.
     pub fn run(&self, migrations: impl Into<Migrations>) -> Exit {
-        run(self, || Ok(migrations.into()))
+        let migrations = migrations.into();
+        let namespace = migrations.namespace().to_owned();
+        run_set(self, Some(&namespace), || Ok(migrations))
     }
 }
 
@@ -25,21 +27,30 @@ impl Command {
 ///
 /// `load` is only called by commands that need them. An error of it is printed as it is: rendered problems.
 pub fn run(command: &Command, load: impl FnOnce() -> Result<Migrations, String>) -> Exit {
+    run_set(command, None, load)
+}
+
+/// The same, for the set of that name unless a flag says another one.
+fn run_set(
+    command: &Command,
+    set: Option<&str>,
+    load: impl FnOnce() -> Result<Migrations, String>,
+) -> Exit {
     if let Some((old, new)) = command.deprecated() {
         error_line(&format!("warning: `{old}` is deprecated: use `{new}`"));
     }
     let result = match command {
         Command::Migration { command: MigrationCommand::Start(options) }
         | Command::Migrate(options)
-        | Command::Start(options) => start(options, load),
+        | Command::Start(options) => start(options, set, load),
         Command::Migration { command: MigrationCommand::Complete(session) }
-        | Command::Complete(session) => complete(session),
+        | Command::Complete(session) => complete(session, set),
         Command::Migration { command: MigrationCommand::Abort(session) }
-        | Command::Abort(session) => abort(session),
-        Command::Status(options) => status(options, load),
+        | Command::Abort(session) => abort(session, set),
+        Command::Status(options) => status(options, set, load),
         Command::Check => check(load),
         Command::SchemaQuery(options) | Command::GenerateSchemaQuery(options) => {
-            schema_query(options, load)
+            schema_query(options, set, load)
         }
         Command::Docs(options) => {
             docs::page(options.path.as_deref()).map(|page| print(&page)).map_err(Stop::Usage)
@@ -91,9 +102,10 @@ impl From<InvalidConnection> for Stop {
 
 fn start(
     options: &StartOptions,
+    set: Option<&str>,
     load: impl FnOnce() -> Result<Migrations, String>,
 ) -> Result<(), Stop> {
-    let migrations = load().map_err(Stop::Problems)?;
+    let migrations = options.session.set.name(load().map_err(Stop::Problems)?, set)?;
     if let Some(name) = &options.migration {
         find(&migrations, name)?;
     }
@@ -111,14 +123,16 @@ fn start(
     Ok(())
 }
 
-fn complete(session: &Session) -> Result<(), Stop> {
-    let migrator = Migrator::detached(session.connection.config()?);
+fn complete(session: &Session, set: Option<&str>) -> Result<(), Stop> {
+    let migrator =
+        Migrator::detached(session.connection.config()?).in_namespace(session.set.resolve(set)?);
     print_report(&patient(migrator, session).complete()?);
     Ok(())
 }
 
-fn abort(session: &Session) -> Result<(), Stop> {
-    let migrator = Migrator::detached(session.connection.config()?);
+fn abort(session: &Session, set: Option<&str>) -> Result<(), Stop> {
+    let migrator =
+        Migrator::detached(session.connection.config()?).in_namespace(session.set.resolve(set)?);
     print_report(&patient(migrator, session).abort()?);
     Ok(())
 }
@@ -137,6 +151,7 @@ fn patient(migrator: Migrator, session: &Session) -> Migrator {
 
 fn status(
     options: &StatusOptions,
+    set: Option<&str>,
     load: impl FnOnce() -> Result<Migrations, String>,
 ) -> Result<(), Stop> {
     let connection = options.connection.config()?;
@@ -148,7 +163,8 @@ fn status(
             "warning: what is pending is not known, since no migrations can be read here: see `check`",
         );
         Migrator::detached(connection)
-    };
+    }
+    .in_namespace(options.set.resolve(set)?);
     let status = migrator.status()?;
     match options.format {
         Format::Human => print(&text::status(&status)),
@@ -183,16 +199,17 @@ fn check(load: impl FnOnce() -> Result<Migrations, String>) -> Result<(), Stop> 
 
 fn schema_query(
     options: &SchemaQueryOptions,
+    set: Option<&str>,
     load: impl FnOnce() -> Result<Migrations, String>,
 ) -> Result<(), Stop> {
-    let migrations = load().map_err(Stop::Problems)?;
+    let migrations = options.set.name(load().map_err(Stop::Problems)?, set)?;
     let migration = match &options.migration {
         Some(name) => find(&migrations, name)?,
         None => migrations
             .latest()
             .ok_or_else(|| Stop::Problems(String::from("error: there are no migrations")))?,
     };
-    print(&format!("SET search_path TO {}\n", ident(&migration.version_schema())));
+    print(&format!("SET search_path TO {}\n", ident(&migrations.version_schema(&migration.name))));
     Ok(())
 }
 

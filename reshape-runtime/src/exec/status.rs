@@ -52,7 +52,9 @@ impl Run<'_> {
             edited(&known, set).map(str::to_owned).collect()
         });
         let done = snapshot.journal.iter().filter(|entry| entry.status == "done").count();
+        let other_sets = self.other_sets()?;
         Ok(Status {
+            other_sets,
             state: snapshot.state,
             migrator,
             current: if plan.is_some() { base.clone() } else { applied.last().cloned() },
