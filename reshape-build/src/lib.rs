@@ -71,6 +71,7 @@ pub fn load(folders: &[impl AsRef<Path>]) -> Result<Migrations, Diagnostics> {
 #[must_use = "call `emit`"]
 pub struct Builder {
     folders: Vec<PathBuf>,
+    namespace: Option<String>,
 }
 
 impl Builder {
@@ -82,6 +83,13 @@ impl Builder {
     /// Adds a folder, relative to the package's `Cargo.toml`. The order of the migrations is that of their names over all folders.
     pub fn folder(mut self, folder: impl AsRef<Path>) -> Self {
         self.folders.push(folder.as_ref().to_owned());
+        self
+    }
+
+    /// Gives the set a name of its own, for a database that has several: a library's beside the application's. It is part of the name of every
+    /// version's schema, `migration_<namespace>/<name>`.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = Some(namespace.into());
         self
     }
 
@@ -109,7 +117,7 @@ impl Builder {
     /// Does the work; gives the instructions to cargo.
     fn run(self, manifest: &Path, out: &Path) -> Vec<String> {
         let folders = or_default(self.folders);
-        let set = Set::load(manifest, &folders);
+        let set = Set::load_as(manifest, &folders, self.namespace.as_deref());
         // Cargo looks at everything in a watched folder: a file that is added, edited, renamed or removed counts, and an empty folder
         // is as good as a full one. A path that does not exist makes the script run with every build, until it does. That is
         // wanted here: the build fails anyway, so there is nothing that could stay fresh; watching the folder above instead

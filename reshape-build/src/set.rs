@@ -6,23 +6,33 @@ use std::path::{Path, PathBuf};
 
 use reshape_runtime::Migrations;
 use reshape_runtime::history::History;
-use reshape_runtime::model::Migration;
+use reshape_runtime::model::{DEFAULT_NAMESPACE, Migration};
 use reshape_runtime::schema::{At, Problem, Segment};
+use reshape_runtime::sql::names;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::file::File;
 use crate::source::{self, Candidate};
+use crate::text::Source;
 
 /// What a list of folders holds.
 #[derive(Debug)]
 pub(crate) struct Set {
     files: Vec<File>,
+    /// Its name, unless it is the default set.
+    pub(crate) namespace: Option<String>,
     pub(crate) problems: Diagnostics,
 }
 
 impl Set {
     /// Finds, parses and checks the migrations in `folders`, relative to `base`.
     pub(crate) fn load(base: &Path, folders: &[PathBuf]) -> Self {
+        Self::load_as(base, folders, None)
+    }
+
+    /// The same for the set of that name.
+    pub(crate) fn load_as(base: &Path, folders: &[PathBuf], namespace: Option<&str>) -> Self {
+        let namespace = namespace.filter(|namespace| *namespace != DEFAULT_NAMESPACE);
         let found = source::find(base, folders);
         let mut files: Vec<File> = found.candidates.iter().map(Candidate::load).collect();
 
@@ -43,11 +53,20 @@ impl Set {
             later.extend(file.problems.drain(..).map(|problem| (index, problem)));
         }
         if known {
-            later.extend(replay(&files[..unique]));
+            later.extend(replay(&files[..unique], namespace));
+        }
+        if let Some(namespace) = namespace {
+            match names::namespace_problem(namespace) {
+                Some((message, help)) => {
+                    let place = Place::whole(&Source::new(Path::new("build.rs"), ""));
+                    problems.extend([Diagnostic::new(place, message).help(help)]);
+                }
+                None => later.extend(too_long(&files, namespace)),
+            }
         }
         later.sort_by_key(|(index, problem)| (*index, problem.line, problem.column));
         problems.extend(later.into_iter().map(|(_, problem)| problem));
-        Self { files, problems }
+        Self { files, namespace: namespace.map(str::to_owned), problems }
     }
 
     /// The migrations that could be read, in order, each with the path of its file.
@@ -60,7 +79,8 @@ impl Set {
     /// The migrations, if nothing is wrong with any of them.
     pub(crate) fn into_result(self) -> Result<Migrations, Diagnostics> {
         if self.problems.is_empty() {
-            Ok(Migrations::owned(self.files.into_iter().filter_map(|f| f.migration).collect()))
+            let migrations = self.files.into_iter().filter_map(|file| file.migration);
+            Ok(named(Migrations::owned(migrations.collect()), self.namespace.as_deref()))
         } else {
             Err(self.problems)
         }
@@ -114,9 +134,35 @@ fn same_name(candidates: &[Candidate], files: &[File]) -> Vec<(usize, Diagnostic
 }
 
 /// Replays the migrations before the first that could not be read: what comes after it may depend on it.
-fn replay(files: &[File]) -> Vec<(usize, Diagnostic)> {
-    let (_, problems) = History::replay(&Migrations::owned(replayable(files)));
+fn replay(files: &[File], namespace: Option<&str>) -> Vec<(usize, Diagnostic)> {
+    let (_, problems) = History::replay(&named(Migrations::owned(replayable(files)), namespace));
     problems.into_iter().map(|problem| (problem.at.migration, located(files, problem))).collect()
+}
+
+fn named(migrations: Migrations, namespace: Option<&str>) -> Migrations {
+    match namespace {
+        Some(namespace) => migrations.in_namespace(namespace.to_owned()),
+        None => migrations,
+    }
+}
+
+/// Migrations whose schema has no room for the name of the set.
+fn too_long(files: &[File], namespace: &str) -> Vec<(usize, Diagnostic)> {
+    let mut problems = Vec::new();
+    for (index, file) in files.iter().enumerate() {
+        let Some(migration) = &file.migration else { continue };
+        if names::is_too_long(namespace, &migration.name) {
+            let schema = names::version_schema(&names::version(namespace, &migration.name));
+            let message = format!(
+                "the schema `{schema}` of the migration has {} bytes: a name in Postgres has room for {}",
+                schema.len(),
+                names::MAX_IDENTIFIER
+            );
+            let help = "shorten the name of the migration, or that of the set";
+            problems.push((index, Diagnostic::new(file.name_place(), message).help(help)));
+        }
+    }
+    problems
 }
 
 /// The migrations before the first file that gave none: each has the index of its file.

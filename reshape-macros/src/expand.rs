@@ -43,16 +43,22 @@ pub(crate) fn module(module: &Module, index: &Result<Index, Missing>) -> TokenSt
     };
     let set = if whole { quote!(__embedded::MIGRATIONS) } else { quote!(&[]) };
     let latest = index.migrations.last().map_or("", |migration| &migration.name);
-    let latest_schema = version_schema(latest);
-    let latest_query = statement(latest, &[]);
+    let latest_version = index.version(latest);
+    let latest_schema = version_schema(&latest_version);
+    let latest_query = statement(&latest_version, &[]);
+    let set = match &index.namespace {
+        Some(namespace) => quote!(#runtime::Migrations::embedded_as(#namespace, #set)),
+        None => quote!(#runtime::Migrations::embedded(#set)),
+    };
     let structs = index.migrations.iter().enumerate().map(|(position, migration)| {
         let actions = format_ident!("ACTIONS_{position}");
         let actions = if whole { quote!(__embedded::#actions) } else { quote!(&[]) };
-        unit_struct(migration, position, &actions, runtime)
+        unit_struct(migration, &index.version(&migration.name), position, &actions, runtime)
     });
     let versions = index.migrations.iter().map(|migration| {
         let doc = format!(" The schema of version {}.", code(&migration.name));
-        let (constant, schema) = (&migration.constant, version_schema(&migration.name));
+        let (constant, schema) =
+            (&migration.constant, version_schema(&index.version(&migration.name)));
         quote! {
             #[doc = #doc]
             pub const #constant: &str = #schema;
@@ -70,7 +76,7 @@ pub(crate) fn module(module: &Module, index: &Result<Index, Missing>) -> TokenSt
             #embedded
 
             /// All migrations, oldest first.
-            pub const SET: #runtime::Migrations = #runtime::Migrations::embedded(#set);
+            pub const SET: #runtime::Migrations = #set;
 
             /// The name of the newest migration.
             pub const LATEST: &str = #latest;
@@ -93,6 +99,7 @@ pub(crate) fn module(module: &Module, index: &Result<Index, Missing>) -> TokenSt
 
 fn unit_struct(
     migration: &Migration,
+    version: &str,
     position: usize,
     actions: &TokenStream,
     runtime: &Path,
@@ -103,8 +110,8 @@ fn unit_struct(
         || quote!(::core::option::Option::None),
         |text| quote!(::core::option::Option::Some(#text)),
     );
-    let schema = version_schema(name);
-    let query = statement(name, &[]);
+    let schema = version_schema(version);
+    let query = statement(version, &[]);
     quote! {
         #[doc = #doc]
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -183,6 +190,7 @@ pub(crate) mod tests {
                     "Adds a [greeting]\n    for <all>",
                 ),
             ],
+            namespace: None,
             problems: Vec::new(),
         }
     }

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! reshape-index  1
+//! namespace  <the set's name, if it has one>
 //! migration  <name>  <struct>  <constant>  <checksum>  <description>  <file>
 //! problem    <rendered diagnostic>
 //! ```
@@ -20,6 +21,8 @@ const FORMAT: &str = "1";
 /// What the build script found.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
+    /// The set's name, if it has one.
+    pub(crate) namespace: Option<String>,
     /// Oldest first. While there are problems, those that could be parsed.
     pub(crate) migrations: Vec<Migration>,
     /// Rendered diagnostics, each of several lines.
@@ -38,6 +41,16 @@ pub(crate) struct Migration {
     pub(crate) description: Option<String>,
     /// Relative to the user's `Cargo.toml`.
     pub(crate) file: String,
+}
+
+impl Index {
+    /// The version that the migration leads to: its name, after that of the set.
+    pub(crate) fn version(&self, migration: &str) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("{namespace}/{migration}"),
+            None => migration.to_owned(),
+        }
+    }
 }
 
 /// Why there is no index.
@@ -115,6 +128,7 @@ fn parse(text: &str) -> Result<Index, Missing> {
         match migration(&fields) {
             Some(migration) => index.migrations.push(migration),
             None => match fields[..] {
+                ["namespace", namespace] => index.namespace = Some(namespace.to_owned()),
                 ["problem", problem] => index.problems.push(problem.to_owned()),
                 _ => return Err(Missing::Unreadable(format!("line {number} of it is not whole"))),
             },

@@ -30,7 +30,7 @@ fn check(query: &Query, index: &Result<Index, Missing>) -> syn::Result<String> {
         })?,
     };
     let then = query.then.iter().map(LitStr::value).collect::<Vec<_>>();
-    Ok(statement(&migration.name, &then))
+    Ok(statement(&index.version(&migration.name), &then))
 }
 
 fn find<'a>(wanted: &LitStr, migrations: &'a [Migration]) -> syn::Result<&'a Migration> {
@@ -63,13 +63,13 @@ fn suggestion(wanted: &str, names: &[&str]) -> String {
 }
 
 /// The schema of a version's views, unquoted.
-pub(crate) fn version_schema(migration: &str) -> String {
-    format!("migration_{migration}")
+pub(crate) fn version_schema(version: &str) -> String {
+    format!("migration_{version}")
 }
 
-/// `SET search_path` to the version of `migration`, then to further schemas, all quoted.
-pub(crate) fn statement(migration: &str, then: &[String]) -> String {
-    let schemas = std::iter::once(version_schema(migration))
+/// `SET search_path` to the version, then to further schemas, all quoted.
+pub(crate) fn statement(version: &str, then: &[String]) -> String {
+    let schemas = std::iter::once(version_schema(version))
         .chain(then.iter().cloned())
         .map(|schema| format!("\"{}\"", schema.replace('"', "\"\"")))
         .collect::<Vec<_>>();
@@ -93,6 +93,26 @@ mod tests {
     #[test]
     fn the_newest_is_the_default() {
         assert_eq!(query("", index()), r#""SET search_path TO \"migration_0002_say \"\"hi\"\"\"""#);
+    }
+
+    #[test]
+    fn a_set_with_a_name_has_it_in_its_schemas() {
+        let index = || Index { namespace: Some("auth".into()), ..index() };
+        assert_eq!(
+            query("\"0001_create_users\"", index()),
+            r#""SET search_path TO \"migration_auth/0001_create_users\"""#
+        );
+        let tokens = crate::expand::module(&syn::parse_str("").unwrap(), &Ok(index())).to_string();
+        assert!(tokens.contains("embedded_as (\"auth\" ,"), "{tokens}");
+        assert!(
+            tokens
+                .contains(r#"VERSION_SCHEMA : & 'static str = "migration_auth/0001_create_users""#),
+            "{tokens}"
+        );
+        assert!(
+            tokens.contains(r#"M0001_CREATE_USERS : & str = "migration_auth/0001_create_users""#),
+            "{tokens}"
+        );
     }
 
     #[test]

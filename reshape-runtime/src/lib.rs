@@ -123,7 +123,7 @@ pub use instance::{Evidence, Instance, LeaseChange};
 pub use model::Migrations;
 pub use observer::{Event, Observer};
 pub use plan::Phase;
-pub use report::{Outcome, Report, State, Status, StepReport, StepStatus};
+pub use report::{Outcome, Report, SetStatus, State, Status, StepReport, StepStatus};
 #[cfg(feature = "macros")]
 pub use reshape_macros::{migrations, schema_query};
 

@@ -68,6 +68,11 @@ impl Migrations {
         Self { migrations: Cow::Borrowed(migrations), namespace: None }
     }
 
+    /// The same under a name of its own; see [`in_namespace`](Self::in_namespace).
+    pub const fn embedded_as(namespace: &'static str, migrations: &'static [Migration]) -> Self {
+        Self { migrations: Cow::Borrowed(migrations), namespace: Some(Cow::Borrowed(namespace)) }
+    }
+
     /// A set that was read at run time, oldest first.
     pub const fn owned(migrations: Vec<Migration>) -> Self {
         Self { migrations: Cow::Owned(migrations), namespace: None }

@@ -126,6 +126,19 @@ pub struct Status {
     pub last_error: Option<String>,
     /// Who uses the live versions: all that hold a lease, and those who are seen without one.
     pub instances: Vec<Instance>,
+    /// The other sets of migrations that the database has, by name.
+    pub other_sets: Vec<SetStatus>,
+}
+
+/// Another set of migrations in a [`Status`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SetStatus {
+    /// Its name.
+    pub name: String,
+    /// Its state.
+    pub state: State,
+    /// The newest migration that it has in the database, of a batch in progress too.
+    pub latest: Option<String>,
 }
 
 /// The step of a [`Status`].

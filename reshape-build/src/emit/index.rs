@@ -8,10 +8,14 @@ use crate::set::Set;
 /// The version of the format; the macros refuse any other.
 const VERSION: &str = "1";
 
-/// One line per migration, `migration  name  StructIdent  CONST_IDENT  checksum  description  file`, and one per problem,
+/// The name of the set, `namespace  name`, if it has one; one line per migration, `migration  name  StructIdent  CONST_IDENT  checksum  description  file`, and one per problem,
 /// `problem  text`. Without a description its field is empty.
 pub(super) fn index(set: &Set) -> String {
     let mut text = line(&["reshape-index", VERSION]);
+    // Without a name there is no such line, so that what knows of none can read it.
+    if let Some(namespace) = &set.namespace {
+        text.push_str(&line(&["namespace", namespace]));
+    }
     let mut idents = Idents::default();
     for (migration, file) in set.migrations() {
         text.push_str(&line(&[

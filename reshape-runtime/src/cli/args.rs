@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::connection::ConnectionOptions;
+use super::namespace::NamespaceOptions;
 use crate::Migrator;
 
 /// The commands. Derive `clap::Parser` on a struct with this as its subcommand, then call [`Command::run`].
@@ -128,6 +129,8 @@ pub struct ValidateOptions {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) wait: Option<Duration>,
     #[command(flatten)]
+    pub(super) set: NamespaceOptions,
+    #[command(flatten)]
     pub(super) connection: ConnectionOptions,
 }
 
@@ -137,6 +140,8 @@ pub struct StatusOptions {
     /// A table for people, or JSON
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) set: NamespaceOptions,
     #[command(flatten)]
     pub(super) connection: ConnectionOptions,
 }
@@ -154,6 +159,8 @@ pub enum Format {
 /// Options of `schema-query`.
 #[derive(Args, Clone, Debug)]
 pub struct SchemaQueryOptions {
+    #[command(flatten)]
+    pub(super) set: NamespaceOptions,
     /// The version of this migration, not the newest
     #[arg(long, value_name = "NAME")]
     pub(super) migration: Option<String>,
@@ -169,6 +176,8 @@ pub struct DocsOptions {
 /// A connection, and how patient to be.
 #[derive(Args, Clone, Debug)]
 pub struct Session {
+    #[command(flatten)]
+    pub(super) set: NamespaceOptions,
     #[command(flatten)]
     pub(super) connection: ConnectionOptions,
     #[command(flatten)]

@@ -44,6 +44,7 @@ mod connection;
 mod docs;
 mod exit;
 mod interrupt;
+mod namespace;
 mod progress;
 mod run;
 mod setting;
@@ -55,4 +56,5 @@ pub use args::{
 };
 pub use connection::{ConnectionOptions, InvalidConnection};
 pub use exit::Exit;
+pub use namespace::NamespaceOptions;
 pub use run::run;

@@ -18,7 +18,9 @@ use crate::{Error, Migrations, Migrator, Report};
 impl Command {
     /// Runs the command with embedded migrations; prints, and gives the code to exit with.
     pub fn run(&self, migrations: impl Into<Migrations>) -> Exit {
-        run(self, || Ok(migrations.into()))
+        let migrations = migrations.into();
+        let namespace = migrations.namespace().to_owned();
+        run_set(self, Some(&namespace), || Ok(migrations))
     }
 }
 
@@ -26,25 +28,34 @@ impl Command {
 ///
 /// `load` is only called by commands that need them. An error of it is printed as it is: rendered problems.
 pub fn run(command: &Command, load: impl FnOnce() -> Result<Migrations, String>) -> Exit {
+    run_set(command, None, load)
+}
+
+/// The same, for the set of that name unless a flag says another one.
+fn run_set(
+    command: &Command,
+    set: Option<&str>,
+    load: impl FnOnce() -> Result<Migrations, String>,
+) -> Exit {
     if let Some((old, new)) = command.deprecated() {
         error_line(&format!("warning: `{old}` is deprecated: use `{new}`"));
     }
     let result = match command {
         Command::Migration { command: MigrationCommand::Start(options) }
         | Command::Migrate(options)
-        | Command::Start(options) => start(options, load),
+        | Command::Start(options) => start(options, set, load),
         Command::Migration { command: MigrationCommand::Complete(options) }
-        | Command::Complete(options) => complete(options),
+        | Command::Complete(options) => complete(options, set),
         Command::Migration { command: MigrationCommand::Abort(options) }
-        | Command::Abort(options) => abort(options),
+        | Command::Abort(options) => abort(options, set),
         Command::Migration { command: MigrationCommand::Validate(options) } => {
-            validate(options, load)
+            validate(options, set, load)
         }
-        Command::Migration { command: MigrationCommand::Revert(options) } => revert(options),
-        Command::Status(options) => status(options, load),
+        Command::Migration { command: MigrationCommand::Revert(options) } => revert(options, set),
+        Command::Status(options) => status(options, set, load),
         Command::Check => check(load),
         Command::SchemaQuery(options) | Command::GenerateSchemaQuery(options) => {
-            schema_query(options, load)
+            schema_query(options, set, load)
         }
         Command::Docs(options) => {
             docs::page(options.path.as_deref()).map(|page| print(&page)).map_err(Stop::Usage)
@@ -96,9 +107,10 @@ impl From<InvalidConnection> for Stop {
 
 fn start(
     options: &StartOptions,
+    set: Option<&str>,
     load: impl FnOnce() -> Result<Migrations, String>,
 ) -> Result<(), Stop> {
-    let migrations = load().map_err(Stop::Problems)?;
+    let migrations = options.session.set.name(load().map_err(Stop::Problems)?, set)?;
     if let Some(name) = &options.migration {
         find(&migrations, name)?;
     }
@@ -117,29 +129,36 @@ fn start(
     Ok(())
 }
 
-fn complete(options: &CompleteOptions) -> Result<(), Stop> {
-    let migrator = ending(&options.end)?.force(options.force);
+fn complete(options: &CompleteOptions, set: Option<&str>) -> Result<(), Stop> {
+    let migrator = ending(&options.end, set)?.force(options.force);
     let mut migrator = migrator.drain_timeout(options.wait.unwrap_or_default());
     print_report(&migrator.complete()?);
     Ok(())
 }
 
-fn abort(options: &EndOptions) -> Result<(), Stop> {
-    print_report(&ending(options)?.abort()?);
+fn abort(options: &EndOptions, set: Option<&str>) -> Result<(), Stop> {
+    print_report(&ending(options, set)?.abort()?);
     Ok(())
 }
 
 /// A migrator that ends the batch in the database, whose plan is there.
-fn ending(options: &EndOptions) -> Result<Migrator, Stop> {
-    let migrator = Migrator::detached(options.session.connection.config()?);
+fn ending(options: &EndOptions, set: Option<&str>) -> Result<Migrator, Stop> {
+    let migrator = detached(&options.session, set)?;
     Ok(patient(migrator, &options.session)?.skip_custom(options.skip_custom))
+}
+
+/// A migrator that needs no migrations.
+fn detached(session: &Session, set: Option<&str>) -> Result<Migrator, Stop> {
+    let migrator = Migrator::detached(session.connection.config()?);
+    Ok(migrator.in_namespace(session.set.resolve(set)?))
 }
 
 fn validate(
     options: &ValidateOptions,
+    set: Option<&str>,
     load: impl FnOnce() -> Result<Migrations, String>,
 ) -> Result<(), Stop> {
-    let migrations = load().map_err(Stop::Problems)?;
+    let migrations = options.set.name(load().map_err(Stop::Problems)?, set)?;
     let connection = options.connection.config()?;
     let mut migrator = Migrator::new(migrations, connection)
         .observer(progress::observer())
@@ -152,8 +171,8 @@ fn validate(
     Ok(())
 }
 
-fn revert(options: &RevertOptions) -> Result<(), Stop> {
-    let migrator = Migrator::detached(options.session.connection.config()?);
+fn revert(options: &RevertOptions, set: Option<&str>) -> Result<(), Stop> {
+    let migrator = detached(&options.session, set)?;
     print_report(&patient(migrator, &options.session)?.revert_to(&options.to)?);
     Ok(())
 }
@@ -166,6 +185,7 @@ fn patient(migrator: Migrator, session: &Session) -> Result<Migrator, Stop> {
 
 fn status(
     options: &StatusOptions,
+    set: Option<&str>,
     load: impl FnOnce() -> Result<Migrations, String>,
 ) -> Result<(), Stop> {
     let connection = options.connection.config()?;
@@ -177,7 +197,8 @@ fn status(
             "warning: what is pending is not known, since no migrations can be read here: see `check`",
         );
         Migrator::detached(connection)
-    };
+    }
+    .in_namespace(options.set.resolve(set)?);
     let status = migrator.status()?;
     match options.format {
         Format::Human => print(&text::status(&status)),
@@ -212,16 +233,17 @@ fn check(load: impl FnOnce() -> Result<Migrations, String>) -> Result<(), Stop> 
 
 fn schema_query(
     options: &SchemaQueryOptions,
+    set: Option<&str>,
     load: impl FnOnce() -> Result<Migrations, String>,
 ) -> Result<(), Stop> {
-    let migrations = load().map_err(Stop::Problems)?;
+    let migrations = options.set.name(load().map_err(Stop::Problems)?, set)?;
     let migration = match &options.migration {
         Some(name) => find(&migrations, name)?,
         None => migrations
             .latest()
             .ok_or_else(|| Stop::Problems(String::from("error: there are no migrations")))?,
     };
-    print(&format!("SET search_path TO {}\n", ident(&migration.version_schema())));
+    print(&format!("SET search_path TO {}\n", ident(&migrations.version_schema(&migration.name))));
     Ok(())
 }
 

@@ -110,6 +110,14 @@ pub(super) fn status(status: &Status) -> String {
     if let Some(error) = &status.last_error {
         row("last error", error);
     }
+    let others = status.other_sets.iter().map(|set| {
+        let latest = set.latest.as_deref().unwrap_or("nothing");
+        format!("{}: {}, {latest}", set.name, set.state.name().replace('_', " "))
+    });
+    let others: Vec<String> = others.collect();
+    if !others.is_empty() {
+        row("other sets", &others.join("\n"));
+    }
 
     let groups = [
         (&status.applied, "applied"),
@@ -290,6 +298,7 @@ mod tests {
             progress: None,
             last_error: None,
             instances: Vec::new(),
+            other_sets: Vec::new(),
         }
     }
 
@@ -340,6 +349,11 @@ mod tests {
             progress: Some((4, 6)),
             last_error: Some("lock timeout\nhelp: try again".into()),
             instances: Vec::new(),
+            other_sets: vec![crate::SetStatus {
+                name: "auth".into(),
+                state: State::InProgress,
+                latest: Some("1_x".into()),
+            }],
         };
         insta::assert_snapshot!(super::status(&status));
     }

@@ -5,6 +5,7 @@ use super::session::rows;
 use crate::error::{Error, ErrorKind};
 use crate::model::{Action, Migration};
 use crate::plan::Plan;
+use crate::report::{SetStatus, State};
 use crate::sql::ident::{literal, qualified};
 use crate::sql::names::{self, DEFAULT_SCHEMA};
 
@@ -47,6 +48,26 @@ impl Run<'_> {
             )));
         }
         Ok(())
+    }
+
+    /// The other sets of the database, by name.
+    pub(super) fn other_sets(&mut self) -> Result<Vec<SetStatus>, Error> {
+        let own = self.set.literal();
+        let found = self.in_sets("see what other sets there are", |has_tables| {
+            if !has_tables {
+                return String::from("SELECT NULL, NULL, NULL WHERE false");
+            }
+            format!(
+                "SELECT b.namespace, b.state, coalesce(b.plan -> 'migrations' -> -1 ->> 'name', \
+                   (SELECT m.name FROM reshape.migrations m WHERE m.namespace = b.namespace ORDER BY m.index DESC LIMIT 1)) \
+                 FROM reshape.batch b WHERE b.namespace <> {own} ORDER BY 1"
+            )
+        })?;
+        let sets = found.into_iter().map(|[name, state, latest]| {
+            let state = serde_json::from_value(state.into()).unwrap_or(State::Idle);
+            SetStatus { name, state, latest: Some(latest).filter(|latest| !latest.is_empty()) }
+        });
+        Ok(sets.collect())
     }
 
     /// Nothing in other sets stands on what a rollback of the batch would take away.

@@ -59,7 +59,9 @@ impl Run<'_> {
         });
         let reverts = plan.map_or_else(Vec::new, |plan| plan.reverts.clone());
         let done = snapshot.journal.iter().filter(|entry| entry.status == "done").count();
+        let other_sets = self.other_sets()?;
         Ok(Status {
+            other_sets,
             state: snapshot.state,
             migrator,
             current: if plan.is_some() { base.clone() } else { applied.last().cloned() },

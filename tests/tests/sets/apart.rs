@@ -15,6 +15,8 @@ fn sets_with_the_same_names_of_migrations_do_not_see_each_other() {
         assert_eq!(status.applied, ["1_create"]);
         assert_eq!(status.pending, ["2_change"]);
         assert_eq!(status.live_schemas, [schema]);
+        let [other] = &status.other_sets[..] else { panic!("{:?}", status.other_sets) };
+        assert_eq!(other.latest.as_deref(), Some("1_create"));
     }
 }
 

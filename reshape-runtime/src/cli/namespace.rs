@@ -1,0 +1,38 @@
+//! Which set of migrations: a flag, the set that a program has embedded, the environment, `.env`.
+
+use clap::Args;
+
+use super::connection::InvalidConnection;
+use super::setting::{Setting, dotenv};
+use crate::Migrations;
+use crate::model::DEFAULT_NAMESPACE;
+
+/// Which of the sets of migrations that a database may have.
+#[derive(Args, Clone, Debug, Default)]
+pub struct NamespaceOptions {
+    /// The set of migrations, in a database that has several [env: `RESHAPE_NAMESPACE`]
+    #[arg(long, value_name = "NAME")]
+    namespace: Option<String>,
+}
+
+impl NamespaceOptions {
+    /// The set's name; `embedded` is that of a program's own migrations.
+    pub(super) fn resolve(&self, embedded: Option<&str>) -> Result<String, InvalidConnection> {
+        if let Some(name) = self.namespace.as_deref().or(embedded) {
+            return Ok(name.to_owned());
+        }
+        let environment = |name: &str| std::env::var(name).ok();
+        let found =
+            Setting::find(None, "--namespace", &["RESHAPE_NAMESPACE"], &environment, &dotenv()?);
+        Ok(found.map_or_else(|| DEFAULT_NAMESPACE.to_owned(), |setting| setting.value))
+    }
+
+    /// The migrations as that set.
+    pub(super) fn name(
+        &self,
+        migrations: Migrations,
+        embedded: Option<&str>,
+    ) -> Result<Migrations, InvalidConnection> {
+        Ok(migrations.in_namespace(self.resolve(embedded)?))
+    }
+}
