@@ -42,6 +42,7 @@ pub(crate) fn module(module: &Module, index: &Result<Index, Missing>) -> TokenSt
         TokenStream::new()
     };
     let set = if whole { quote!(__embedded::MIGRATIONS) } else { quote!(&[]) };
+    let baseline = if whole { quote!(__embedded::BASELINE) } else { quote!(&[]) };
     let latest = index.migrations.last().map_or("", |migration| &migration.name);
     let latest_schema = version_schema(latest);
     let latest_query = statement(latest, &[]);
@@ -70,7 +71,7 @@ pub(crate) fn module(module: &Module, index: &Result<Index, Missing>) -> TokenSt
             #embedded
 
             /// All migrations, oldest first.
-            pub const SET: #runtime::Migrations = #runtime::Migrations::embedded(#set);
+            pub const SET: #runtime::Migrations = #runtime::Migrations::embedded_after(#baseline, #set);
 
             /// The name of the newest migration.
             pub const LATEST: &str = #latest;

@@ -77,6 +77,7 @@ impl Rollout {
         let mut migrator = Migrator::new(first, database.url());
         migrator.start().unwrap_or_else(|error| panic!("{}", error.report()));
         migrator.complete().unwrap_or_else(|error| panic!("{}", error.report()));
+        assert_no_drift(&mut migrator);
         let mut old = client(&database, BASE);
         let new = client(&database, CHANGE);
         old.batch_execute(rows).expect("the rows");
@@ -117,6 +118,7 @@ impl Rollout {
     pub fn complete(&mut self) {
         self.migrator().complete().unwrap_or_else(|error| panic!("{}", error.report()));
         assert_eq!(leftovers(&mut self.new), Vec::<String>::new());
+        assert_no_drift(&mut self.migrator());
     }
 
     /// Aborts, and checks that the catalog is what it was before.
@@ -129,6 +131,16 @@ impl Rollout {
         assert_eq!(leftovers(&mut self.old), Vec::<String>::new());
         assert_eq!(catalog(&mut self.old), self.before);
     }
+}
+
+/// Checks that what migrations have made is no drift: a false alarm would keep a start from going on.
+///
+/// # Panics
+///
+/// If there is any.
+pub fn assert_no_drift(migrator: &mut Migrator) {
+    let drift = migrator.drift().unwrap_or_else(|error| panic!("{}", error.report()));
+    assert!(drift.is_none(), "{}", drift.report());
 }
 
 /// A client of the version `migration`, and of nothing else.

@@ -43,6 +43,7 @@ impl From<ErrorKind> for Exit {
             | ErrorKind::State
             | ErrorKind::History
             | ErrorKind::Refused
+            | ErrorKind::Drift
             | ErrorKind::Metadata
             | ErrorKind::Failed
             | ErrorKind::Database => Self::Failed,

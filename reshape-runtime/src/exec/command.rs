@@ -5,7 +5,7 @@
 use super::compare::{Todo, decide};
 use super::metadata::Snapshot;
 use super::run::Run;
-use super::{Planner, catalog};
+use super::{Planner, drift};
 use crate::error::{Error, ErrorKind};
 use crate::model::Migrations;
 use crate::observer::Event;
@@ -53,10 +53,9 @@ impl Run<'_> {
                 Todo::Start(done) => {
                     let base = snapshot.applied.last().map(|applied| applied.name.clone());
                     let pending = &wanted.migrations[done..];
-                    let (facts, _) = self
-                        .retrying(super::run::Task::Own("read the catalog"), |run| {
-                            Ok(catalog::read(&mut run.client, base.as_deref(), pending)?)
-                        })?;
+                    let facts =
+                        self.facts(base.as_deref(), pending, &drift::schemas(wanted, done))?;
+                    self.check_drift(wanted, done, &facts)?;
                     let request = Request { pending, base: base.as_deref(), facts: &facts };
                     let plan = planner(&request).map_err(refused)?;
                     self.check_rights(&plan)?;

@@ -27,6 +27,7 @@ mod catalog;
 mod command;
 mod compare;
 mod connection;
+mod drift;
 mod index;
 mod journal;
 mod lock;
