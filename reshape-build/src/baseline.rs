@@ -57,8 +57,7 @@ fn keys(action: &Action) -> Keys {
                 keys.push(("primary_key", strings(&a.primary_key)));
             }
             keys.extend(a.comment.iter().map(|text| ("comment", string(text))));
-            let key = |name: &Str| a.primary_key.contains(name);
-            keys.push(("columns", lines(a.columns.iter().map(|c| column(c, key(&c.name))))));
+            keys.push(("columns", lines(a.columns.iter().map(column))));
             if !a.checks.is_empty() {
                 keys.push(("checks", lines(a.checks.iter().map(check))));
             }
@@ -100,12 +99,9 @@ fn of_table(key: &'static str, name: &Str, schema: Option<&Str>) -> Keys {
     std::iter::once((key, string(name))).chain(schema).collect()
 }
 
-fn column(column: &Column, in_key: bool) -> String {
+fn column(column: &Column) -> String {
     let mut keys = vec![("name", string(&column.name)), ("type", string(&column.data_type))];
-    let implied = in_key || column.generated.is_some() || column.data_type.ends_with("serial");
-    // A computed column may be NULL, a key not.
-    let computed = column.generated.as_ref().is_some_and(|sql| sql.contains('('));
-    if !column.nullable && (!implied || computed) {
+    if !column.nullable {
         keys.push(("nullable", String::from("false")));
     }
     keys.extend(column.default.iter().map(|sql| ("default", string(sql))));
@@ -204,13 +200,21 @@ fn string(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use reshape_runtime::model::CreateEnum;
+
     use super::*;
+    use crate::file::{File, Format};
+    use crate::text::Source;
 
     #[test]
     fn every_string_survives() {
-        let text = "\0 \r\n\t \" ' \\ \u{7f} \u{202e} {} 🦀 #";
-        let table: toml::Table = format!("a = {}", string(text)).parse().unwrap();
-        assert_eq!(table["a"].as_str(), Some(text));
+        let text = "\u{1} \r\n\t \" ' \\ \u{7f} \u{202e} {} 🦀 #";
+        let action = CreateEnum { name: "a".into(), values: vec![text.into()].into() };
+        let item = item(&Item::new(Action::CreateEnum(action.clone()), vec!["[b]".to_owned()]));
+        let file = File::parse(Source::new(Path::new("1.toml"), item), Format::Toml, "1");
+        assert_eq!(*file.migration.unwrap().actions, [Action::CreateEnum(action)]);
     }
 
     #[test]

@@ -35,6 +35,13 @@ pub struct Item {
     pub remarks: Vec<String>,
 }
 
+impl Item {
+    /// An action, and what it does not say.
+    pub fn new(action: Action, remarks: Vec<String>) -> Self {
+        Self { action, remarks }
+    }
+}
+
 impl Baseline {
     /// The actions alone: the beginning of a history.
     pub fn actions(&self) -> Vec<Action> {
@@ -81,7 +88,7 @@ impl Baseline {
     }
 
     fn push(&mut self, action: Action, remarks: Vec<String>) {
-        self.items.push(Item { action, remarks });
+        self.items.push(Item::new(action, remarks));
     }
 
     fn enums(&mut self, facts: &Facts, schemas: &[String]) {
@@ -106,7 +113,8 @@ impl Baseline {
             remarks.extend(parts::constraint_remarks("the primary key", key));
         }
         let columns = table.columns.iter().map(|column| {
-            let (column, told) = parts::column(table, column);
+            let in_key = key.is_some_and(|key| key.columns.contains(&column.name));
+            let (column, told) = parts::column(table, column, in_key);
             remarks.extend(told);
             column
         });

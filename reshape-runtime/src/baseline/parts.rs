@@ -52,7 +52,7 @@ pub(super) fn constraint_remarks(what: &str, constraint: &LiveConstraint) -> Vec
 }
 
 /// A column, and what it does not say.
-pub(super) fn column(table: &LiveTable, live: &LiveColumn) -> (Column, Vec<String>) {
+pub(super) fn column(table: &LiveTable, live: &LiveColumn, in_key: bool) -> (Column, Vec<String>) {
     let mut remarks = Vec::new();
     let name = &live.name;
     let serial = serial(table, live);
@@ -67,7 +67,8 @@ pub(super) fn column(table: &LiveTable, live: &LiveColumn) -> (Column, Vec<Strin
     let column = Column {
         name: owned(name),
         data_type: serial.map_or_else(|| short_type(&live.data_type).into(), Str::Borrowed),
-        nullable: !live.not_null,
+        // What is NOT NULL by itself need not say so.
+        nullable: !live.not_null || in_key || serial.is_some() || live.is_identity(),
         default: live.default.as_ref().filter(|_| serial.is_none()).map(owned),
         generated: generated.map(Str::Owned),
         comment: live.comment.as_ref().map(owned),

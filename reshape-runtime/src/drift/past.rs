@@ -82,9 +82,9 @@ impl Past {
         }
         if let Action::RemoveColumn(column) = action {
             self.removed.insert(column.column.to_string());
-            let table = before.table(&column.table);
-            if table.is_some_and(|table| table.primary_key.iter().any(|key| *key == column.column))
-            {
+            // By whatever name the table goes at that point.
+            let key = |table: &Table| table.primary_key.iter().any(|key| *key == column.column);
+            if before.tables().any(key) {
                 self.keyless.insert(column.table.to_string());
             }
         }
