@@ -18,6 +18,9 @@
 //! reshape-build = "0.1"
 //! ```
 //!
+//! A file `baseline.toml` among them describes what is in the database before the first migration; the command `reshape baseline` writes
+//! it. It is checked with the others and never executed.
+//!
 //! [`Builder`] takes several folders; [`load`] reads them at run time. What can stand in a file is described in
 //! [`reshape_runtime::action`], or by the command `reshape docs`.
 //!
@@ -29,6 +32,7 @@
 //!
 //! **Invariant:** no database, no network, no clock; nothing is written outside `OUT_DIR`.
 
+pub mod baseline;
 mod checksum;
 mod diagnostic;
 mod emit;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use reshape_runtime::Migrations;
 use reshape_runtime::history::History;
-use reshape_runtime::model::{DEFAULT_NAMESPACE, Migration};
+use reshape_runtime::model::{Action, DEFAULT_NAMESPACE, Migration};
 use reshape_runtime::schema::{At, Problem, Segment};
 use reshape_runtime::sql::names;
 
@@ -21,6 +21,8 @@ pub(crate) struct Set {
     files: Vec<File>,
     /// Its name, unless it is the default set.
     pub(crate) namespace: Option<String>,
+    /// Those that say what is there before the first migration.
+    baselines: Vec<File>,
     pub(crate) problems: Diagnostics,
 }
 
@@ -39,6 +41,11 @@ impl Set {
         let mut known = found.problems.is_empty();
         let mut problems = Diagnostics::default();
         problems.extend(found.problems);
+        let mut baselines: Vec<File> = found.baselines.iter().map(Candidate::load).collect();
+        for file in &mut baselines {
+            known &= file.problems.is_empty();
+            problems.extend(file.problems.drain(..));
+        }
 
         let mut later: Vec<(usize, Diagnostic)> = Vec::new();
         for (index, problem) in ambiguous(&found.candidates, &files) {
@@ -53,7 +60,9 @@ impl Set {
             later.extend(file.problems.drain(..).map(|problem| (index, problem)));
         }
         if known {
-            later.extend(replay(&files[..unique], namespace));
+            let (before, found) = replay(&baselines, &files[..unique], namespace);
+            problems.extend(before);
+            later.extend(found);
         }
         if let Some(namespace) = namespace {
             match names::namespace_problem(namespace) {
@@ -66,7 +75,7 @@ impl Set {
         }
         later.sort_by_key(|(index, problem)| (*index, problem.line, problem.column));
         problems.extend(later.into_iter().map(|(_, problem)| problem));
-        Self { files, namespace: namespace.map(str::to_owned), problems }
+        Self { files, baselines, namespace: namespace.map(str::to_owned), problems }
     }
 
     /// The migrations that could be read, in order, each with the path of its file.
@@ -76,11 +85,18 @@ impl Set {
             .filter_map(|file| Some((file.migration.as_ref()?, file.source.path.as_str())))
     }
 
+    /// What is there before the first migration.
+    pub(crate) fn baseline(&self) -> Vec<Action> {
+        baseline(&self.baselines)
+    }
+
     /// The migrations, if nothing is wrong with any of them.
     pub(crate) fn into_result(self) -> Result<Migrations, Diagnostics> {
         if self.problems.is_empty() {
-            let migrations = self.files.into_iter().filter_map(|file| file.migration);
-            Ok(named(Migrations::owned(migrations.collect()), self.namespace.as_deref()))
+            let baseline = self.baseline();
+            let migrations = self.files.into_iter().filter_map(|file| file.migration).collect();
+            let migrations = Migrations::owned(migrations).after(baseline);
+            Ok(named(migrations, self.namespace.as_deref()))
         } else {
             Err(self.problems)
         }
@@ -133,10 +149,27 @@ fn same_name(candidates: &[Candidate], files: &[File]) -> Vec<(usize, Diagnostic
     problems
 }
 
-/// Replays the migrations before the first that could not be read: what comes after it may depend on it.
-fn replay(files: &[File], namespace: Option<&str>) -> Vec<(usize, Diagnostic)> {
-    let (_, problems) = History::replay(&named(Migrations::owned(replayable(files)), namespace));
-    problems.into_iter().map(|problem| (problem.at.migration, located(files, problem))).collect()
+/// Replays the migrations before the first that could not be read: what comes after it may depend on it. Problems of the baseline
+/// stand apart.
+fn replay(
+    baselines: &[File],
+    files: &[File],
+    namespace: Option<&str>,
+) -> (Vec<Diagnostic>, Vec<(usize, Diagnostic)>) {
+    let migrations = Migrations::owned(replayable(files)).after(baseline(baselines));
+    let migrations = named(migrations, namespace);
+    let (_, problems) = History::replay(&migrations);
+    let (before, later): (Vec<_>, Vec<_>) =
+        problems.into_iter().partition(|problem| problem.at.migration == At::BASELINE);
+    let located = |problem| located(baselines, files, problem);
+    let later = later.into_iter().map(|problem| (problem.at.migration, located(problem)));
+    (before.into_iter().map(located).collect(), later.collect())
+}
+
+/// The actions of all baselines, one after the other.
+fn baseline(files: &[File]) -> Vec<Action> {
+    let actions = files.iter().filter_map(|file| file.migration.as_ref());
+    actions.flat_map(|baseline| baseline.actions.iter().cloned()).collect()
 }
 
 fn named(migrations: Migrations, namespace: Option<&str>) -> Migrations {
@@ -170,8 +203,22 @@ fn replayable(files: &[File]) -> Vec<Migration> {
     files.iter().map_while(|file| file.migration.clone()).collect()
 }
 
-fn located(files: &[File], problem: Problem) -> Diagnostic {
-    let place = |at: At, path: &[Segment]| files[at.migration].place(at.action, path);
+fn located(baselines: &[File], files: &[File], problem: Problem) -> Diagnostic {
+    let place = |at: At, path: &[Segment]| {
+        if at.migration != At::BASELINE {
+            return files[at.migration].place(at.action, path);
+        }
+        let mut action = at.action;
+        let file = baselines.iter().find(|file| {
+            let actions = file.migration.as_ref().map_or(0, |baseline| baseline.actions.len());
+            let here = action < actions;
+            if !here {
+                action -= actions;
+            }
+            here
+        });
+        file.expect("a problem of a baseline is one of its actions").place(action, path)
+    };
     let mut diagnostic = Diagnostic::new(place(problem.at, &problem.path), problem.message);
     if let Some((at, path, label)) = problem.related {
         diagnostic = diagnostic.related(place(at, &path), label);
@@ -202,7 +249,7 @@ mod tests {
 
     /// `file:line` and the text that is pointed at.
     fn pointed(set: &Set, at: (usize, usize), path: &[Segment]) -> String {
-        let diagnostic = located(&set.files, problem(at, path));
+        let diagnostic = located(&set.baselines, &set.files, problem(at, path));
         let source = &set.files[at.0].source;
         let file = source.path.rsplit('/').next().unwrap();
         let line = source.text.lines().nth(diagnostic.line - 1).unwrap();
@@ -255,7 +302,7 @@ mod tests {
         problem.help = Some("remove it once".to_owned());
         let before = At { migration: 0, action: 0 };
         problem.related = Some((before, vec!["name".into()], "created here".to_owned()));
-        let text = located(&set.files, problem).render(false);
+        let text = located(&set.baselines, &set.files, problem).render(false);
         insta::assert_snapshot!(text, @r#"
         error: wrong
          --> good/order/10_third.toml:3:9

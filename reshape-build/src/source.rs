@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Place};
-use crate::file::{File, Format};
+use crate::file::{BASELINE, File, Format};
 use crate::text::{Source, display};
 
 const EXAMPLE: &str = "\
@@ -37,6 +37,8 @@ pub(crate) struct Candidate {
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) candidates: Vec<Candidate>,
+    /// Files that describe what is there before, in the order of the folders.
+    pub(crate) baselines: Vec<Candidate>,
     /// Folders that could not be read, or are empty: the set is not known to be whole.
     pub(crate) problems: Vec<Diagnostic>,
 }
@@ -63,14 +65,16 @@ impl Found {
             Ok(entries) => entries,
             Err(error) => return self.problems.push(unreadable_folder(folder, &location, &error)),
         };
-        let before = self.candidates.len() + self.problems.len();
+        let count =
+            |found: &Self| found.candidates.len() + found.baselines.len() + found.problems.len();
+        let before = count(self);
         for entry in entries {
             match entry {
                 Ok(entry) => self.file(folder, &entry.path()),
                 Err(error) => self.problems.push(unreadable_folder(folder, &location, &error)),
             }
         }
-        if self.candidates.len() + self.problems.len() == before {
+        if count(self) == before {
             let message = format!("no migration in the folder `{}`", display(folder));
             self.problems.push(example(folder, Diagnostic::new(whole(folder), message)));
         }
@@ -98,7 +102,8 @@ impl Found {
         if stem.starts_with(['.', '#', '~']) {
             return;
         }
-        self.candidates.push(Candidate {
+        let list = if stem == BASELINE { &mut self.baselines } else { &mut self.candidates };
+        list.push(Candidate {
             location: location.to_owned(),
             format,
             order: order(stem),

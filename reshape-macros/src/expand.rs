@@ -42,13 +42,14 @@ pub(crate) fn module(module: &Module, index: &Result<Index, Missing>) -> TokenSt
         TokenStream::new()
     };
     let set = if whole { quote!(__embedded::MIGRATIONS) } else { quote!(&[]) };
+    let baseline = if whole { quote!(__embedded::BASELINE) } else { quote!(&[]) };
     let latest = index.migrations.last().map_or("", |migration| &migration.name);
     let latest_version = index.version(latest);
     let latest_schema = version_schema(&latest_version);
     let latest_query = statement(&latest_version, &[]);
     let set = match &index.namespace {
-        Some(namespace) => quote!(#runtime::Migrations::embedded_as(#namespace, #set)),
-        None => quote!(#runtime::Migrations::embedded(#set)),
+        Some(namespace) => quote!(#runtime::Migrations::embedded_as(#namespace, #baseline, #set)),
+        None => quote!(#runtime::Migrations::embedded_after(#baseline, #set)),
     };
     let structs = index.migrations.iter().enumerate().map(|(position, migration)| {
         let actions = format_ident!("ACTIONS_{position}");

@@ -29,6 +29,8 @@ pub enum ErrorKind {
     Refused,
     /// The database is managed by the `reshape` command line, which is in the middle of a batch, or by a newer version of this crate.
     Metadata,
+    /// Tables of the batch are not what the migrations before it say; nothing was changed.
+    Drift,
     /// A statement of the batch failed; it was rolled back.
     Failed,
     /// Another migrator took over while this one was cut off.
@@ -41,7 +43,7 @@ pub enum ErrorKind {
 
 /// Why a command failed, and what to do about it.
 ///
-/// `Display` gives the message and, where there is one, a second line `help: …`; [`Error::report`] adds the causes. `Debug`
+/// `Display` gives the message, below it what there is to show (a diff, say), and, where there is one, a last line `help: …`; [`Error::report`] adds the causes. `Debug`
 /// (`{:?}`) is the report too, since that is what `fn main() -> Result<(), Box<dyn std::error::Error>>` prints; `{:#?}` shows the
 /// fields.
 ///
@@ -55,6 +57,7 @@ pub enum ErrorKind {
 pub struct Error {
     kind: ErrorKind,
     message: String,
+    details: Option<String>,
     help: Option<String>,
     sqlstate: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -64,7 +67,20 @@ pub struct Error {
 #[cfg(feature = "client")]
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), help: None, sqlstate: None, source: None }
+        Self {
+            kind,
+            message: message.into(),
+            details: None,
+            help: None,
+            sqlstate: None,
+            source: None,
+        }
+    }
+
+    /// Lines that belong to the message and are shown below it.
+    pub(crate) fn with_details(mut self, details: impl Into<String>) -> Self {
+        self.details = Some(details.into());
+        self
     }
 
     pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
@@ -126,6 +142,9 @@ impl Error {
     /// The message, the causes and the help, on several lines, for a terminal or a log.
     pub fn report(&self) -> String {
         let mut text = self.message.clone();
+        for line in self.details.iter().flat_map(|details| details.lines()) {
+            text.push_str(&format!("\n  {line}"));
+        }
         let mut cause = self.source();
         while let Some(error) = cause {
             text.push_str(&format!("\n  caused by: {error}"));
@@ -141,6 +160,9 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
+        for line in self.details.iter().flat_map(|details| details.lines()) {
+            write!(f, "\n  {line}")?;
+        }
         match &self.help {
             Some(help) => write!(f, "\n  help: {help}"),
             None => Ok(()),
@@ -153,10 +175,11 @@ impl fmt::Debug for Error {
         if !f.alternate() {
             return f.write_str(&self.report());
         }
-        let Self { kind, message, help, sqlstate, source } = self;
+        let Self { kind, message, details, help, sqlstate, source } = self;
         f.debug_struct("Error")
             .field("kind", kind)
             .field("message", message)
+            .field("details", details)
             .field("help", help)
             .field("sqlstate", sqlstate)
             .field("source", source)

@@ -15,14 +15,17 @@ pub struct History {
 }
 
 impl History {
-    /// Replays `migrations` from an empty schema. Every problem is found, not only the first; after one the replay goes on
+    /// Replays `migrations` from their baseline, or else from an empty schema. Every problem is found, not only the first; after one the replay goes on
     /// with what the author most likely meant, so that one mistake gives one problem.
     pub fn replay(migrations: &Migrations) -> (Self, Vec<Problem>) {
         let names: Vec<String> =
             migrations.migrations.iter().map(|migration| migration.name.to_string()).collect();
         let mut schema = Schema::new(names.clone());
-        let mut versions = vec![schema.snapshot()];
         let mut problems = Vec::new();
+        for (action, what) in migrations.baseline.iter().enumerate() {
+            what.check(&mut schema, At { migration: At::BASELINE, action }, &mut problems);
+        }
+        let mut versions = vec![schema.snapshot()];
         for (number, migration) in migrations.migrations.iter().enumerate() {
             for (action, what) in migration.actions.iter().enumerate() {
                 let at = At { migration: number, action };
@@ -52,7 +55,7 @@ impl History {
         &self.versions[self.versions.len() - 1]
     }
 
-    /// The name of the migration that `at` points into; `None` if that is not of this history.
+    /// The name of the migration that `at` points into; `None` if that is the baseline, or not of this history.
     pub fn migration_name(&self, at: At) -> Option<&str> {
         self.names.get(at.migration).map(String::as_str)
     }

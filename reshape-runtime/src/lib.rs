@@ -94,8 +94,10 @@
 )]
 
 pub mod action;
+pub mod baseline;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod drift;
 mod error;
 #[cfg(feature = "client")]
 mod exec;
@@ -112,6 +114,7 @@ pub mod sql;
 #[cfg(all(feature = "testing", unix))]
 pub mod testing;
 
+pub use drift::Drift;
 pub use error::{Error, ErrorKind};
 #[cfg(feature = "tokio")]
 pub use exec::AsyncMigrator;

@@ -55,6 +55,9 @@ impl Migration {
 pub struct Migrations {
     /// Oldest first.
     pub migrations: List<Migration>,
+    /// What is there before the first of them, as actions that create it; none of them is ever executed.
+    #[serde(default, skip_serializing_if = "no_items")]
+    pub baseline: List<Action>,
     /// The set's name in a database that has several; `None` for [`DEFAULT_NAMESPACE`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<Str>,
@@ -65,17 +68,44 @@ pub use crate::sql::names::DEFAULT_NAMESPACE;
 impl Migrations {
     /// A set of embedded migrations, oldest first.
     pub const fn embedded(migrations: &'static [Migration]) -> Self {
-        Self { migrations: Cow::Borrowed(migrations), namespace: None }
+        Self::embedded_after(&[], migrations)
+    }
+
+    /// The same after a baseline: what is in the database before the first of them.
+    pub const fn embedded_after(
+        baseline: &'static [Action],
+        migrations: &'static [Migration],
+    ) -> Self {
+        Self {
+            migrations: Cow::Borrowed(migrations),
+            baseline: Cow::Borrowed(baseline),
+            namespace: None,
+        }
     }
 
     /// The same under a name of its own; see [`in_namespace`](Self::in_namespace).
-    pub const fn embedded_as(namespace: &'static str, migrations: &'static [Migration]) -> Self {
-        Self { migrations: Cow::Borrowed(migrations), namespace: Some(Cow::Borrowed(namespace)) }
+    pub const fn embedded_as(
+        namespace: &'static str,
+        baseline: &'static [Action],
+        migrations: &'static [Migration],
+    ) -> Self {
+        Self {
+            migrations: Cow::Borrowed(migrations),
+            baseline: Cow::Borrowed(baseline),
+            namespace: Some(Cow::Borrowed(namespace)),
+        }
     }
 
     /// A set that was read at run time, oldest first.
     pub const fn owned(migrations: Vec<Migration>) -> Self {
-        Self { migrations: Cow::Owned(migrations), namespace: None }
+        Self { migrations: Cow::Owned(migrations), baseline: Cow::Borrowed(&[]), namespace: None }
+    }
+
+    /// The same set after a baseline: what is in the database before the first of them.
+    #[must_use]
+    pub fn after(mut self, baseline: Vec<Action>) -> Self {
+        self.baseline = Cow::Owned(baseline);
+        self
     }
 
     /// The same set under a name of its own: a database may have several, each with its own lock, state, journal and versions.
@@ -106,6 +136,7 @@ impl Migrations {
         let end = self.migrations.iter().position(|m| m.name == name)?;
         Some(Self {
             namespace: self.namespace.clone(),
+            baseline: self.baseline.clone(),
             ..Self::owned(self.migrations[..=end].to_vec())
         })
     }
@@ -152,16 +183,19 @@ pub struct Allow {
 pub enum Lint {
     /// On PostgreSQL 14 a version's views read their tables with the rights of the views' owner, so row-level security does not hold through them.
     RowSecurityBypass,
+    /// The tables that the batch changes are not what the migrations before it say.
+    Drift,
 }
 
 impl Lint {
     /// Every value.
-    pub const ALL: [Self; 1] = [Self::RowSecurityBypass];
+    pub const ALL: [Self; 2] = [Self::RowSecurityBypass, Self::Drift];
 
     /// Its name in a migration file.
     pub const fn name(self) -> &'static str {
         match self {
             Self::RowSecurityBypass => "row_security_bypass",
+            Self::Drift => "drift",
         }
     }
 }

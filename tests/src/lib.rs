@@ -2,10 +2,12 @@
 //!
 //! **Invariant:** every test has a database of its own.
 
+use std::borrow::Cow;
 use std::fs;
 
 use postgres::{Client, SimpleQueryMessage};
 use reshape_runtime::history::History;
+use reshape_runtime::model::{Allow, Lint};
 use reshape_runtime::plan::facts::Facts;
 use reshape_runtime::plan::{Plan, Refusal, Request, Work, plan};
 use reshape_runtime::testing::{Server, TestDatabase};
@@ -56,6 +58,8 @@ pub struct Rollout {
     pub migrations: Migrations,
     /// The catalog before the second migration.
     pub before: Vec<String>,
+    /// Whether it was not what the first migration says.
+    drifted: bool,
 }
 
 impl std::fmt::Debug for Rollout {
@@ -72,7 +76,7 @@ impl Rollout {
     /// If anything fails.
     pub fn prepare(base: &str, rows: &str, change: &str) -> Self {
         let database = database();
-        let migrations = migrations(&[(BASE, base), (CHANGE, change)]);
+        let mut migrations = migrations(&[(BASE, base), (CHANGE, change)]);
         let first = migrations.up_to(BASE).expect("the first migration");
         let mut migrator = Migrator::new(first, database.url());
         migrator.start().unwrap_or_else(|error| panic!("{}", error.report()));
@@ -81,7 +85,20 @@ impl Rollout {
         let new = client(&database, CHANGE);
         old.batch_execute(rows).expect("the rows");
         let before = catalog(&mut old);
-        Self { database, old, new, migrations, before }
+        // What no migration can make, `rows` may make.
+        let upper = rows.to_uppercase();
+        let may_drift = ["ALTER ", "DROP ", "CREATE "].iter().any(|word| upper.contains(word));
+        if !may_drift {
+            assert_no_drift(&mut migrator);
+        }
+        let drifted = may_drift
+            && !migrator.drift().unwrap_or_else(|error| panic!("{}", error.report())).is_none();
+        if drifted {
+            let reason = Cow::Borrowed("the test needs it");
+            let allow = Allow { lint: Lint::Drift, reason };
+            migrations.migrations.to_mut()[1].allow.to_mut().push(allow);
+        }
+        Self { database, old, new, migrations, before, drifted }
     }
 
     /// [`prepare`](Self::prepare), then starts `change`.
@@ -117,6 +134,9 @@ impl Rollout {
     pub fn complete(&mut self) {
         self.migrator().complete().unwrap_or_else(|error| panic!("{}", error.report()));
         assert_eq!(leftovers(&mut self.new), Vec::<String>::new());
+        if !self.drifted {
+            assert_no_drift(&mut self.migrator());
+        }
     }
 
     /// Aborts, and checks that the catalog is what it was before.
@@ -129,6 +149,16 @@ impl Rollout {
         assert_eq!(leftovers(&mut self.old), Vec::<String>::new());
         assert_eq!(catalog(&mut self.old), self.before);
     }
+}
+
+/// Checks that what migrations have made is no drift: a false alarm would keep a start from going on.
+///
+/// # Panics
+///
+/// If there is any.
+pub fn assert_no_drift(migrator: &mut Migrator) {
+    let drift = migrator.drift().unwrap_or_else(|error| panic!("{}", error.report()));
+    assert!(drift.is_none(), "{}", drift.report());
 }
 
 /// A client of the version `migration`, and of nothing else.

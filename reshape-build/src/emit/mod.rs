@@ -31,7 +31,7 @@ fn write_if_changed(path: &Path, text: &str) -> io::Result<()> {
     fs::write(path, text)
 }
 
-/// `migrations.rs`: `ACTIONS_<n>` for each migration of the index, and `MIGRATIONS`. With a problem anywhere, all are empty: what the
+/// `migrations.rs`: `ACTIONS_<n>` for each migration of the index, `BASELINE` and `MIGRATIONS`. With a problem anywhere, all are empty: what the
 /// index names is there, and nothing that is wrong can run.
 pub(crate) fn constants(set: &Set) -> String {
     let valid = set.problems.is_empty();
@@ -59,9 +59,15 @@ pub(crate) fn constants(set: &Set) -> String {
             requires: #requires
         }));
     }
+    let mut baseline = set.baseline();
     if !valid {
         migrations.clear();
+        baseline.clear();
     }
+    let actions = baseline.iter().map(|action| format!("    {},\n", action.emit()));
+    let actions: String = actions.collect();
+    let actions = if actions.is_empty() { actions } else { format!("\n{actions}") };
+    lines.push(format!("pub(super) const BASELINE: &[__rt::action::Action] = &[{actions}];"));
     lines.push(
         quote!(pub(super) const MIGRATIONS: &[__rt::model::Migration] = &[#(#migrations),*];)
             .to_string(),

@@ -85,7 +85,7 @@ emit_structs! {
 
 emit_keywords! {
     Direction { Asc, Desc }
-    Lint { RowSecurityBypass }
+    Lint { RowSecurityBypass, Drift }
     IndexMethod { Btree, Hash, Gist, Spgist, Gin, Brin }
     Nulls { First, Last }
     ReferentialAction { NoAction, Restrict, Cascade, SetNull, SetDefault }

@@ -83,6 +83,39 @@ pub(super) fn action(field: Field<'_>) -> Option<Action> {
     action
 }
 
+/// One of a baseline's `actions`: what is there can be created, and nothing else.
+pub(super) fn of_baseline(field: Field<'_>) -> Option<Action> {
+    let action = action(field)?;
+    match &action {
+        Action::CreateTable(table) if table.up.is_some() => {
+            field.fail("a table of a baseline is not filled: it has no `up`")
+        }
+        Action::CreateTable(_)
+        | Action::CreateEnum(_)
+        | Action::AddIndex(_)
+        | Action::AddForeignKey(_)
+        | Action::AddCheck(_) => Some(action),
+        Action::RenameTable(_)
+        | Action::RemoveTable(_)
+        | Action::AddColumn(_)
+        | Action::AlterColumn(_)
+        | Action::RemoveColumn(_)
+        | Action::RemoveIndex(_)
+        | Action::RemoveForeignKey(_)
+        | Action::RemoveCheck(_)
+        | Action::RemoveEnum(_)
+        | Action::Custom(_) => {
+            let message = format!("a baseline has no action `{}`", action.kind());
+            let problem = field.context.problem(&super::fields::anchor(field.node), message);
+            field.context.report(problem.help(
+                "it describes what is there before the first migration, and is never executed; if this is a migration, \
+                 give the file another name",
+            ));
+            None
+        }
+    }
+}
+
 fn unknown(field: Field<'_>, kind: &str) -> Option<Action> {
     let span = field.node.get("type").map_or(&field.node.span, |kind| &kind.span);
     let problem = if LATER.contains(&kind) {
@@ -103,7 +136,12 @@ fn create_table(fields: &mut Fields<'_>) -> Option<Action> {
     let table = fields.required("name", name);
     let schema = fields.optional("schema", name);
     let columns = fields.required("columns", list(column));
-    let primary_key = fields.required("primary_key", one_or_many);
+    // A table that is there may have none.
+    let primary_key = if fields.in_baseline() {
+        fields.or("primary_key", List::default(), one_or_many)
+    } else {
+        fields.required("primary_key", one_or_many)
+    };
     let foreign_keys = fields.or("foreign_keys", List::default(), list(foreign_key));
     let checks = fields.or("checks", List::default(), list(check));
     let comment = fields.optional("comment", text);

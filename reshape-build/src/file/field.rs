@@ -16,6 +16,8 @@ use crate::text::{Source, Span};
 pub(super) struct Context {
     pub(super) source: Arc<Source>,
     pub(super) problems: RefCell<Vec<Diagnostic>>,
+    /// Whether the file is a baseline, which describes what is there.
+    pub(super) baseline: bool,
 }
 
 impl Context {

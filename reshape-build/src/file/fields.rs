@@ -36,6 +36,11 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// Whether the file is a baseline.
+    pub(super) fn in_baseline(&self) -> bool {
+        self.context.baseline
+    }
+
     /// What the table is, once that is known.
     pub(super) fn call(&mut self, what: impl Into<String>) {
         self.what = what.into();

@@ -60,11 +60,13 @@ impl File {
 
     /// Parses and decodes a file; `stem` is the migration's name unless the file says otherwise.
     pub(crate) fn parse(source: Arc<Source>, format: Format, stem: &str) -> Self {
+        let baseline = stem == BASELINE;
         let parsed = match format {
             Format::Toml => toml::parse(&source.text),
             Format::Json => json::parse(&source.text),
         };
-        let context = Context { source: Arc::clone(&source), problems: RefCell::default() };
+        let context =
+            Context { source: Arc::clone(&source), problems: RefCell::default(), baseline };
         let (root, migration) = match parsed {
             Ok(root) => {
                 let migration = migration(&root, &context, stem);
@@ -104,9 +106,15 @@ impl File {
     }
 }
 
+/// The stem of the file that describes what is there before the first migration.
+pub(crate) const BASELINE: &str = "baseline";
+
 fn migration(root: &Node, context: &Context, stem: &str) -> Option<Migration> {
     let field = Field { label: Label::File, node: root, context };
     let mut fields = Fields::of(field, "a migration")?;
+    if context.baseline {
+        return baseline(fields, stem);
+    }
     let own_name = fields.optional("name", name);
     let description = fields.optional("description", text);
     let actions = fields.required("actions", list(action::action));
@@ -125,6 +133,21 @@ fn migration(root: &Node, context: &Context, stem: &str) -> Option<Migration> {
         actions: List::Owned(actions.into_owned()),
         allow: allow.unwrap_or_default(),
         requires: requires.unwrap_or_default(),
+    })
+}
+
+/// The same without what only a migration has.
+fn baseline(mut fields: Fields<'_>, stem: &str) -> Option<Migration> {
+    fields.call("a baseline");
+    let actions = fields.required("actions", list(action::of_baseline));
+    fields.finish(&[]);
+    Some(Migration {
+        name: Str::Owned(stem.to_owned()),
+        description: None,
+        checksum: Str::Borrowed(""),
+        actions: List::Owned(actions?.into_owned()),
+        allow: List::default(),
+        requires: List::default(),
     })
 }
 

@@ -32,7 +32,8 @@ const INDEX_METHODS: [(&str, IndexMethod); 6] = {
     ]
 };
 
-const LINTS: [(&str, Lint); 1] = [(Lint::ALL[0].name(), Lint::ALL[0])];
+const LINTS: [(&str, Lint); 2] =
+    [(Lint::ALL[0].name(), Lint::ALL[0]), (Lint::ALL[1].name(), Lint::ALL[1])];
 
 const DIRECTIONS: [(&str, Direction); 2] = [("ASC", Direction::Asc), ("DESC", Direction::Desc)];
 

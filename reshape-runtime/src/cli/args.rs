@@ -140,6 +140,9 @@ pub struct StatusOptions {
     /// A table for people, or JSON
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
+    /// Compare the tables with what the completed migrations say as well
+    #[arg(long)]
+    pub(super) drift: bool,
     #[command(flatten)]
     pub(super) set: NamespaceOptions,
     #[command(flatten)]

@@ -49,6 +49,7 @@ impl From<ErrorKind> for Exit {
             | ErrorKind::State
             | ErrorKind::History
             | ErrorKind::Refused
+            | ErrorKind::Drift
             | ErrorKind::Metadata
             | ErrorKind::Failed
             | ErrorKind::Database => Self::Failed,

@@ -200,10 +200,18 @@ fn status(
     }
     .in_namespace(options.set.resolve(set)?);
     let status = migrator.status()?;
+    let drift = options.drift.then(|| migrator.drift()).transpose()?;
     match options.format {
-        Format::Human => print(&text::status(&status)),
+        Format::Human => {
+            print(&text::status(&status));
+            drift.iter().for_each(|drift| print(&format!("\n{}", drift.report())));
+        }
         Format::Json => {
-            let json = serde_json::to_string_pretty(&status).expect("a status is plain data");
+            let mut json = serde_json::to_value(&status).expect("a status is plain data");
+            if let Some(drift) = drift {
+                json["drift"] = serde_json::to_value(drift).expect("a drift is plain data");
+            }
+            let json = serde_json::to_string_pretty(&json).expect("a value is plain data");
             print(&(json + "\n"));
         }
     }
@@ -215,7 +223,8 @@ fn check(load: impl FnOnce() -> Result<Migrations, String>) -> Result<(), Stop> 
     let (_, problems) = History::replay(&migrations);
     if !problems.is_empty() {
         let problems = problems.iter().map(|problem| {
-            let name = &migrations.migrations[problem.at.migration].name;
+            let name = migrations.migrations.get(problem.at.migration);
+            let name = name.map_or("baseline", |migration| &*migration.name);
             let mut text = match problem.at.action {
                 At::NO_ACTION => format!("error: `{name}`: {}", problem.message),
                 action => format!("error: `{name}`, action {}: {}", action + 1, problem.message),

@@ -135,6 +135,15 @@ impl AsyncMigrator {
         self.run(Migrator::status).await
     }
 
+    /// See [`Migrator::drift`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn drift(&self) -> Result<crate::Drift, Error> {
+        self.run(Migrator::drift).await
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         command: impl FnOnce(&mut Migrator) -> Result<T, Error> + Send + 'static,

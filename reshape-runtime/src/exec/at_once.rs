@@ -7,7 +7,7 @@ use super::compare::{Todo, decide};
 use super::metadata::Snapshot;
 use super::owners::Others;
 use super::run::Run;
-use super::{Migrator, Planner, compare};
+use super::{Migrator, Planner, compare, drift};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Migration, Migrations};
 use crate::observer::Event;
@@ -153,8 +153,10 @@ impl Run<'_> {
                 Todo::Start(from) => {
                     let base = snapshot.applied.last().map(|last| self.set.version(&last.name));
                     let pending = &wanted.migrations[from..];
-                    let (facts, others) = self.facts(base.as_deref(), pending)?;
+                    let (facts, others) =
+                        self.facts(base.as_deref(), pending, &drift::schemas(wanted, from))?;
                     self.check_requirements(pending)?;
+                    self.check_drift(wanted, from, &facts)?;
                     is_new |= base.is_none() && facts.tables.is_empty();
                     let request = Request { pending, base: base.as_deref(), facts: &facts };
                     let plan = longest(planner, request)?;

@@ -13,20 +13,23 @@ use crate::sql::names::DEFAULT_SCHEMA;
 
 /// How many columns the widest table has, dropped ones too, and whether a temporary relation can be made.
 const WIDTH: &str = "SELECT coalesce(max(relnatts), 0::int2), \
-   pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY') FROM pg_catalog.pg_class c \
+   pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY') \
+     AND NOT pg_catalog.pg_is_in_recovery() FROM pg_catalog.pg_class c \
    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND c.relkind IN ('r', 'p', 'f')";
 
 const QUERY: &str = include_str!("catalog.sql");
 
-/// Reads the facts that the planning of `pending` needs. `base` is the migration whose version is live.
+/// Reads the facts that the planning of `pending` needs, and those of the schemas `also`. `base` is the migration whose version is live.
 pub(crate) fn read(
     client: &mut Client,
     base: Option<&str>,
     pending: &[Migration],
+    also: &[String],
 ) -> Result<Facts, postgres::Error> {
     let mut schemas = vec![DEFAULT_SCHEMA];
-    for name in pending.iter().flat_map(|m| m.actions.iter()).flat_map(Action::schemas) {
+    let named = pending.iter().flat_map(|m| m.actions.iter()).flat_map(Action::schemas);
+    for name in named.chain(also.iter().map(String::as_str)) {
         if !schemas.contains(&name) {
             schemas.push(name);
         }

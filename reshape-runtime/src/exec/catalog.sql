@@ -640,6 +640,7 @@ SELECT pg_catalog.jsonb_build_object(
   'types', (
     SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
       'schema', space.nspname, 'name', t.typname, 'is_enum', t.typtype = 'e',
+      'labels', (SELECT coalesce(pg_catalog.jsonb_agg(enumlabel ORDER BY enumsortorder), '[]') FROM pg_catalog.pg_enum WHERE enumtypid = t.oid),
       'dependents', (
         SELECT coalesce(pg_catalog.jsonb_agg(j.doc ORDER BY j.classid, j.objid), '[]') FROM dependent_json j
         WHERE j.refclassid = 'pg_catalog.pg_type'::regclass AND j.refobjid IN (t.oid, t.typarray)

@@ -4,6 +4,7 @@
 
 use super::Planner;
 use super::compare::{Readiness, Todo, decide, readiness};
+use super::drift;
 use super::metadata::Snapshot;
 use super::run::Run;
 use crate::error::{Error, ErrorKind};
@@ -63,8 +64,10 @@ impl Run<'_> {
                 Todo::Start(done) => {
                     let base = snapshot.applied.last().map(|last| self.set.version(&last.name));
                     let pending = &wanted.migrations[done..];
-                    let (facts, others) = self.facts(base.as_deref(), pending)?;
+                    let (facts, others) =
+                        self.facts(base.as_deref(), pending, &drift::schemas(wanted, done))?;
                     self.check_requirements(pending)?;
+                    self.check_drift(wanted, done, &facts)?;
                     let request = Request { pending, base: base.as_deref(), facts: &facts };
                     let plan = planner(&request).map_err(refused)?;
                     self.check_rights(&plan)?;

@@ -28,6 +28,7 @@ mod catalog;
 mod command;
 mod compare;
 mod connection;
+mod drift;
 mod index;
 mod journal;
 mod lease;

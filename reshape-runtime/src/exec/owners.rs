@@ -21,11 +21,12 @@ use crate::sql::ident::literal;
 pub(super) struct Others(String);
 
 impl Run<'_> {
-    /// The facts for a plan, and what the other sets were doing then.
+    /// The facts for a plan, also of tables in `schemas`, and what the other sets were doing then.
     pub(super) fn facts(
         &mut self,
         base: Option<&str>,
         pending: &[Migration],
+        schemas: &[String],
     ) -> Result<(Facts, Others), Error> {
         let (read, _) = self.retrying(Task::Own("read the catalog"), |run| {
             let found = rows(
@@ -44,7 +45,7 @@ impl Run<'_> {
             } else {
                 String::new()
             };
-            let mut facts = catalog::read(&mut run.client, base, pending)?;
+            let mut facts = catalog::read(&mut run.client, base, pending, schemas)?;
             if !run.set.is_default() {
                 facts.set = Some(run.set.name().to_owned());
             }

@@ -66,7 +66,7 @@ impl Run<'_> {
         let completed = self.completed(&snapshot, place + 1)?;
         let inverse = Inverse::new(&completed, place + 1).map_err(refused)?;
         let (base, target) = (self.set.version(&latest), self.set.version(name));
-        let (facts, others) = self.facts(Some(&base), &inverse.migrations)?;
+        let (facts, others) = self.facts(Some(&base), &inverse.migrations, &[])?;
         let plan = inverse.plan(&base, &target, &facts).map_err(refused)?;
         self.check_rights(&plan)?;
         if !self.take(&snapshot, State::Applying, Some((&plan, &others)))? {

@@ -218,6 +218,9 @@ pub struct LiveType {
     pub name: String,
     /// Whether it is an enum.
     pub is_enum: bool,
+    /// The values of an enum, in order.
+    #[serde(default)]
+    pub labels: Vec<String>,
     /// What depends on it or on its array type.
     pub dependents: Vec<Dependent>,
 }
@@ -296,6 +299,7 @@ impl Facts {
                 schema: String::from(DEFAULT_SCHEMA),
                 name: found.name.clone(),
                 is_enum: true,
+                labels: found.values.clone(),
                 dependents: Vec::new(),
             })
             .collect();

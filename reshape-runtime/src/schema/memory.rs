@@ -65,7 +65,7 @@ impl Memory {
 
     /// The name of the migration at `at`.
     pub(crate) fn migration(&self, at: At) -> &str {
-        self.names.get(at.migration).map_or("", String::as_str)
+        self.names.get(at.migration).map_or("baseline", String::as_str)
     }
 
     pub(crate) fn record(&mut self, object: Object, fate: Fate, at: At, path: Vec<Segment>) {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 /// Where in a set of migrations something stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct At {
-    /// Index of the migration in the set.
+    /// Index of the migration in the set; [`At::BASELINE`] for the set's baseline.
     pub migration: usize,
     /// Index of the action in the migration; [`At::NO_ACTION`] for the migration itself.
     pub action: usize,
@@ -14,6 +14,9 @@ pub struct At {
 impl At {
     /// The `action` of a place that is the migration itself: its path leads from the top of the file (`["name"]`).
     pub const NO_ACTION: usize = usize::MAX;
+
+    /// The `migration` of a place in the set's baseline.
+    pub const BASELINE: usize = usize::MAX;
 
     /// The migration itself rather than one of its actions.
     pub const fn whole(migration: usize) -> Self {

@@ -373,7 +373,7 @@ impl<'a> Review<'a> {
 
 fn not_created(what: &str) -> String {
     format!(
-        "no earlier action creates this {what}; only what migrations create is known so far: one that `custom` SQL made, or \
-         that was in the database before, is not"
+        "no earlier action creates this {what}; if it was in the database before the first migration, let `reshape baseline` \
+         write down what was there; one that `custom` SQL made is not known"
     )
 }

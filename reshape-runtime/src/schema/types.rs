@@ -69,7 +69,9 @@ impl TypeName {
             _ => 2,
         };
         let known = |name: &str| EXTENSIONS.contains(&name);
-        if !self.simple || self.built_in().is_some() || known(&self.base) {
+        // `_text` is what the catalog calls `text[]`.
+        let internal = self.base.starts_with('_');
+        if !self.simple || internal || self.built_in().is_some() || known(&self.base) {
             return None;
         }
         let letters = |name: &str| name.replace(|c: char| c.is_ascii_digit(), "");

@@ -14,7 +14,7 @@ fn a_table_that_nobody_created_is_reported_once() {
     assert_eq!(
         told,
         [
-            "1.0 table: table `invoices` does not exist | no earlier action creates this table; only what migrations create is known so far: one that `custom` SQL made, or that was in the database before, is not",
+            "1.0 table: table `invoices` does not exist | no earlier action creates this table; if it was in the database before the first migration, let `reshape baseline` write down what was there; one that `custom` SQL made is not known",
         ]
     );
 }
@@ -56,7 +56,7 @@ fn a_table_of_custom_sql_is_not_known() {
     assert_eq!(
         told,
         [
-            "1.1 table: table `user_notes` does not exist | no earlier action creates this table; only what migrations create is known so far: one that `custom` SQL made, or that was in the database before, is not",
+            "1.1 table: table `user_notes` does not exist | no earlier action creates this table; if it was in the database before the first migration, let `reshape baseline` write down what was there; one that `custom` SQL made is not known",
         ]
     );
 }
@@ -93,7 +93,7 @@ fn what_a_failed_rename_would_create_is_taken_for_created() {
     assert_eq!(
         told,
         [
-            "1.0 table: table `invoices` does not exist | no earlier action creates this table; only what migrations create is known so far: one that `custom` SQL made, or that was in the database before, is not",
+            "1.0 table: table `invoices` does not exist | no earlier action creates this table; if it was in the database before the first migration, let `reshape baseline` write down what was there; one that `custom` SQL made is not known",
             "1.2 column: table `users` has no column `age` | it has `id`, `name` and `email`",
         ]
     );
@@ -108,7 +108,7 @@ fn custom_sql_forbids_guesses() {
     assert_eq!(
         told,
         [
-            "1.1 table: table `user` does not exist | no earlier action creates this table; only what migrations create is known so far: one that `custom` SQL made, or that was in the database before, is not",
+            "1.1 table: table `user` does not exist | no earlier action creates this table; if it was in the database before the first migration, let `reshape baseline` write down what was there; one that `custom` SQL made is not known",
         ]
     );
 }

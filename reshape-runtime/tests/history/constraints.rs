@@ -56,7 +56,7 @@ fn foreign_key_with_mistakes() {
             "1.3 foreign_key.referenced_columns.0: table `users` has no column `idd` | did you mean `id`?",
             "1.4 foreign_key.columns.0: the foreign key cannot compare `orders.user_id` of type `int8` with `users.name` of type `text` | give both columns the same type",
             "1.5 foreign_key.columns.0: the foreign key cannot compare `orders.id` of type `uuid` with `users.id` of type `bigint` | give both columns the same type",
-            "1.6 foreign_key.referenced_table: table `nowhere` does not exist | no earlier action creates this table; only what migrations create is known so far: one that `custom` SQL made, or that was in the database before, is not",
+            "1.6 foreign_key.referenced_table: table `nowhere` does not exist | no earlier action creates this table; if it was in the database before the first migration, let `reshape baseline` write down what was there; one that `custom` SQL made is not known",
             "1.7 foreign_key.columns: the foreign key has no columns",
         ]
     );
@@ -93,7 +93,7 @@ fn foreign_keys_are_named_as_postgres_names_them() {
         told,
         [
             "1.3 foreign_key: foreign key `orders_user_id_fkey1` of table `orders` was removed by `0002_case` | 1.2 foreign_key: removed here",
-            "1.4 foreign_key: table `orders` has no foreign key `orders_user_id_fk` | no earlier action creates this foreign key; only what migrations create is known so far: one that `custom` SQL made, or that was in the database before, is not",
+            "1.4 foreign_key: table `orders` has no foreign key `orders_user_id_fk` | no earlier action creates this foreign key; if it was in the database before the first migration, let `reshape baseline` write down what was there; one that `custom` SQL made is not known",
         ]
     );
 }
@@ -108,7 +108,7 @@ fn unknown_foreign_key() {
         told,
         [
             "1.0 foreign_key: table `orders` has no foreign key `orders_usr_id_fkey` | did you mean `orders_user_id_fkey`?",
-            "1.1 foreign_key: table `users` has no foreign key `x` | no earlier action creates this foreign key; only what migrations create is known so far: one that `custom` SQL made, or that was in the database before, is not",
+            "1.1 foreign_key: table `users` has no foreign key `x` | no earlier action creates this foreign key; if it was in the database before the first migration, let `reshape baseline` write down what was there; one that `custom` SQL made is not known",
         ]
     );
 }
@@ -165,7 +165,7 @@ fn a_check_without_a_name_is_named_by_postgres() {
     assert_eq!(
         told,
         [
-            "1.1 check: table `t` has no check `positive` | no earlier action creates this check; only what migrations create is known so far: one that `custom` SQL made, or that was in the database before, is not",
+            "1.1 check: table `t` has no check `positive` | no earlier action creates this check; if it was in the database before the first migration, let `reshape baseline` write down what was there; one that `custom` SQL made is not known",
             "1.3 check: check `t_a_check` of table `t` was removed by `0002_case` | 1.2 check: removed here",
         ]
     );

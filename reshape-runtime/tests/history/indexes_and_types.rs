@@ -101,7 +101,7 @@ fn unknown_index() {
         [
             "1.0 index: index `user_email` does not exist | did you mean `users_email`?",
             "1.1 index: index `users_pkey` is the primary key of table `users` | a primary key's index cannot be removed by itself",
-            "1.2 index: index `unheard_of` does not exist | no earlier action creates this index; only what migrations create is known so far: one that `custom` SQL made, or that was in the database before, is not",
+            "1.2 index: index `unheard_of` does not exist | no earlier action creates this index; if it was in the database before the first migration, let `reshape baseline` write down what was there; one that `custom` SQL made is not known",
         ]
     );
 }
@@ -140,7 +140,7 @@ fn enums() {
             "1.0 values.2: value `a` is listed twice",
             "1.0 name: there is an enum `mood` already, created by `0001_base` | 0.0 name: created here",
             "1.1 enum: enum `moood` does not exist | did you mean `mood`?",
-            "1.2 enum: enum `color` does not exist | no earlier action creates this enum; only what migrations create is known so far: one that `custom` SQL made, or that was in the database before, is not",
+            "1.2 enum: enum `color` does not exist | no earlier action creates this enum; if it was in the database before the first migration, let `reshape baseline` write down what was there; one that `custom` SQL made is not known",
         ]
     );
 }

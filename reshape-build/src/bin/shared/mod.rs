@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use reshape_runtime::cli::{Command, Exit, run};
 
 /// Zero-downtime migrations of a Postgres database
@@ -15,7 +15,15 @@ struct Arguments {
     #[arg(long, global = true, value_name = "FOLDER", default_value = "migrations")]
     dirs: Vec<PathBuf>,
     #[command(subcommand)]
-    command: Command,
+    command: Commands,
+}
+
+#[derive(Debug, Subcommand)]
+enum Commands {
+    #[command(flatten)]
+    Shared(Command),
+    /// Write down what is in the database, so that a first migration can begin there
+    Baseline(BaselineOptions),
 }
 
 const NOTES: &str = "\
@@ -32,11 +40,19 @@ Deprecated, still accepted:
   abort                  use `migration abort`
   generate-schema-query  use `schema-query`";
 
+mod baseline;
+
+use baseline::BaselineOptions;
+
 /// Parses `arguments`, the program's name first, and runs the command; help calls the program `name`.
 pub(crate) fn main(name: &'static str, arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let matches = Arguments::command().bin_name(name).get_matches_from(arguments);
     let Arguments { dirs, command } =
         Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let command = match command {
+        Commands::Shared(command) => command,
+        Commands::Baseline(options) => return baseline::write(&options, &dirs),
+    };
     run(&command, || reshape_build::load(&dirs).map_err(|diagnostics| diagnostics.render(color())))
 }
 

@@ -267,6 +267,7 @@ fn watch(
             | ErrorKind::Setting
             | ErrorKind::History
             | ErrorKind::Refused
+            | ErrorKind::Drift
             | ErrorKind::Metadata
             | ErrorKind::Failed => return Err(error),
         }
