@@ -232,9 +232,9 @@ impl Set {
     /// error and does not work beside us. Run inside a transaction; running it again changes nothing.
     pub(super) fn install_sql(&self) -> String {
         let name = self.literal();
-
+        // What this session knows of the catalog may be from before the wait, and CREATE SCHEMA does not look again; opening a relation does.
         format!(
-            "SELECT pg_catalog.pg_advisory_xact_lock({INSTALLING}); \
+            "SELECT pg_catalog.pg_advisory_xact_lock({INSTALLING}); SELECT FROM pg_catalog.pg_namespace LIMIT 0; \
              CREATE SCHEMA IF NOT EXISTS reshape; \
              CREATE TABLE IF NOT EXISTS reshape.data (key text PRIMARY KEY, value jsonb); \
              CREATE TABLE IF NOT EXISTS reshape.migrations (\

@@ -59,7 +59,7 @@ impl Run<'_> {
             }
             format!(
                 "SELECT b.namespace, b.state, coalesce(b.plan -> 'migrations' -> -1 ->> 'name', \
-                   (SELECT m.name FROM reshape.migrations m WHERE m.namespace = b.namespace ORDER BY m.index DESC LIMIT 1)) \
+                   (SELECT m.name FROM reshape.migrations m WHERE coalesce(to_jsonb(m) ->> 'namespace', 'default') = b.namespace ORDER BY m.index DESC LIMIT 1)) \
                  FROM reshape.batch b WHERE b.namespace <> {own} ORDER BY 1"
             )
         })?;
@@ -82,7 +82,10 @@ impl Run<'_> {
         });
         let created: Vec<String> = created.collect();
         let set = literal(&own);
-        let found = self.in_sets("see what other sets need", |_| {
+        let found = self.in_sets("see what other sets need", |has_tables| {
+            if !has_tables {
+                return String::from("SELECT NULL, NULL, NULL WHERE false");
+            }
             format!(
                 "SELECT format('the migration `%s` of the set `%s` requires it', r.name, r.namespace), r.namespace, '' FROM ( \
                    SELECT namespace, name, to_jsonb(m) -> 'requires' AS requires FROM reshape.migrations m \

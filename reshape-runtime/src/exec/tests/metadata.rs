@@ -93,6 +93,22 @@ fn a_migration_edited_since_the_command_line_applied_it_is_found() {
 }
 
 #[test]
+fn a_batch_in_older_metadata_can_be_aborted() {
+    let mut fixture = Fixture::new();
+    fixture.migrator().start().unwrap();
+    fixture
+        .client
+        .batch_execute(
+            "ALTER TABLE reshape.migrations DROP COLUMN namespace, DROP COLUMN requires; \
+             DROP TABLE reshape.tables, reshape.changing; \
+             UPDATE reshape.data SET value = '1' WHERE key = 'metadata'",
+        )
+        .unwrap();
+    assert_eq!(fixture.detached().abort().unwrap().outcome, Outcome::Aborted);
+    fixture.assert_old();
+}
+
+#[test]
 fn older_metadata_is_brought_up_to_date() {
     let mut fixture = Fixture::new();
     fixture.migrator().start().unwrap();
@@ -100,7 +116,8 @@ fn older_metadata_is_brought_up_to_date() {
     fixture
         .client
         .batch_execute(
-            "ALTER TABLE reshape.migrations DROP COLUMN namespace; \
+            "ALTER TABLE reshape.migrations DROP COLUMN namespace, DROP COLUMN requires; \
+             DROP TABLE reshape.tables, reshape.changing; \
              UPDATE reshape.data SET value = '1' WHERE key = 'metadata'",
         )
         .unwrap();
