@@ -29,7 +29,7 @@ pub fn toml(baseline: &Baseline) -> String {
 /// A text in comments, line by line. A control character would end the file.
 fn comment(text: &str) -> String {
     let plain = |line: &str| line.replace(|c: char| c.is_control() && c != '\t', " ");
-    text.lines().map(|line| format!("# {}\n", plain(line))).collect()
+    text.lines().flat_map(|line| [String::from("# "), plain(line), String::from("\n")]).collect()
 }
 
 fn item(item: &Item) -> String {
@@ -172,8 +172,8 @@ fn array(items: &[String]) -> String {
 
 /// An array with a line for each item.
 fn lines(items: impl Iterator<Item = String>) -> String {
-    let items: String = items.map(|item| format!("    {item},\n")).collect();
-    format!("[\n{items}]")
+    let items: Vec<String> = items.map(|item| format!("    {item},\n")).collect();
+    format!("[\n{}]", items.concat())
 }
 
 fn strings(names: &List<Str>) -> String {

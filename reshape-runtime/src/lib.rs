@@ -97,6 +97,7 @@ pub mod action;
 pub mod baseline;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "client")]
 pub mod drift;
 mod error;
 #[cfg(feature = "client")]
@@ -114,6 +115,7 @@ pub mod sql;
 #[cfg(all(feature = "testing", unix))]
 pub mod testing;
 
+#[cfg(feature = "client")]
 pub use drift::Drift;
 pub use error::{Error, ErrorKind};
 #[cfg(feature = "tokio")]

@@ -204,7 +204,9 @@ fn status(
     match options.format {
         Format::Human => {
             print(&text::status(&status));
-            drift.iter().for_each(|drift| print(&format!("\n{}", drift.report())));
+            if let Some(drift) = drift {
+                print(&format!("\n{}", drift.report()));
+            }
         }
         Format::Json => {
             let mut json = serde_json::to_value(&status).expect("a status is plain data");

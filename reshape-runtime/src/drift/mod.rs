@@ -10,17 +10,14 @@
 use serde::Serialize;
 
 mod default;
+mod index;
 mod parts;
 mod past;
 mod text;
 mod touched;
 mod types;
 
-#[cfg(feature = "client")]
 pub(crate) use past::Past;
-#[cfg(not(feature = "client"))]
-use past::Past;
-#[cfg(feature = "client")]
 pub(crate) use touched::{in_batch, touched};
 
 use std::collections::BTreeSet;
@@ -122,7 +119,6 @@ impl Drift {
     }
 
     /// The tables and enum types with differences, each once.
-    #[cfg(feature = "client")]
     pub(crate) fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
         for difference in &self.differences {
@@ -136,7 +132,6 @@ impl Drift {
 
 /// Which tables are compared, by the names that the history knows them by.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(feature = "client"), expect(dead_code, reason = "made where a database is"))]
 pub(crate) enum Which<'a> {
     /// These.
     Only(&'a BTreeSet<String>),
@@ -145,7 +140,6 @@ pub(crate) enum Which<'a> {
 }
 
 /// Compares the tables with the facts. Tables of schemas that the facts leave out are passed over.
-#[cfg_attr(not(feature = "client"), expect(dead_code, reason = "used where a database is"))]
 pub(crate) fn compare(past: &Past, facts: &Facts, which: Which<'_>) -> Drift {
     let mut drift = Drift::default();
     let mut enums = BTreeSet::new();

@@ -1,9 +1,9 @@
 //! The parts of a table, one after the other.
 
 use super::past::Past;
-use super::{Beyond, Difference, Drift, Part, default, types};
-use crate::model::{Column, Direction, Index, IndexColumn, Nulls, ReferentialAction};
-use crate::plan::facts::{DependentKind, Facts, LiveColumn, LiveConstraint, LiveIndex, LiveTable};
+use super::{Beyond, Difference, Drift, Part, default, index, types};
+use crate::model::{Column, IndexColumn, ReferentialAction};
+use crate::plan::facts::{DependentKind, Facts, LiveColumn, LiveConstraint, LiveTable};
 use crate::schema::{Enum, ForeignKey, Table, TypeName, is_identity};
 use crate::sql::ident::idents;
 use crate::sql::names::DEFAULT_SCHEMA;
@@ -182,12 +182,16 @@ impl<'a> Comparison<'a> {
             let live = facts.indexes_of(self.live.key()).find(|live| live.name == index.name);
             let part = Part::Index(index.name.to_string());
             match live {
-                None => self.differ(part, told_index(index), None),
+                None => self.differ(part, index::expected(index), None),
                 Some(live) if !live.valid => {
-                    self.differ(part, told_index(index), Some(String::from("an unfinished build")));
+                    self.differ(
+                        part,
+                        index::expected(index),
+                        Some(String::from("an unfinished build")),
+                    );
                 }
-                Some(live) if !same_index(index, live, readable) => {
-                    self.differ(part, told_index(index), Some(told_live_index(live)));
+                Some(live) if !index::same(index, live, readable) => {
+                    self.differ(part, index::expected(index), Some(index::found(live)));
                 }
                 Some(_) => {}
             }
@@ -309,70 +313,4 @@ fn told_key(key: &ForeignKey) -> String {
         clause("UPDATE", key.on_update),
         clause("DELETE", key.on_delete)
     )
-}
-
-/// Whether an index is the one that the history says, as far as the format can say it. `readable`: whether predicates are known.
-fn same_index(index: &Index, live: &LiveIndex, readable: bool) -> bool {
-    let method = index.method.map_or("btree", |method| method.sql());
-    let partial = index.predicate.is_some() == live.predicate.is_some() || !readable;
-    method == live.method
-        && index.unique == live.unique
-        && partial
-        && index.columns.len() == live.keys.len()
-        && index.columns.iter().zip(&live.keys).all(|(key, live)| {
-            let (descending, nulls_first) = order(key);
-            let sorted = method != "btree"
-                || (descending, nulls_first) == (live.descending, live.nulls_first);
-            key.name() == live.column.as_deref() && sorted
-        })
-}
-
-/// Whether a key sorts downwards, and whether NULLs come first.
-fn order(key: &IndexColumn) -> (bool, bool) {
-    let (direction, nulls) = match key {
-        IndexColumn::Name(_) => (None, None),
-        IndexColumn::Column { direction, nulls, .. }
-        | IndexColumn::Expression { direction, nulls, .. } => (*direction, *nulls),
-    };
-    let descending = direction == Some(Direction::Desc);
-    (descending, nulls.map_or(descending, |nulls| nulls == Nulls::First))
-}
-
-fn told_index(index: &Index) -> String {
-    let keys = index.columns.iter().map(|key| {
-        let text = match key {
-            IndexColumn::Name(name) | IndexColumn::Column { column: name, .. } => idents([&**name]),
-            IndexColumn::Expression { expression, .. } => format!("({expression})"),
-        };
-        text + sorted(order(key))
-    });
-    let predicate = index.predicate.as_ref().map(|sql| format!(" WHERE {sql}"));
-    let method = index.method.map_or("btree", |method| method.sql());
-    told(index.unique, method, keys.collect(), &predicate.unwrap_or_default())
-}
-
-fn told_live_index(live: &LiveIndex) -> String {
-    let keys = live.keys.iter().map(|key| {
-        let text = match (&key.column, &key.expression) {
-            (Some(name), _) => idents([name.as_str()]),
-            (None, sql) => sql.clone().unwrap_or_default(),
-        };
-        text + sorted((key.descending, key.nulls_first))
-    });
-    let predicate = if live.predicate.is_some() { " WHERE …" } else { "" };
-    told(live.unique, &live.method, keys.collect(), predicate)
-}
-
-fn told(unique: bool, method: &str, keys: Vec<String>, predicate: &str) -> String {
-    let unique = if unique { "UNIQUE " } else { "" };
-    format!("{unique}{method} ({}){predicate}", keys.join(", "))
-}
-
-fn sorted(order: (bool, bool)) -> &'static str {
-    match order {
-        (false, false) => "",
-        (false, true) => " NULLS FIRST",
-        (true, true) => " DESC",
-        (true, false) => " DESC NULLS LAST",
-    }
 }

@@ -95,13 +95,11 @@ impl Past {
     }
 
     /// The schemas of its tables, some more than once.
-    #[cfg(feature = "client")]
     pub(crate) fn schemas(&self) -> Vec<String> {
         self.schema.tables().map(|table| table.schema.clone()).collect()
     }
 
     /// The names of its tables.
-    #[cfg(feature = "client")]
     pub(crate) fn tables(&self) -> impl Iterator<Item = String> {
         self.schema.tables().map(|table| table.name.clone())
     }

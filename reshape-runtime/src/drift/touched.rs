@@ -26,7 +26,7 @@ pub(crate) fn in_batch(past: &Past, batch: &[Migration]) -> BTreeSet<String> {
             Action::CreateEnum(found) => names.extend([found.name.to_string()]),
             Action::RenameTable(table) => names.extend([table.new_name.to_string()]),
             Action::AddForeignKey(key) => {
-                names.extend([key.foreign_key.referenced_table.to_string()])
+                names.extend([key.foreign_key.referenced_table.to_string()]);
             }
             Action::RemoveTable(_)
             | Action::AddColumn(_)

@@ -54,7 +54,7 @@ fn a_type_is_the_same_in_every_spelling() {
         // The first part has types of one word.
         if at == 0 { part.split(' ').collect() } else { vec![part.trim()] }
     });
-    let columns: String = types
+    let columns: Vec<String> = types
         .enumerate()
         .map(|(at, sql)| format!("    {{ name = \"c{at}\", type = '{sql}' }},\n"))
         .collect();
@@ -75,7 +75,8 @@ fn a_type_is_the_same_in_every_spelling() {
             CREATE SCHEMA crm; CREATE TYPE crm.level AS ENUM ('low')'''
     ";
     let second = format!(
-        "[[actions]]\ntype = \"create_table\"\nname = \"t\"\nprimary_key = \"c0\"\ncolumns = [\n{columns}]\n"
+        "[[actions]]\ntype = \"create_table\"\nname = \"t\"\nprimary_key = \"c0\"\ncolumns = [\n{}]\n",
+        columns.concat()
     );
     let all = migrations(&[("1_types", first), ("2_table", &second)]);
     applied(&all);
@@ -154,7 +155,7 @@ fn a_default_is_the_same_in_every_spelling() {
         ("money", "0"),
         ("int", "(public.select_1())"),
     ];
-    let columns: String = columns
+    let columns: Vec<String> = columns
         .iter()
         .enumerate()
         .map(|(at, (sql, default))| {
@@ -172,7 +173,8 @@ fn a_default_is_the_same_in_every_spelling() {
     ";
     let second = format!(
         "[[actions]]\ntype = \"create_table\"\nname = \"t\"\nprimary_key = \"id\"\ncolumns = [\n\
-           {{ name = \"id\", type = \"int\" }},\n{columns}]\n"
+           {{ name = \"id\", type = \"int\" }},\n{}]\n",
+        columns.concat()
     );
     applied(&migrations(&[("1_types", first), ("2_table", &second)]));
 }
