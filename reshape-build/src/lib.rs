@@ -178,7 +178,7 @@ mod tests {
         insta::assert_snapshot!(index.replace('\t', " | "), @r#"
         reshape-index | 1
         migration | 0001_shop | M0001Shop | M0001_SHOP | d0f9f573668c68ff8eaf22825ae3804a37cdac1179426f85a49a539b6bf0c009 | Everything that create_table can say | good/all_actions_toml/0001_shop.toml
-        migration | 0002_change | M0002Change | M0002_CHANGE | 43a8b3090bfe147d3be81c8660a492e560b1b9f4a1e62e2306fb1f5a70fb3e2e |  | good/all_actions_toml/0002_change.toml
+        migration | 0002_change | M0002Change | M0002_CHANGE | ce0f266cc92ce6f193252244885c9e344d73e8eb009c0ff8eccb6703417a3c42 |  | good/all_actions_toml/0002_change.toml
         migration | 0003 with another name | M0003WithAnotherName | M0003_WITH_ANOTHER_NAME | d3c72fef1869877a043c2d5eac1294ab42d229cd305eaf3a39267b36fcae7453 |  | good/all_actions_toml/0003_remove.toml
         migration | 0004_schemas | M0004Schemas | M0004_SCHEMAS | e69be0e36cb106a47e64927aef7520121c47c88bdf7e7c00199dce5fabdc16e6 |  | good/all_actions_toml/0004_schemas.toml
         "#);

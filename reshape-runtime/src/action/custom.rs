@@ -40,7 +40,7 @@ use crate::schema::{At, Problem, Schema};
 /// type = "custom"
 /// start = "CREATE FUNCTION public.initials(name text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT left(name, 1)'"
 /// abort = "DROP FUNCTION public.initials(text)"
-/// reverts = "DROP FUNCTION public.initials(text)"
+/// reverts = { complete = "DROP FUNCTION public.initials(text)" }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Custom {
