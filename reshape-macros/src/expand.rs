@@ -47,9 +47,10 @@ pub(crate) fn module(module: &Module, index: &Result<Index, Missing>) -> TokenSt
     let latest_version = index.version(latest);
     let latest_schema = version_schema(&latest_version);
     let latest_query = statement(&latest_version, &[]);
-    let set = match &index.namespace {
-        Some(namespace) => quote!(#runtime::Migrations::embedded_as(#namespace, #baseline, #set)),
-        None => quote!(#runtime::Migrations::embedded_after(#baseline, #set)),
+    let set = if let Some(namespace) = &index.namespace {
+        quote!(#runtime::Migrations::embedded_as(#namespace, #baseline, #set))
+    } else {
+        quote!(#runtime::Migrations::embedded_after(#baseline, #set))
     };
     let structs = index.migrations.iter().enumerate().map(|(position, migration)| {
         let actions = format_ident!("ACTIONS_{position}");

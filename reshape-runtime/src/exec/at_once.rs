@@ -62,7 +62,10 @@ impl Migrator {
 /// What has been completed so far.
 #[derive(Default)]
 struct Done {
-    base: Option<Option<String>>,
+    /// The version before the first batch; `None` for plain tables.
+    base: Option<String>,
+    /// How many batches.
+    batches: usize,
     migrations: Vec<String>,
 }
 
@@ -129,10 +132,11 @@ impl Run<'_> {
                 }
                 Todo::Nothing => {
                     let outcome =
-                        if done.base.is_some() { Outcome::Completed } else { Outcome::Nothing };
+                        if done.batches > 0 { Outcome::Completed } else { Outcome::Nothing };
                     let report = self.unchanged(outcome, &snapshot, wanted);
                     let migrations = std::mem::take(&mut done.migrations);
-                    let base = done.base.take().unwrap_or_else(|| report.base.clone());
+                    let base =
+                        if done.batches > 0 { done.base.take() } else { report.base.clone() };
                     return Ok(Report { base, migrations, ..report });
                 }
                 Todo::Ahead => return Ok(self.unchanged(Outcome::Ahead, &snapshot, wanted)),
@@ -209,9 +213,10 @@ impl Run<'_> {
     fn finish(&mut self, snapshot: &Snapshot, done: &mut Done) -> Result<(), Error> {
         let plan = stored_plan(snapshot)?;
         self.contract(snapshot)?;
-        if done.base.is_none() {
-            done.base = Some(plan.base.as_deref().map(|base| self.set.migration(base)));
+        if done.batches == 0 {
+            done.base = plan.base.as_deref().map(|base| self.set.migration(base));
         }
+        done.batches += 1;
         done.migrations.extend(plan.migrations.iter().map(|m| m.name.to_string()));
         Ok(())
     }

@@ -101,9 +101,10 @@ pub(super) fn readiness(snapshot: &Snapshot, wanted: &Migrations) -> Result<Read
     };
     let of = |known: &[Applied]| compare(known, wanted, snapshot);
     let schema = wanted.version_schema(name);
-    let ready = |outcome| match snapshot.schemas.contains(&schema) {
-        true => Readiness::Ready(outcome),
-        false => {
+    let ready = |outcome| {
+        if snapshot.schemas.contains(&schema) {
+            Readiness::Ready(outcome)
+        } else {
             Readiness::Not(format!("the schema `{schema}` of the version `{name}` is not there"))
         }
     };

@@ -6,8 +6,11 @@ use std::time::Duration;
 use super::{Migrator, Settings};
 use crate::error::{Error, ErrorKind};
 
+/// Finds what a variable sets.
+type Setting = fn(&mut Settings) -> &mut Duration;
+
 /// The variables, and what they set. Values are as in `500ms`, `10s`, `5min`.
-const VARIABLES: [(&str, fn(&mut Settings) -> &mut Duration); 6] = [
+const VARIABLES: [(&str, Setting); 6] = [
     ("RESHAPE_LOCK_TIMEOUT", |settings| &mut settings.lock_timeout),
     ("RESHAPE_RETRY_BUDGET", |settings| &mut settings.retry_budget),
     ("RESHAPE_RETRY_DELAY", |settings| &mut settings.retry_delays.0),

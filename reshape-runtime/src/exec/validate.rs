@@ -91,7 +91,7 @@ impl Run<'_> {
                     return Err(lock::locked(holder, deadline).and(&missing));
                 }
                 None if patience == Patience::Migrator || elapsed >= deadline => {
-                    return Err(behind(missing, state, elapsed));
+                    return Err(behind(&missing, state, elapsed));
                 }
                 Some(_) | None => {}
             }
@@ -140,7 +140,7 @@ impl Run<'_> {
     }
 }
 
-fn behind(missing: String, state: Option<State>, waited: Duration) -> Error {
+fn behind(missing: &str, state: Option<State>, waited: Duration) -> Error {
     let nobody = if waited < POLL {
         String::from("nobody is migrating")
     } else {

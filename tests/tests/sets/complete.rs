@@ -235,7 +235,7 @@ fn many_at_once_do_it_once() {
 #[test]
 #[ignore = "a measurement"]
 fn measure() {
-    for groups in [11, 38] {
+    for groups in [38] {
         let all = many(groups);
         let count = all.migrations.len();
         let simple = migrations(
@@ -249,10 +249,6 @@ fn measure() {
         for (what, all) in [("mixed", &all), ("tables", &simple)] {
             let database = reshape_tests::database();
             let began = std::time::Instant::now();
-            one_by_one(&database, all);
-            let one = began.elapsed();
-            let database = reshape_tests::database();
-            let began = std::time::Instant::now();
             let together = start(&database, all).and_then(|()| complete(&database, all));
             let batch =
                 together.map(|()| began.elapsed()).map_err(|error| error.message().to_owned());
@@ -260,7 +256,7 @@ fn measure() {
             let began = std::time::Instant::now();
             let report = at_once(&database, all);
             println!(
-                "{count} {what}: one by one {one:?}, start and complete {batch:?}, at once {:?} in {} steps",
+                "{count} {what}: start and complete {batch:?}, at once {:?} in {} steps",
                 began.elapsed(),
                 report.steps.len()
             );

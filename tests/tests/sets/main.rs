@@ -1,5 +1,13 @@
 //! Several sets of migrations in one database: each with versions, a state and tables of its own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::manual_assert,
+    clippy::print_stdout,
+    clippy::single_match_else,
+    reason = "helpers of tests, and a measurement"
+)]
+
 use postgres::Client;
 use reshape_runtime::testing::TestDatabase;
 use reshape_runtime::{Error, Migrations, Migrator};

@@ -62,10 +62,8 @@ fn ownership_survives_renames_and_ends_with_the_table() {
     let mut client = client(&database);
     let mut files = auth().up_to("1_create").unwrap().migrations.into_owned();
     let next = |name: &str, action: &str| {
-        let all = format!(
-            "[[actions]]\ntype = \"create_table\"\nname = \"users\"\nprimary_key = \"id\"\ncolumns = [{{ name = \"id\", type = \"int\" }}]\n"
-        );
-        migrations(&[("1_create", &all), (name, action)]).migrations[1].clone()
+        let all = "[[actions]]\ntype = \"create_table\"\nname = \"users\"\nprimary_key = \"id\"\ncolumns = [{ name = \"id\", type = \"int\" }]\n";
+        migrations(&[("1_create", all), (name, action)]).migrations[1].clone()
     };
     files.push(next(
         "2_rename",
