@@ -194,7 +194,7 @@ fn started(r: &Rollout) {
 #[test]
 fn a_completion_that_is_killed() {
     let complete: Then = |migrator| {
-        assert!(matches!(ok(migrator.complete()), Outcome::Completed | Outcome::Nothing))
+        assert!(matches!(ok(migrator.complete()), Outcome::Completed | Outcome::Nothing));
     };
     // A start finishes it, too, unless it has not begun.
     let start: Then = |migrator| {

@@ -100,7 +100,7 @@ fn a_disk_that_is_full() {
     let owner =
         std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(server.folder().unwrap()).unwrap());
     let Some(small) = Small::new(owner) else {
-        println!("skipped: no file system can be mounted here");
+        // Not every machine lets a test mount a file system.
         return;
     };
     let database = server.database().unwrap();
