@@ -105,7 +105,7 @@ fn what_can_never_succeed_can_be_skipped() {
         let report = end(&mut r.migrator().skip_custom(true))
             .unwrap_or_else(|error| panic!("{}", error.report()));
         let notes = report.notes.join("\n");
-        assert!(notes.starts_with("skipped: the step `"), "{notes}");
+        assert!(notes.contains("skipped: the step `"), "{notes}");
         assert!(notes.ends_with("division by zero"), "{notes}");
         assert_eq!(leftovers(&mut r.old), Vec::<String>::new());
         let status = r.migrator().status().expect("a status");

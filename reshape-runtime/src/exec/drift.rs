@@ -4,16 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
-
-use super::metadata::Snapshot;
-use super::retry::Failure;
-use super::run::{Run, Task};
-use super::session::rows;
+use super::run::Run;
 use crate::baseline::Baseline;
 use crate::drift::{self, Drift, Past, Which};
 use crate::error::{Error, ErrorKind};
-use crate::model::{Action, Lint, Migration, Migrations};
+use crate::model::{Action, Lint, Migrations};
 use crate::plan::facts::Facts;
 use crate::report::State;
 
@@ -45,7 +40,14 @@ impl super::Migrator {
 impl Run<'_> {
     fn drift(&mut self, migrations: Option<&Migrations>) -> Result<Drift, Error> {
         let snapshot = self.read()?;
-        let past = Past::new(&self.recorded(&snapshot, migrations)?);
+        // Where what was recorded cannot be read, what this program knows of the same name is the next best.
+        let known = |_, name: &str| {
+            let here = migrations.and_then(|set| set.migrations.iter().find(|m| m.name == name));
+            here.map(|here| here.actions.to_vec())
+        };
+        let recorded = self.recorded(&snapshot, known)?;
+        let baseline = migrations.map_or_else(Vec::new, |set| set.baseline.to_vec());
+        let past = Past::new(&Migrations::owned(recorded).after(baseline));
         let base = snapshot.applied.last().map(|applied| applied.name.clone());
         let version = base.as_deref().map(|base| self.set.version(base));
         let (facts, _) = self.facts(version.as_deref(), &[], &past.schemas())?;
@@ -55,52 +57,6 @@ impl Run<'_> {
         let mut found = drift::compare(&past, &facts, Which::AllBut(&left_out));
         found.version = base;
         Ok(found)
-    }
-
-    /// The completed migrations as the database has them, after the baseline that is known here.
-    fn recorded(
-        &mut self,
-        snapshot: &Snapshot,
-        known: Option<&Migrations>,
-    ) -> Result<Migrations, Error> {
-        #[derive(Deserialize)]
-        struct Row {
-            name: String,
-            actions: serde_json::Value,
-        }
-
-        let mut all = Vec::new();
-        if !snapshot.applied.is_empty() {
-            // Without our own tables there are no sets.
-            let own = if snapshot.installed { self.set.own() } else { String::from("true") };
-            let (found, _) = self.retrying(Task::Own("read the completed migrations"), |run| {
-                let sql = format!(
-                    "SELECT coalesce(jsonb_agg(jsonb_build_object('name', name, 'actions', actions) ORDER BY index), '[]') \
-                     FROM reshape.migrations WHERE {own}"
-                );
-                let rows = rows(&mut run.client, &sql)?;
-                let text = rows.first().and_then(|row| row.get(0)).unwrap_or("[]");
-                serde_json::from_str::<Vec<Row>>(text).map_err(|error| Failure::from(unreadable("…", &error)))
-            })?;
-            for Row { name, actions } in found {
-                let here = known.and_then(|set| set.migrations.iter().find(|m| m.name == name));
-                let actions = match (serde_json::from_value::<Vec<Action>>(actions), here) {
-                    (Ok(actions), _) => actions,
-                    (Err(_), Some(here)) => here.actions.to_vec(),
-                    (Err(error), None) => return Err(unreadable(&name, &error)),
-                };
-                all.push(Migration {
-                    name: name.into(),
-                    description: None,
-                    checksum: "".into(),
-                    actions: actions.into(),
-                    allow: Vec::new().into(),
-                    requires: Vec::new().into(),
-                });
-            }
-        }
-        let baseline = known.map_or_else(Vec::new, |set| set.baseline.to_vec());
-        Ok(Migrations::owned(all).after(baseline))
     }
 
     /// Fails where the tables that the migrations from `done` on change are not what those before say; at the first start, where
@@ -165,14 +121,4 @@ fn refused(found: &Drift, tables: usize) -> Error {
 fn listed(found: &Drift) -> String {
     let names: Vec<String> = found.names().iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")
-}
-
-fn unreadable(name: &str, error: &serde_json::Error) -> Error {
-    Error::new(
-        ErrorKind::Metadata,
-        format!(
-            "the completed migration `{name}` cannot be read from `reshape.migrations`: {error}"
-        ),
-    )
-    .with_help("run this with the migrations at hand: their files, or the program that embeds them")
 }

@@ -37,6 +37,7 @@ mod lock;
 mod metadata;
 mod offenders;
 mod owners;
+mod recorded;
 mod requires;
 mod retry;
 mod revert;

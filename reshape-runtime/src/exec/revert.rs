@@ -3,16 +3,13 @@
 //! **Invariant:** a batch that takes migrations back is one like any other: it has a stored plan, and is completed, aborted and resumed by the
 //! same commands. Only what completion records differs.
 
-use serde::Deserialize;
-
 use super::Migrator;
 use super::command::stored_plan;
 use super::metadata::Snapshot;
-use super::run::{Run, Task};
-use super::session::rows;
+use super::run::Run;
 use super::set::Set;
 use crate::error::{Error, ErrorKind};
-use crate::model::{Action, Allow, Migration, Str};
+use crate::model::Migration;
 use crate::observer::Event;
 use crate::plan::revert::Inverse;
 use crate::plan::{Plan, Refusal};
@@ -41,14 +38,6 @@ impl Migrator {
     }
 }
 
-/// A row of `reshape.migrations`.
-#[derive(Debug, Deserialize)]
-struct Recorded {
-    name: String,
-    actions: Option<serde_json::Value>,
-    allow: Option<Vec<Allow>>,
-}
-
 impl Run<'_> {
     fn revert_to(&mut self, name: &str) -> Result<Report, Error> {
         self.enter(false)?;
@@ -63,7 +52,8 @@ impl Run<'_> {
         let Some(latest) = latest.filter(|latest| *latest != name) else {
             return Ok(self.reverted(name));
         };
-        let completed = self.completed(&snapshot, place + 1)?;
+        // Of those that stay, what cannot be read is of no interest.
+        let completed = self.recorded(&snapshot, |number, _| (number <= place).then(Vec::new))?;
         let inverse = Inverse::new(&completed, place + 1).map_err(refused)?;
         let (base, target) = (self.set.version(&latest), self.set.version(name));
         let (facts, others) = self.facts(Some(&base), &inverse.migrations, &[])?;
@@ -109,42 +99,6 @@ impl Run<'_> {
             notes: std::mem::take(&mut self.notes),
             elapsed: self.began.elapsed(),
         }
-    }
-
-    /// The completed migrations as they were recorded, oldest first. Of the first `keep`, actions that cannot be read are left out.
-    fn completed(&mut self, snapshot: &Snapshot, keep: usize) -> Result<Vec<Migration>, Error> {
-        // Tables that the command line has made, or an older layout, have one set of migrations, and not all of the columns.
-        let which = if snapshot.installed { self.set.own() } else { String::from("true") };
-        let query = format!(
-            "SELECT coalesce(jsonb_agg(jsonb_build_object('name', m.name, 'actions', m.actions, \
-               'allow', to_jsonb(m) -> 'allow') ORDER BY m.index), '[]') FROM reshape.migrations m WHERE {which}"
-        );
-        let (text, _) = self.retrying(Task::Own("read the completed migrations"), |run| {
-            Ok(rows(&mut run.client, &query)?.first().and_then(|row| row.get(0)).map(str::to_owned))
-        })?;
-        let text = text.unwrap_or_else(|| String::from("[]"));
-        let recorded: Vec<Recorded> = serde_json::from_str(&text)
-            .map_err(|error| unreadable("`reshape.migrations`", &error.to_string()))?;
-        let migration = |(number, recorded): (usize, Recorded)| {
-            let actions = recorded.actions.unwrap_or(serde_json::Value::Null);
-            let actions = match serde_json::from_value::<Vec<Action>>(actions) {
-                Ok(actions) => actions,
-                Err(_) if number < keep => Vec::new(),
-                Err(error) => {
-                    let what = format!("what the migration `{}` did", recorded.name);
-                    return Err(unreadable(&what, &error.to_string()));
-                }
-            };
-            Ok(Migration {
-                name: recorded.name.into(),
-                description: None,
-                checksum: Str::Borrowed(""),
-                actions: actions.into(),
-                allow: recorded.allow.unwrap_or_default().into(),
-                requires: Vec::new().into(),
-            })
-        };
-        recorded.into_iter().enumerate().map(migration).collect()
     }
 }
 
@@ -208,12 +162,6 @@ fn not_idle(state: State, plan: &Plan) -> Error {
     };
     Error::new(ErrorKind::State, format!("{what} is {state}, so nothing can be reverted"))
         .with_help(help)
-}
-
-fn unreadable(what: &str, why: &str) -> Error {
-    Error::new(ErrorKind::Metadata, format!("{what} cannot be read: {why}")).with_help(
-        "it was recorded by another version of `reshape-runtime`, by the `reshape` command line, or by hand",
-    )
 }
 
 fn refused(refusal: Refusal) -> Error {

@@ -236,8 +236,8 @@ pub struct Refusal {
 
 /// Plans the batch.
 pub fn plan(request: &Request<'_>) -> Result<Plan, Refusal> {
-    let target = request.pending.last().map(|migration| migration.name.as_ref());
-    plan_to(request, target.unwrap_or_default(), &[])
+    let target = request.pending.last().map(|last| request.facts.version(&last.name));
+    plan_to(request, &target.unwrap_or_default(), &[])
 }
 
 /// Plans the batch that leads to the version `target`. Tables that are `hidden` have no view there unless an action names them.

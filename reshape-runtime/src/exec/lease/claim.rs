@@ -71,7 +71,13 @@ impl Claim {
     /// Gets a new connection ready. Behind a proxy nothing of a session lasts, so nothing is set there.
     pub(super) fn set_up(&self, client: &mut Client) -> Result<(), Failure> {
         if matches!(self.kind, Kind::Session) {
-            session::set_up(client)?;
+            session::set_up(client).map_err(|failure| match failure {
+                // Found out before there is a lock.
+                Failure::Final(error) if error.kind() == ErrorKind::Connect => {
+                    error.with_help(HEARTBEAT).into()
+                }
+                other => other,
+            })?;
             let name = literal(self.name.as_deref().unwrap_or("reshape lease"));
             // The connection string may have named it; `reshape` is what a connection is called that nobody has named.
             let unnamed = if self.name.is_none() {
@@ -215,15 +221,18 @@ fn answer(text: Option<&str>) -> Result<Answer, Failure> {
     }
 }
 
+/// What to do behind a proxy that pools connections.
+const HEARTBEAT: &str =
+    "take the lease with `Lease::options(…).heartbeat(…)`, or connect to the server itself";
+
 fn pooled() -> Error {
     Error::new(
         ErrorKind::Connect,
         "the lease's lock is not in the session that answers now: between it and the server is a proxy that pools connections",
     )
-    .with_help(
-        "take the lease with `Lease::options(…).heartbeat(…)`, or connect to the server itself; the lock that is left stays until the \
-         proxy closes its connection",
-    )
+    .with_help(format!(
+        "{HEARTBEAT}; the lock that is left stays until the proxy closes its connection"
+    ))
 }
 
 /// What it means that the function could not be called, if that will not change by itself.

@@ -12,7 +12,7 @@ mod connections;
 mod crash;
 mod locks;
 mod metadata;
-mod pooler;
+pub(super) mod pooler;
 mod proxy;
 mod steps;
 

@@ -58,7 +58,7 @@ fn serve(mut client: TcpStream, address: &(String, u16)) -> std::io::Result<()> 
 }
 
 /// The same database by way of the pooler; `None` if the server lets nobody in without a password, or listens on a socket alone.
-fn pooled(config: &Config) -> Option<Config> {
+pub(in crate::exec) fn pooled(config: &Config) -> Option<Config> {
     let [Host::Tcp(host)] = config.get_hosts() else { return None };
     if config.get_password().is_some() {
         return None;

@@ -1,16 +1,11 @@
 //! Heartbeats, and a proxy that gives every message another session.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::thread;
 use std::time::Duration;
-
-use postgres::Config;
-use postgres::config::{Host, SslMode};
 
 use super::{changes, instance, started, until};
 use crate::error::ErrorKind;
 use crate::exec::lease::Lease;
+use crate::exec::tests::pooler::pooled;
 use crate::instance::LeaseChange;
 use crate::report::Outcome;
 
@@ -65,7 +60,7 @@ fn a_heartbeat_needs_metadata_that_knows_leases() {
 #[test]
 fn a_heartbeat_lives_behind_a_proxy_that_pools_and_a_lock_is_refused_there() {
     let mut fixture = started();
-    let Some(pool) = pool(&fixture.database.config()) else { return };
+    let Some(pool) = pooled(&fixture.database.config()) else { return };
     let options = Lease::options(super::old(), pool.clone()).name("web-1");
     let (options, changes) = changes(options.heartbeat(Duration::from_millis(300)));
     let lease = options.take().unwrap();
@@ -80,76 +75,4 @@ fn a_heartbeat_lives_behind_a_proxy_that_pools_and_a_lock_is_refused_there() {
     let error = Lease::take(super::old(), pool).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect);
     assert!(error.help().unwrap().contains(".heartbeat("), "{error}");
-}
-
-/// A proxy that sends every simple query of a client to a session of its own, three in turn, as one that pools transactions may do.
-fn pool(config: &Config) -> Option<Config> {
-    let [Host::Tcp(host)] = config.get_hosts() else { return None };
-    let server = (host.clone(), config.get_ports().first().copied().unwrap_or(5432));
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for client in listener.incoming() {
-            let server = server.clone();
-            // An error is the end of a line, which the client sees too.
-            thread::spawn(move || serve(client.unwrap(), &server));
-        }
-    });
-    let mut pooled = Config::new();
-    pooled.host("127.0.0.1").port(port).ssl_mode(SslMode::Disable);
-    pooled.user(config.get_user().unwrap()).dbname(config.get_dbname().unwrap());
-    if config.get_password().is_some() {
-        // A login that asks for something cannot be repeated.
-        return None;
-    }
-    Some(pooled)
-}
-
-fn serve(mut client: TcpStream, server: &(String, u16)) -> std::io::Result<()> {
-    let mut startup = vec![0; 4];
-    client.read_exact(&mut startup)?;
-    let mut body = vec![0; u32::from_be_bytes([0, 1, 2, 3].map(|i| startup[i])) as usize - 4];
-    client.read_exact(&mut body)?;
-    startup.extend(body);
-    let mut sessions = Vec::new();
-    for number in 0..3 {
-        let mut session = TcpStream::connect(server)?;
-        session.write_all(&startup)?;
-        let greeting = until_ready(&mut session)?;
-        if number == 0 {
-            client.write_all(&greeting)?;
-        }
-        sessions.push(session);
-    }
-    for number in 0.. {
-        let mut head = [0; 5];
-        client.read_exact(&mut head)?;
-        let mut body =
-            vec![0; u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize - 4];
-        client.read_exact(&mut body)?;
-        let session = &mut sessions[number % 3];
-        session.write_all(&[&head[..], &body].concat())?;
-        if head[0] == b'X' {
-            break;
-        }
-        client.write_all(&until_ready(session)?)?;
-    }
-    Ok(())
-}
-
-/// What a session says until it is ready for a query.
-fn until_ready(session: &mut TcpStream) -> std::io::Result<Vec<u8>> {
-    let mut said = Vec::new();
-    loop {
-        let mut head = [0; 5];
-        session.read_exact(&mut head)?;
-        let mut body =
-            vec![0; u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize - 4];
-        session.read_exact(&mut body)?;
-        said.extend(head);
-        said.extend(body);
-        if head[0] == b'Z' {
-            return Ok(said);
-        }
-    }
 }
