@@ -62,7 +62,11 @@ impl fmt::Display for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { version: _, evidence, pid, application_name, address, since } = self;
         match application_name {
-            Some(name) => write!(f, "`{name}`")?,
+            // Anybody may call themselves anything: neither a terminal nor a log is for that.
+            Some(name) => {
+                let plain = name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c });
+                write!(f, "`{}`", plain.take(100).collect::<String>())?;
+            }
             None => f.write_str("a session")?,
         }
         let mut facts: Vec<String> = Vec::new();

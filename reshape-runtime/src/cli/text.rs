@@ -71,6 +71,9 @@ pub(super) fn status(status: &Status) -> String {
         (State::Applying, true) => "applying: a migrator is at work",
         (State::Completing, true) => "completing: a migrator is at work",
         (State::Aborting, true) => "aborting: a migrator is at work",
+        (State::Applying, false) if !status.reverts.is_empty() => {
+            "a revert is half started, but nobody is at work: the same `migration revert` goes on, `migration abort` takes it back"
+        }
         (State::Applying, false) => {
             "applying, but nobody is at work: `migration start` goes on, `migration abort` takes it back"
         }

@@ -490,7 +490,8 @@ SELECT pg_catalog.jsonb_build_object(
         FROM pg_catalog.unnest(con.conkey) WITH ORDINALITY k(attnum, n)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.attnum),
       'definition', pg_catalog.pg_get_constraintdef(con.oid),
-      'expression', pg_catalog.pg_get_expr(con.conbin, $4::text::regclass),
+      -- The relation that it would be printed over has no system columns (`tableoid`).
+      'expression', CASE WHEN NOT coalesce(0 > ANY (con.conkey), false) THEN pg_catalog.pg_get_expr(con.conbin, $4::text::regclass) END,
       'references', (
         SELECT pg_catalog.jsonb_build_object(
           'schema', fn.nspname, 'table', f.relname,

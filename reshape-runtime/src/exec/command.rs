@@ -98,10 +98,14 @@ impl Run<'_> {
                 let plan = stored_plan(&snapshot)?;
                 Ok(self.report(Outcome::Completed, plan))
             }
-            State::Applying => Err(state_error(
-                "the batch is only half started, so it cannot be completed",
-                "start it again (it goes on where it was), or abort it",
-            )),
+            State::Applying => {
+                let plan = stored_plan(&snapshot)?;
+                let again = self.set.again(plan);
+                Err(state_error(
+                    "the batch is only half started, so it cannot be completed",
+                    &format!("{again} (it goes on where it was), or abort it"),
+                ))
+            }
             State::Aborting => Err(state_error(
                 "the batch is being rolled back, so it cannot be completed",
                 "abort it again: that finishes the rollback",

@@ -31,7 +31,21 @@ impl super::Migrator {
     /// [`ErrorKind::Connect`], [`ErrorKind::Permission`] or [`ErrorKind::Database`].
     pub fn baseline(&mut self, schemas: &[String]) -> Result<Baseline, Error> {
         self.run(|run, _, _| {
+            let snapshot = run.read()?;
+            if snapshot.state != State::Idle || !snapshot.applied.is_empty() {
+                return Err(Error::new(
+                    ErrorKind::State,
+                    "the database has migrations already, so there is nothing before the first of them to describe",
+                )
+                .with_help("a baseline is for a database that no migration has changed yet"));
+            }
             let (facts, _) = run.facts(None, &[], schemas)?;
+            if let Some(missing) = schemas.iter().find(|schema| facts.schema(schema).is_none()) {
+                return Err(Error::new(
+                    ErrorKind::State,
+                    format!("there is no schema `{missing}` in the database"),
+                ));
+            }
             Ok(Baseline::of(&facts, schemas))
         })
     }
@@ -112,8 +126,8 @@ fn refused(found: &Drift, tables: usize) -> Error {
     let help = if missing {
         "`baseline.toml` is never executed: load the schema that it describes first, e.g. from `pg_dump --schema-only`"
     } else {
-        "change the database back, or, if it is right as it is, accept it with `[[allow]]`, `lint = \"drift\"` and a \
-         `reason` in the migration; `status --drift` compares all tables"
+        "change the database back, or, if it is right as it is, accept it for this migration with `[[allow]]`, `lint = \"drift\"` and a \
+         `reason`; `status --drift` compares all tables"
     };
     Error::new(ErrorKind::Drift, message).with_details(found.diff()).with_help(help)
 }

@@ -9,7 +9,7 @@ use super::metadata::Snapshot;
 use super::run::Run;
 use super::set::Set;
 use crate::error::{Error, ErrorKind};
-use crate::model::Migration;
+use crate::model::{Action, Migration};
 use crate::observer::Event;
 use crate::plan::revert::Inverse;
 use crate::plan::{Plan, Refusal};
@@ -65,6 +65,13 @@ impl Run<'_> {
                 "another set of migrations began or ended a batch while the revert was being planned",
             )
             .with_help("run it again"));
+        }
+        let lost = lost(&inverse.migrations);
+        if !lost.is_empty() {
+            self.note(format!(
+                "completing the revert removes, with all that was written there: {}",
+                lost.join(", ")
+            ));
         }
         for note in &plan.notes {
             self.note(note.clone());
@@ -133,6 +140,21 @@ impl Set {
             names.join(", ")
         )
     }
+}
+
+/// The tables and columns that the older version does not have.
+fn lost(inverse: &[Migration]) -> Vec<String> {
+    let actions = inverse.iter().flat_map(|migration| migration.actions.iter());
+    let lost = actions.filter_map(|action| {
+        if let Action::RemoveTable(remove) = action {
+            Some(format!("table `{}`", remove.table))
+        } else if let Action::RemoveColumn(remove) = action {
+            Some(format!("column `{}`.`{}`", remove.table, remove.column))
+        } else {
+            None
+        }
+    });
+    lost.collect()
 }
 
 fn not_completed(name: &str, snapshot: &Snapshot) -> Error {

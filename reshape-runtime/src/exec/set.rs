@@ -72,6 +72,15 @@ impl Set {
         format!("namespace = {}", self.literal())
     }
 
+    /// What goes on with a batch that is half started.
+    pub(super) fn again(&self, plan: &Plan) -> String {
+        if plan.reverts.is_empty() {
+            String::from("start it again")
+        } else {
+            format!("run `migration revert --to {}` again", self.migration(&plan.target))
+        }
+    }
+
     /// Its name, as SQL.
     pub(super) fn literal(&self) -> String {
         literal(&self.namespace)

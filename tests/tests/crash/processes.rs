@@ -1,6 +1,6 @@
 //! A migrator process that is killed before, during and after the messages that it sends, or cut off there.
 //!
-//! Each run breaks at one message. All of them take long: by default every seventh is tried, another share at each moment and for each command;
+//! Each run breaks at one message. All of them take long: by default one in seventeen is tried, another share at each moment and for each command;
 //! with `RESHAPE_CRASH_EVERY=1` every one is.
 
 use std::env;
@@ -143,7 +143,7 @@ fn matrix(
 ) {
     let mut bench = Bench::new(change, prepare);
     let every: usize =
-        env::var("RESHAPE_CRASH_EVERY").map_or(7, |every| every.parse().expect("a number"));
+        env::var("RESHAPE_CRASH_EVERY").map_or(17, |every| every.parse().expect("a number"));
     let ends: Vec<Vec<String>> = then
         .iter()
         .map(|then| {
@@ -248,7 +248,7 @@ fn a_completion_of_a_revert_that_is_killed() {
 fn a_line_that_breaks() {
     let mut bench = Bench::new(CHANGE, |_| {});
     let every: usize =
-        env::var("RESHAPE_CRASH_EVERY").map_or(13, |every| every.parse().expect("a number"));
+        env::var("RESHAPE_CRASH_EVERY").map_or(29, |every| every.parse().expect("a number"));
     let complete = "migration start --complete";
     let whole = {
         let copy = bench.copy();

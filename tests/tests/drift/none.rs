@@ -258,3 +258,27 @@ fn a_long_history_has_none() {
     // Where nothing has been applied, there is nothing to miss.
     assert_no_drift(&mut Migrator::new(&all, database().url()));
 }
+
+/// A parent's new type is its children's, of which their own migrations say nothing. While the batch is in progress, its own check stands on a
+/// system column.
+#[test]
+fn children_follow_their_parents() {
+    let database = database();
+    let setup = "CREATE TABLE public.p (id int PRIMARY KEY, k int); CREATE TABLE public.i (x int) INHERITS (public.p); \
+                 ALTER TABLE public.i ADD CONSTRAINT whose CHECK (tableoid = 'public.i'::regclass)";
+    database.connect().expect("a client").batch_execute(setup).expect("the tables");
+    let baseline =
+        Migrator::detached(database.url()).baseline(&["public".to_owned()]).expect("a baseline");
+    let change = "[[actions]]\ntype = 'alter_column'\ntable = 'p'\ncolumn = 'k'\nup = 'k'\ndown = 'k'\nchanges = { type = 'bigint' }\n";
+    let own =
+        "[[actions]]\ntype = 'add_column'\ntable = 'i'\ncolumn = { name = 'own', type = 'text' }\n";
+    let before = reshape_build::baseline::toml(&baseline);
+    let set = migrations(&[("baseline", &before), ("1_wide", change), ("2_own", own)]);
+    for name in ["1_wide", "2_own"] {
+        let mut migrator = Migrator::new(set.up_to(name).expect("a name"), database.url());
+        migrator.start().unwrap_or_else(|error| panic!("{}", error.report()));
+        migrator.drift().unwrap_or_else(|error| panic!("{}", error.report()));
+        migrator.complete().unwrap_or_else(|error| panic!("{}", error.report()));
+        assert_no_drift(&mut migrator);
+    }
+}

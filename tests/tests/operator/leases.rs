@@ -25,7 +25,7 @@ fn a_completion_asks_and_a_forced_one_does_not() {
         let (code, _, err) = desk.run(command);
         assert_eq!(code, 3, "{command}: {err}");
         let first = "error: the version `1_users` is still used by 1 instance: `web-1` (pid ";
-        assert!(err.contains(first) && err.contains("nothing was changed\n"), "{command}: {err}");
+        assert!(err.contains(first) && err.contains("nothing was removed\n"), "{command}: {err}");
         assert!(err.contains("help: stop them, or wait"), "{err}");
     }
     desk.assert_started();

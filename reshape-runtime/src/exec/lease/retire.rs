@@ -35,9 +35,20 @@ impl Run<'_> {
     ) -> Result<Snapshot, Error> {
         let began = Instant::now();
         let mut told = None;
+        let asked = to_complete(&snapshot).map(identity);
         loop {
             let Some(plan) = to_complete(&snapshot) else { return Ok(snapshot) };
             let (base, target) = (plan.base.clone(), plan.target.clone());
+            // While it waited, the batch may have been aborted, and another one started: nobody has asked for the completion of that.
+            if asked.as_ref().is_some_and(|asked| *asked != identity(plan)) {
+                return Err(Error::new(
+                    ErrorKind::State,
+                    format!(
+                        "the batch that this completion waited for is over; another one, which leads to `{target}`, is in progress"
+                    ),
+                )
+                .with_help("look at the status; complete that one if it is what you want"));
+            }
             // Then there is no way back, and whoever used the base has noticed.
             if contract_has_begun(&snapshot) {
                 self.shut_gate(base.as_deref())?;
@@ -234,16 +245,22 @@ fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
+/// Which batch it is.
+fn identity(plan: &Plan) -> (Option<String>, String, Vec<String>) {
+    let checksums = plan.migrations.iter().map(|migration| migration.checksum.to_string());
+    (plan.base.clone(), plan.target.clone(), checksums.chain(plan.reverts.clone()).collect())
+}
+
 fn in_use(base: &str, instances: &[Instance]) -> Error {
     Error::new(
         ErrorKind::InUse,
         format!(
-            "the version `{base}` is still used by {}: {}; nothing was changed",
+            "the version `{base}` is still used by {}: {}; nothing was removed",
             count(instances.len(), "instance"),
             list(instances)
         ),
     )
     .with_help(
-        "stop them, or wait until they have stopped (`--wait 5min`, `Migrator::drain_timeout`); `--force` (`Migrator::force`) cuts them off",
+        "stop them, or wait until they have stopped (`migration complete --wait 5min`, `Migrator::drain_timeout`); `--force` (`Migrator::force`) cuts them off",
     )
 }

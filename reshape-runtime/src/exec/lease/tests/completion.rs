@@ -8,9 +8,11 @@ use super::{changes, instance, names, new, old, started};
 use crate::error::ErrorKind;
 use crate::exec::Migrator;
 use crate::exec::lease::Lease;
-use crate::exec::tests::crash;
+use crate::exec::tests::{batch, crash};
 use crate::instance::{Evidence, LeaseChange};
+use crate::model::Migration;
 use crate::observer::Event;
+use crate::plan::Plan;
 use crate::report::Outcome;
 
 #[test]
@@ -25,7 +27,7 @@ fn a_completion_names_the_instances_of_the_old_version_and_changes_nothing() {
     let text = error.message();
     assert!(text.contains("the version `1` is still used by 2 instances: `web-"), "{text}");
     assert!(text.contains("`web-1` (pid ") && text.contains("; `web-2` (pid "), "{text}");
-    assert!(text.contains(", since 20") && text.ends_with("; nothing was changed"), "{text}");
+    assert!(text.contains(", since 20") && text.ends_with("; nothing was removed"), "{text}");
     fixture.assert_both();
 
     first.release();
@@ -259,4 +261,31 @@ fn status_tells_the_instances_of_each_version() {
         ]
     );
     assert!(status.instances[0].pid.is_some() && status.instances[0].since.is_some());
+}
+
+#[test]
+fn a_completion_that_waits_is_not_one_of_another_batch() {
+    let mut fixture = started();
+    let _lease = instance(&fixture, "web-1").take().unwrap();
+    let mut abort = fixture.detached();
+    let plan = batch();
+    let migrations = vec![Migration { name: "3".into(), ..plan.migrations[0].clone() }];
+    let mut other = fixture.migrator_for(Plan {
+        target: String::from("3"),
+        migrations,
+        steps: Vec::new(),
+        ..plan
+    });
+    let mut is_first = true;
+    let mut migrator =
+        fixture.detached().drain_timeout(Duration::from_secs(2)).observer(move |event: &Event| {
+            if matches!(event, Event::Draining { .. }) && std::mem::take(&mut is_first) {
+                abort.abort().unwrap();
+                other.start().unwrap();
+            }
+        });
+    let error = migrator.complete().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::State, "{error}");
+    assert!(error.message().contains("which leads to `3`"), "{error}");
+    assert_eq!(fixture.state(), "in_progress");
 }
