@@ -25,6 +25,7 @@ pub mod facts;
 pub(crate) mod flow;
 pub(crate) mod foreign;
 pub(crate) mod found;
+#[cfg(feature = "client")]
 pub(crate) mod gather;
 pub(crate) mod generated;
 pub(crate) mod index;
