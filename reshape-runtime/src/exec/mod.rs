@@ -265,7 +265,7 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// Every [`ErrorKind`]; with [`ErrorKind::History`] and [`ErrorKind::Refused`] nothing was changed.
+    /// Every [`ErrorKind`](crate::ErrorKind); with [`ErrorKind::History`](crate::ErrorKind::History) and [`ErrorKind::Refused`](crate::ErrorKind::Refused) nothing was changed.
     pub fn start(&mut self) -> Result<Report, Error> {
         self.start_migrations(None)
     }
@@ -274,7 +274,7 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start); [`ErrorKind::Locked`] if another migrator is at work, [`ErrorKind::History`] if there is no
+    /// As [`start`](Self::start); [`ErrorKind::Locked`](crate::ErrorKind::Locked) if another migrator is at work, [`ErrorKind::History`](crate::ErrorKind::History) if there is no
     /// migration of that name.
     pub fn start_to(&mut self, name: &str) -> Result<Report, Error> {
         self.start_migrations(Some(name))
@@ -288,8 +288,8 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InUse`], with nothing changed, if an instance holds a lease on the old version.
-    /// [`ErrorKind::State`] if the batch is still being started or is being rolled back. A step that fails leaves the batch
+    /// [`ErrorKind::InUse`](crate::ErrorKind::InUse), with nothing changed, if an instance holds a lease on the old version.
+    /// [`ErrorKind::State`](crate::ErrorKind::State) if the batch is still being started or is being rolled back. A step that fails leaves the batch
     /// `completing`, and the next `complete` goes on from there; if it is the first step, the batch is in progress as before.
     pub fn complete(&mut self) -> Result<Report, Error> {
         self.run(|run, _, _| run.complete())
@@ -299,7 +299,7 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::State`] if the completion has removed something; a step that fails leaves the batch `aborting`, and the next
+    /// [`ErrorKind::State`](crate::ErrorKind::State) if the completion has removed something; a step that fails leaves the batch `aborting`, and the next
     /// `abort` goes on from there.
     pub fn abort(&mut self) -> Result<Report, Error> {
         self.run(|run, _, _| run.abort())
@@ -309,7 +309,7 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Connect`], [`ErrorKind::Permission`], [`ErrorKind::Metadata`] or [`ErrorKind::Database`].
+    /// [`ErrorKind::Connect`](crate::ErrorKind::Connect), [`ErrorKind::Permission`](crate::ErrorKind::Permission), [`ErrorKind::Metadata`](crate::ErrorKind::Metadata) or [`ErrorKind::Database`](crate::ErrorKind::Database).
     pub fn status(&mut self) -> Result<Status, Error> {
         self.run(|run, migrations, _| run.status(migrations))
     }
