@@ -46,6 +46,23 @@ pub struct Report {
     pub elapsed: Duration,
 }
 
+#[cfg(feature = "client")]
+impl Report {
+    /// The report of a command that has done nothing.
+    pub(crate) fn new(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            base: None,
+            target: None,
+            migrations: Vec::new(),
+            reverts: Vec::new(),
+            steps: Vec::new(),
+            notes: Vec::new(),
+            elapsed: Duration::ZERO,
+        }
+    }
+}
+
 /// One step of a [`Report`].
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]

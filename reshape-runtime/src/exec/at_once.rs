@@ -5,12 +5,10 @@
 use super::command::{contract_has_begun, refused, stored_plan};
 use super::compare::{Todo, decide};
 use super::metadata::Snapshot;
-use super::owners::Others;
 use super::run::Run;
-use super::{Migrator, Planner, compare, drift};
+use super::{Migrator, Planner, compare};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Migration, Migrations};
-use crate::observer::Event;
 use crate::plan::gather::gather;
 use crate::plan::{Plan, Request};
 use crate::report::{Outcome, Report, State};
@@ -147,27 +145,22 @@ impl Run<'_> {
                 }
                 Todo::RollBack => self.take_and_roll_back(&snapshot)?,
                 Todo::Resume => {
-                    let plan = stored_plan(&snapshot)?;
-                    self.take(&snapshot, State::Applying, None)?;
-                    let before = snapshot.journal.iter().filter(|e| e.status == "done").count();
-                    self.emit(&Event::Resuming { done: before, total: plan.steps.len() });
-                    let report = self.expand(plan, &snapshot)?;
+                    let report = self.resume(&snapshot)?;
                     self.go_on(report);
                 }
                 Todo::Start(from) => {
-                    let base = snapshot.applied.last().map(|last| self.set.version(&last.name));
-                    let pending = &wanted.migrations[from..];
-                    let (facts, others) =
-                        self.facts(base.as_deref(), pending, &drift::schemas(wanted, from))?;
-                    self.check_requirements(pending)?;
-                    self.check_drift(wanted, from, &facts)?;
-                    is_new |= base.is_none() && facts.tables.is_empty();
-                    let request = Request { pending, base: base.as_deref(), facts: &facts };
+                    let ground = self.ground(&snapshot, wanted, from)?;
+                    is_new |= ground.base.is_none() && ground.facts.tables.is_empty();
+                    let request = Request {
+                        pending: &wanted.migrations[from..],
+                        base: ground.base.as_deref(),
+                        facts: &ground.facts,
+                    };
                     let plan = longest(planner, request)?;
                     self.check_rights(&plan)?;
                     let gathers = is_new && may_gather;
                     let plan = if gathers { gather(plan) } else { plan };
-                    if !self.begin_batch(&snapshot, &plan, &others)? {
+                    if !self.begin_batch(&snapshot, &plan, &ground.others)? {
                         continue;
                     }
                     let new = Snapshot { journal: Vec::new(), ..snapshot };
@@ -186,22 +179,6 @@ impl Run<'_> {
                 }
             }
         }
-    }
-
-    /// Stores the plan; false if another set has been at work since it was made.
-    fn begin_batch(
-        &mut self,
-        snapshot: &Snapshot,
-        plan: &Plan,
-        others: &Others,
-    ) -> Result<bool, Error> {
-        if !self.take(snapshot, State::Applying, Some((plan, others)))? {
-            return Ok(false);
-        }
-        for note in &plan.notes {
-            self.note(note.clone());
-        }
-        Ok(true)
     }
 
     /// The report of a batch that is only a part of what is being done.

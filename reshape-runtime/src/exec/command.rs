@@ -4,12 +4,10 @@
 
 use super::Planner;
 use super::compare::{Readiness, Todo, decide, readiness};
-use super::drift;
 use super::metadata::Snapshot;
 use super::run::Run;
 use crate::error::{Error, ErrorKind};
 use crate::model::Migrations;
-use crate::observer::Event;
 use crate::plan::{Phase, Plan, Refusal, Request, Work};
 use crate::report::{Outcome, Report, State};
 
@@ -54,28 +52,18 @@ impl Run<'_> {
                     self.take_and_roll_back(&snapshot)?;
                     before = Outcome::Aborted;
                 }
-                Todo::Resume => {
-                    let plan = stored_plan(&snapshot)?;
-                    self.take(&snapshot, State::Applying, None)?;
-                    let done = snapshot.journal.iter().filter(|e| e.status == "done").count();
-                    self.emit(&Event::Resuming { done, total: plan.steps.len() });
-                    return self.expand(plan, &snapshot);
-                }
+                Todo::Resume => return self.resume(&snapshot),
                 Todo::Start(done) => {
-                    let base = snapshot.applied.last().map(|last| self.set.version(&last.name));
-                    let pending = &wanted.migrations[done..];
-                    let (facts, others) =
-                        self.facts(base.as_deref(), pending, &drift::schemas(wanted, done))?;
-                    self.check_requirements(pending)?;
-                    self.check_drift(wanted, done, &facts)?;
-                    let request = Request { pending, base: base.as_deref(), facts: &facts };
+                    let ground = self.ground(&snapshot, wanted, done)?;
+                    let request = Request {
+                        pending: &wanted.migrations[done..],
+                        base: ground.base.as_deref(),
+                        facts: &ground.facts,
+                    };
                     let plan = planner(&request).map_err(refused)?;
                     self.check_rights(&plan)?;
-                    if !self.take(&snapshot, State::Applying, Some((&plan, &others)))? {
+                    if !self.begin_batch(&snapshot, &plan, &ground.others)? {
                         continue;
-                    }
-                    for note in &plan.notes {
-                        self.note(note.clone());
                     }
                     return self.expand(&plan, &Snapshot { journal: Vec::new(), ..snapshot });
                 }
@@ -237,14 +225,12 @@ impl Run<'_> {
         wanted: &Migrations,
     ) -> Report {
         Report {
-            outcome,
             base,
             target: wanted.latest().map(|migration| migration.name.to_string()),
-            migrations: Vec::new(),
-            reverts: Vec::new(),
             steps: std::mem::take(&mut self.steps),
             notes: std::mem::take(&mut self.notes),
             elapsed: self.began.elapsed(),
+            ..Report::new(outcome)
         }
     }
 

@@ -23,6 +23,7 @@ use crate::report::{Report, Status};
 mod asynchronous;
 mod at_once;
 mod backfill;
+mod begin;
 mod blockers;
 mod catalog;
 mod command;

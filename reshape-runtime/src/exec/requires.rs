@@ -22,16 +22,12 @@ impl Run<'_> {
         if required.is_empty() {
             return Ok(());
         }
-        let found = self.in_sets("see what other sets have", |has_tables| {
-            if !has_tables {
-                return String::from("SELECT NULL, NULL, NULL WHERE false");
-            }
-            String::from(
-                "SELECT namespace, name, 'completed' FROM reshape.migrations \
+        let found = self.in_sets(
+            "see what other sets have",
+            "SELECT namespace, name, 'completed' FROM reshape.migrations \
                  UNION ALL SELECT b.namespace, m ->> 'name', b.state \
                  FROM reshape.batch b, LATERAL jsonb_array_elements(b.plan -> 'migrations') m",
-            )
-        })?;
+        )?;
         for (migration, set, name) in required {
             let state = found.iter().find(|row| row[0] == set && row[1] == name);
             let problem = match state.map(|row| row[2].as_str()) {
@@ -53,16 +49,11 @@ impl Run<'_> {
     /// The other sets of the database, by name.
     pub(super) fn other_sets(&mut self) -> Result<Vec<SetStatus>, Error> {
         let own = self.set.literal();
-        let found = self.in_sets("see what other sets there are", |has_tables| {
-            if !has_tables {
-                return String::from("SELECT NULL, NULL, NULL WHERE false");
-            }
-            format!(
+        let found = self.in_sets("see what other sets there are", &format!(
                 "SELECT b.namespace, b.state, coalesce(b.plan -> 'migrations' -> -1 ->> 'name', \
                    (SELECT m.name FROM reshape.migrations m WHERE coalesce(to_jsonb(m) ->> 'namespace', 'default') = b.namespace ORDER BY m.index DESC LIMIT 1)) \
                  FROM reshape.batch b WHERE b.namespace <> {own} ORDER BY 1"
-            )
-        })?;
+            ))?;
         let sets = found.into_iter().map(|[name, state, latest]| {
             let state = serde_json::from_value(state.into()).unwrap_or(State::Idle);
             SetStatus { name, state, latest: Some(latest).filter(|latest| !latest.is_empty()) }
@@ -82,11 +73,7 @@ impl Run<'_> {
         });
         let created: Vec<String> = created.collect();
         let set = literal(&own);
-        let found = self.in_sets("see what other sets need", |has_tables| {
-            if !has_tables {
-                return String::from("SELECT NULL, NULL, NULL WHERE false");
-            }
-            format!(
+        let found = self.in_sets("see what other sets need", &format!(
                 "SELECT format('the migration `%s` of the set `%s` requires it', r.name, r.namespace), r.namespace, '' FROM ( \
                    SELECT namespace, name, to_jsonb(m) -> 'requires' AS requires FROM reshape.migrations m \
                    UNION ALL SELECT b.namespace, m ->> 'name', m -> 'requires' \
@@ -100,8 +87,7 @@ impl Run<'_> {
                    AND k.confrelid IN (SELECT to_regclass(c) FROM unnest(ARRAY[{}]::text[]) c)",
                 names.join(", "),
                 created.join(", "),
-            )
-        })?;
+            ))?;
         let Some(first) = found.first() else { return Ok(()) };
         Err(Error::new(
             ErrorKind::State,
@@ -113,16 +99,12 @@ impl Run<'_> {
         )))
     }
 
-    /// Asks a question of three columns about all sets, which may have to be put in another way where our tables are not there.
-    fn in_sets(
-        &mut self,
-        what: &str,
-        query: impl Fn(bool) -> String,
-    ) -> Result<Vec<[String; 3]>, Error> {
+    /// Asks a question of three columns about all sets; where our tables are not there, there are none.
+    fn in_sets(&mut self, what: &str, query: &str) -> Result<Vec<[String; 3]>, Error> {
         let (found, _) = self.retrying(Task::Own(what), |run| {
             let there =
                 rows(&mut run.client, "SELECT 1 WHERE to_regclass('reshape.tables') IS NOT NULL")?;
-            let found = rows(&mut run.client, &query(!there.is_empty()))?;
+            let found = if there.is_empty() { Vec::new() } else { rows(&mut run.client, query)? };
             let cell =
                 |row: &postgres::SimpleQueryRow, n| row.get(n).unwrap_or_default().to_owned();
             Ok(found.iter().map(|row| [cell(row, 0), cell(row, 1), cell(row, 2)]).collect())

@@ -10,7 +10,6 @@ use super::run::Run;
 use super::set::Set;
 use crate::error::{Error, ErrorKind};
 use crate::model::{Action, Migration};
-use crate::observer::Event;
 use crate::plan::revert::Inverse;
 use crate::plan::{Plan, Refusal};
 use crate::report::{Outcome, Report, State};
@@ -57,24 +56,22 @@ impl Run<'_> {
         let inverse = Inverse::new(&completed, place + 1).map_err(refused)?;
         let (base, target) = (self.set.version(&latest), self.set.version(name));
         let (facts, others) = self.facts(Some(&base), &inverse.migrations, &[])?;
-        let plan = inverse.plan(&base, &target, &facts).map_err(refused)?;
+        let mut plan = inverse.plan(&base, &target, &facts).map_err(refused)?;
+        let lost = lost(&inverse.migrations);
+        if !lost.is_empty() {
+            let note = format!(
+                "completing the revert removes, with all that was written there: {}",
+                lost.join(", ")
+            );
+            plan.notes.insert(0, note);
+        }
         self.check_rights(&plan)?;
-        if !self.take(&snapshot, State::Applying, Some((&plan, &others)))? {
+        if !self.begin_batch(&snapshot, &plan, &others)? {
             return Err(Error::new(
                 ErrorKind::Locked,
                 "another set of migrations began or ended a batch while the revert was being planned",
             )
             .with_help("run it again"));
-        }
-        let lost = lost(&inverse.migrations);
-        if !lost.is_empty() {
-            self.note(format!(
-                "completing the revert removes, with all that was written there: {}",
-                lost.join(", ")
-            ));
-        }
-        for note in &plan.notes {
-            self.note(note.clone());
         }
         self.expand(&plan, &Snapshot { journal: Vec::new(), ..snapshot })
     }
@@ -85,26 +82,19 @@ impl Run<'_> {
         let is_wanted = !plan.reverts.is_empty() && self.set.migration(&plan.target) == name;
         match snapshot.state {
             State::InProgress if is_wanted => Ok(self.reverted(name)),
-            State::Applying if is_wanted => {
-                self.take(snapshot, State::Applying, None)?;
-                let done = snapshot.journal.iter().filter(|e| e.status == "done").count();
-                self.emit(&Event::Resuming { done, total: plan.steps.len() });
-                self.expand(plan, snapshot)
-            }
+            State::Applying if is_wanted => self.resume(snapshot),
             state => Err(not_idle(state, plan)),
         }
     }
 
     fn reverted(&mut self, name: &str) -> Report {
         Report {
-            outcome: Outcome::Nothing,
             base: Some(name.to_owned()),
             target: Some(name.to_owned()),
-            migrations: Vec::new(),
-            reverts: Vec::new(),
             steps: std::mem::take(&mut self.steps),
             notes: std::mem::take(&mut self.notes),
             elapsed: self.began.elapsed(),
+            ..Report::new(Outcome::Nothing)
         }
     }
 }

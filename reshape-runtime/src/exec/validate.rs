@@ -43,7 +43,7 @@ impl Migrator {
     /// [`ErrorKind::Behind`] if the version is not there and nobody is migrating, [`ErrorKind::History`] if it has been retired or the
     /// histories do not fit together, [`ErrorKind::Locked`] if the migrator at work was not done in time.
     pub fn validate(&mut self) -> Result<Report, Error> {
-        self.run(|run, migrations, _| run.until_ready(migrations, Patience::Migrator))
+        self.until_ready(Patience::Migrator)
     }
 
     /// As [`validate`](Self::validate), but waits as well while nobody is migrating yet: for instances that come up beside the job that
@@ -53,26 +53,20 @@ impl Migrator {
     ///
     /// As [`validate`](Self::validate); [`ErrorKind::Behind`] only after [`wait_timeout`](Self::wait_timeout).
     pub fn wait(&mut self) -> Result<Report, Error> {
-        self.run(|run, migrations, _| run.until_ready(migrations, Patience::Deadline))
+        self.until_ready(Patience::Deadline)
+    }
+
+    fn until_ready(&mut self, patience: Patience) -> Result<Report, Error> {
+        let wanted = self.wanted(None)?;
+        self.run(move |run, _, _| run.until_ready(&wanted, patience))
     }
 }
 
 impl Run<'_> {
-    pub(super) fn until_ready(
-        &mut self,
-        wanted: Option<&Migrations>,
-        patience: Patience,
-    ) -> Result<Report, Error> {
-        let Some(wanted) = wanted else {
-            return Err(Error::new(
-                ErrorKind::State,
-                "a detached migrator has no migrations to look for",
-            )
-            .with_help("make it with `Migrator::new`, which takes the migrations"));
-        };
+    fn until_ready(&mut self, wanted: &Migrations, patience: Patience) -> Result<Report, Error> {
         // The usual case: one round trip.
         if let (_, Readiness::Ready(outcome)) = self.find_version(wanted)? {
-            return Ok(self.found(outcome, wanted));
+            return Ok(self.as_it_is(outcome, None, wanted));
         }
         let began = Instant::now();
         let mut told: Option<Instant> = None;
@@ -82,7 +76,7 @@ impl Run<'_> {
             })?;
             let (state, readiness) = self.find_version(wanted)?;
             let missing = match readiness {
-                Readiness::Ready(outcome) => return Ok(self.found(outcome, wanted)),
+                Readiness::Ready(outcome) => return Ok(self.as_it_is(outcome, None, wanted)),
                 Readiness::Not(missing) => missing,
             };
             let (elapsed, deadline) = (began.elapsed(), self.settings.wait_timeout);
@@ -133,10 +127,6 @@ impl Run<'_> {
                 "the schema `{schema}` is not there (why cannot be told: this role may not read the schema `reshape`)"
             ))
         })
-    }
-
-    fn found(&mut self, outcome: Outcome, wanted: &Migrations) -> Report {
-        self.as_it_is(outcome, None, wanted)
     }
 }
 

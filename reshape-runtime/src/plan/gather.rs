@@ -71,23 +71,11 @@ fn sql(statements: Vec<String>) -> Work {
     Work::Sql { statements }
 }
 
-fn statements(work: &Work) -> Option<&Vec<String>> {
-    match work {
-        Work::Sql { statements } => Some(statements),
-        Work::CreateIndex { .. }
-        | Work::DefineIndex { .. }
-        | Work::CreateIndexes { .. }
-        | Work::DropIndex { .. }
-        | Work::Backfill { .. }
-        | Work::Analyze { .. } => None,
-    }
-}
-
 fn fits(last: &Step, next: &Step) -> bool {
-    let (Some(some), Some(more)) = (statements(&last.work), statements(&next.work)) else {
+    let (Some(some), Some(more)) = (last.work.statements(), next.work.statements()) else {
         return false;
     };
-    let undone_at_once = |step: &Step| step.undo.iter().all(|work| statements(work).is_some());
+    let undone_at_once = |step: &Step| step.undo.iter().all(|work| work.statements().is_some());
     (last.phase == Phase::Contract) == (next.phase == Phase::Contract)
         && some.len() + more.len() <= MOST
         && undone_at_once(last)
@@ -102,7 +90,7 @@ fn join(last: &mut Step, next: Step) {
     };
     some.extend(more);
     let undo = next.undo.into_iter().chain(std::mem::take(&mut last.undo));
-    let undo: Vec<String> = undo.filter_map(|work| statements(&work).cloned()).flatten().collect();
+    let undo: Vec<String> = undo.filter_map(|work| work.statements().cloned()).flatten().collect();
     last.undo = if undo.is_empty() { Vec::new() } else { vec![sql(undo)] };
     let first = last.title.split("; …").next().unwrap_or_default();
     last.title = format!("{first}; …; {}", next.title);

@@ -115,15 +115,7 @@ pub(crate) fn used(batch: &Batch<'_>, steps: &[Step]) -> Result<Vec<String>, Ref
 /// Whether the step names the table. Other steps than these are about tables that such a one has named.
 fn names(step: &Step, table: &str) -> bool {
     let works = std::iter::once(&step.work).chain(&step.undo);
-    let mut statements = works.filter_map(|work| match work {
-        Work::Sql { statements } => Some(statements),
-        Work::CreateIndex { .. }
-        | Work::DefineIndex { .. }
-        | Work::CreateIndexes { .. }
-        | Work::DropIndex { .. }
-        | Work::Backfill { .. }
-        | Work::Analyze { .. } => None,
-    });
+    let mut statements = works.filter_map(Work::statements);
     statements.any(|statements| statements.iter().any(|sql| sql.contains(table)))
 }
 

@@ -46,3 +46,18 @@ impl Step {
         self
     }
 }
+
+impl Work {
+    /// The statements of work that is one transaction.
+    pub(crate) fn statements(&self) -> Option<&Vec<String>> {
+        match self {
+            Self::Sql { statements } => Some(statements),
+            Self::CreateIndex { .. }
+            | Self::DefineIndex { .. }
+            | Self::CreateIndexes { .. }
+            | Self::DropIndex { .. }
+            | Self::Backfill { .. }
+            | Self::Analyze { .. } => None,
+        }
+    }
+}

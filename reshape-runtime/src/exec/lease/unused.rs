@@ -87,7 +87,8 @@ impl BackgroundCompletion {
     /// If the observer has panicked.
     pub fn join(mut self) -> Result<Report, Error> {
         let report = self.end()?;
-        Ok(report.unwrap_or_else(nothing))
+        // Another one has completed.
+        Ok(report.unwrap_or_else(|| Report::new(Outcome::Nothing)))
     }
 
     fn end(&mut self) -> Result<Option<Report>, Error> {
@@ -227,7 +228,7 @@ fn watch(
         pause = settings.interval.mul_f64(0.75 + random() / 2.0);
         let result = migrator.run(|run, _, _| run.look(ours.as_deref()));
         let result = match result {
-            Ok(Look::Over) => return Ok(Some(nothing())),
+            Ok(Look::Over) => return Ok(Some(Report::new(Outcome::Nothing))),
             Ok(Look::NotNow) => Ok(()),
             Ok(Look::InUse) => {
                 unused_since = None;
@@ -288,18 +289,4 @@ impl Migrator {
 fn random() -> f64 {
     let bits = u32::try_from(RandomState::new().hash_one(std::process::id()) >> 32);
     f64::from(bits.unwrap_or_default()) / f64::from(u32::MAX)
-}
-
-/// What there is to say when another one has completed.
-fn nothing() -> Report {
-    Report {
-        outcome: Outcome::Nothing,
-        base: None,
-        target: None,
-        migrations: Vec::new(),
-        reverts: Vec::new(),
-        steps: Vec::new(),
-        notes: Vec::new(),
-        elapsed: Duration::ZERO,
-    }
 }
