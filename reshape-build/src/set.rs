@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** one mistake gives one problem. What cannot be judged because something before it is broken is not judged.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use reshape_runtime::history::History;
@@ -137,13 +138,15 @@ fn ambiguous(candidates: &[Candidate], files: &[File]) -> Vec<(usize, Diagnostic
 /// Files that give themselves the same name. Those that already clash by their stems are left out.
 fn same_name(candidates: &[Candidate], files: &[File]) -> Vec<(usize, Diagnostic)> {
     let mut problems = Vec::new();
+    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
     for (index, file) in files.iter().enumerate() {
         let Some(migration) = &file.migration else { continue };
-        let earlier = files[..index].iter().zip(candidates).find(|(other, candidate)| {
-            other.migration.as_ref().is_some_and(|other| other.name == migration.name)
-                && candidate.order != candidates[index].order
-        });
-        if let Some((other, _)) = earlier {
+        let same = by_name.entry(&migration.name).or_default();
+        let earlier =
+            same.iter().find(|other| candidates[**other].order != candidates[index].order);
+        let earlier = earlier.map(|other| &files[*other]);
+        same.push(index);
+        if let Some(other) = earlier {
             let message = format!("two migrations have the name `{}`", migration.name);
             let label = format!("the other one is `{}`", other.source.path);
             let problem = Diagnostic::new(Rule::DuplicateName, file.name_place(), message)
