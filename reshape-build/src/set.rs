@@ -3,6 +3,7 @@
 //! **Invariant:** one mistake gives one problem. What cannot be judged because something before it is broken is not judged.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use reshape_runtime::history::History;
@@ -216,9 +217,9 @@ fn replayable(files: &[File]) -> Vec<Migration> {
 }
 
 fn located(baselines: &[File], files: &[File], problem: Problem) -> Diagnostic {
-    let place = |at: At, path: &[Segment]| {
+    let place = |at: At, path: &[Segment], within: Option<&Range<usize>>| {
         if at.migration != At::BASELINE {
-            return files[at.migration].place(at.action, path);
+            return files[at.migration].place(at.action, path, within);
         }
         let mut action = at.action;
         let file = baselines.iter().find(|file| {
@@ -229,12 +230,15 @@ fn located(baselines: &[File], files: &[File], problem: Problem) -> Diagnostic {
             }
             here
         });
-        file.expect("a problem of a baseline is one of its actions").place(action, path)
+        file.expect("a problem of a baseline is one of its actions").place(action, path, within)
     };
-    let mut diagnostic =
-        Diagnostic::new(problem.rule, place(problem.at, &problem.path), problem.message);
+    let mut diagnostic = Diagnostic::new(
+        problem.rule,
+        place(problem.at, &problem.path, problem.within.as_ref()),
+        problem.message,
+    );
     if let Some((at, path, label)) = problem.related {
-        diagnostic = diagnostic.related(place(at, &path), label);
+        diagnostic = diagnostic.related(place(at, &path, None), label);
     }
     match problem.help {
         Some(help) => diagnostic.help(help),
@@ -244,6 +248,8 @@ fn located(baselines: &[File], files: &[File], problem: Problem) -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
+    use reshape_runtime::model::Transform;
+
     use super::*;
 
     fn set(case: &str) -> Set {
@@ -255,6 +261,7 @@ mod tests {
             rule: Rule::UnknownTable,
             at: At { migration: at.0, action: at.1 },
             path: path.to_vec(),
+            within: None,
             message: "wrong".to_owned(),
             help: None,
             related: None,
@@ -292,6 +299,25 @@ mod tests {
             "0002_change.toml:35: \"text\" }",
             "in an inline table, after a string of several lines"
         );
+    }
+
+    #[test]
+    fn a_problem_inside_a_string_is_shown_at_the_very_word() {
+        let set = set("good/all_actions_toml");
+        let mut problem = problem((1, 1), &["up".into()]);
+        let File { migration: Some(migration), .. } = &set.files[1] else { panic!("it is good") };
+        let Action::AddColumn(action) = &migration.actions[1] else { panic!("{migration:?}") };
+        let Some(Transform::Expression(sql)) = &action.up else { panic!("{action:?}") };
+        let at = sql.find("WHEN").expect("it is a case");
+        problem.within = Some(at..at + 4);
+        let text = located(&set.baselines, &set.files, problem).render(false);
+        insta::assert_snapshot!(text, @r"
+        error[R0201]: wrong
+          --> good/all_actions_toml/0002_change.toml:24:3
+           |
+        24 |   WHEN name = '' THEN NULL
+           |   ^^^^
+        ");
     }
 
     #[test]
