@@ -36,6 +36,8 @@ pub(super) fn compare(
 ) -> Comparison {
     let mut found = Comparison::default();
     let locked = whole(lock, command, &mut found);
+    // The order of a file that was merged wrongly says nothing.
+    let broken = !found.differences.is_empty();
     let present: HashMap<&str, usize> =
         files.iter().enumerate().map(|(at, (_, migration))| (&*migration.name, at)).collect();
     let is_locked: BTreeSet<&str> = locked.iter().map(|block| block.name.as_str()).collect();
@@ -66,7 +68,7 @@ pub(super) fn compare(
             continue;
         };
         let (file, migration) = files[at];
-        if !in_order.contains(&at) {
+        if !broken && !in_order.contains(&at) {
             let before = number.checked_sub(1).map(|before| locked[before]);
             differ(&[&block.name], report::moved(lock, block, before, file, command));
         }

@@ -99,7 +99,7 @@ impl Update {
     pub fn of(folders: &[PathBuf], accept: &[String]) -> Result<Self, Refused> {
         let folders = or_default(folders.to_vec());
         let set = Set::load(Path::new(""), &folders);
-        if !set.problems.is_empty() {
+        if set.problems.errors().next().is_some() {
             return Err(Refused::Problems(set.problems));
         }
         let lock = read(Path::new(""), &folders);
@@ -241,7 +241,7 @@ pub(crate) fn check(set: &mut Set, base: &Path, folders: &[PathBuf], lock: Lock)
 /// What a build script does: writes if that is asked for, and checks. Gives what went wrong with writing.
 pub(crate) fn build(set: &mut Set, base: &Path, folders: &[PathBuf], lock: Lock) -> io::Result<()> {
     check(set, base, folders, lock);
-    if lock != Lock::Write || in_ci() || !set.problems.is_empty() {
+    if lock != Lock::Write || in_ci() || set.problems.errors().next().is_some() {
         return Ok(());
     }
     match Update::plan(set, folders, read(base, folders), &[]) {

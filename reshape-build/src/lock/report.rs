@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use reshape_runtime::Rule;
 use reshape_runtime::model::Migration;
 use reshape_runtime::schema::Segment;
 use serde_json::Value;
@@ -55,13 +56,21 @@ fn whole(path: &Path) -> Place {
 const RESOLVE: &str = "keep the blocks of the branch that was merged first, then run `reshape lock` for the migrations of the other one";
 
 pub(super) fn conflict(source: &Arc<Source>, span: &Span) -> Diagnostic {
-    Diagnostic::new(Place::at(source, span), "the lock file has the marks of a merge conflict")
-        .help(RESOLVE)
+    Diagnostic::new(
+        Rule::LockBroken,
+        Place::at(source, span),
+        "the lock file has the marks of a merge conflict",
+    )
+    .help(RESOLVE)
 }
 
 pub(super) fn syntax(source: &Arc<Source>, span: &Span) -> Diagnostic {
-    Diagnostic::new(Place::at(source, span), "this line does not belong into a lock file here")
-        .help("restore the file: it is written by `reshape lock`, and not by hand")
+    Diagnostic::new(
+        Rule::LockBroken,
+        Place::at(source, span),
+        "this line does not belong into a lock file here",
+    )
+    .help("restore the file: it is written by `reshape lock`, and not by hand")
 }
 
 pub(super) fn version(source: &Arc<Source>, span: &Span, version: &str) -> Diagnostic {
@@ -70,31 +79,35 @@ pub(super) fn version(source: &Arc<Source>, span: &Span, version: &str) -> Diagn
     } else {
         format!("the lock file has the version `{version}`, which is not known here")
     };
-    Diagnostic::new(Place::at(source, span), message)
+    Diagnostic::new(Rule::LockBroken, Place::at(source, span), message)
         .help("restore the file, or update `reshape-build` if a newer one has written it")
 }
 
 pub(super) fn cut_off(source: &Arc<Source>, block: &Block) -> Diagnostic {
     let message = format!("the lock file ends in the middle of `{}`", block.name);
-    Diagnostic::new(Place::at(source, &block.span), message)
+    Diagnostic::new(Rule::LockBroken, Place::at(source, &block.span), message)
         .help("restore the file: it is written by `reshape lock`, and not by hand")
 }
 
 pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
     let message = format!("cannot read the lock file `{}`: {error}", display(path));
-    Diagnostic::new(whole(path), message)
+    Diagnostic::new(Rule::LockBroken, whole(path), message)
 }
 
 pub(super) fn missing(path: &Path, command: &Command) -> Diagnostic {
-    Diagnostic::new(whole(path), format!("there is no lock file `{}`", display(path)))
-        .help(format!("write it with `{}`, and commit it", command.0))
+    Diagnostic::new(
+        Rule::LockMissing,
+        whole(path),
+        format!("there is no lock file `{}`", display(path)),
+    )
+    .help(format!("write it with `{}`, and commit it", command.0))
 }
 
 /// A block that does not follow the one above it.
 pub(super) fn unchained(file: &LockFile, block: &Block, command: &Command) -> Diagnostic {
     let message =
         format!("in the lock file, `{}` does not follow what stands above it", block.name);
-    Diagnostic::new(Place::at(&file.source, &block.span), message)
+    Diagnostic::new(Rule::LockBroken, Place::at(&file.source, &block.span), message)
         .help(format!("the file was merged or changed by hand: {RESOLVE}"))
         .help(command.update(&block.name))
 }
@@ -103,7 +116,7 @@ pub(super) fn unchained(file: &LockFile, block: &Block, command: &Command) -> Di
 pub(super) fn tampered(file: &LockFile, block: &Block, command: &Command) -> Diagnostic {
     let message =
         format!("the lock file's checksum of `{}` is not that of its actions", block.name);
-    Diagnostic::new(Place::at(&file.source, &block.span), message)
+    Diagnostic::new(Rule::LockBroken, Place::at(&file.source, &block.span), message)
         .help("restore the file: it is written by `reshape lock`, and not by hand")
         .help(command.update(&block.name))
 }
@@ -115,7 +128,7 @@ pub(super) fn twice(
     command: &Command,
 ) -> Diagnostic {
     let message = format!("the lock file has the migration `{}` twice", block.name);
-    Diagnostic::new(Place::at(&file.source, &block.span), message)
+    Diagnostic::new(Rule::LockBroken, Place::at(&file.source, &block.span), message)
         .related(Place::at(&file.source, &first.span), "the first one")
         .help(RESOLVE)
         .help(command.update(&block.name))
@@ -131,7 +144,7 @@ pub(super) fn edited(
     let (lock, block) = locked;
     let place = changed(file, &block.actions, lines);
     let message = format!("the migration `{}` was edited after it was locked", migration.name);
-    Diagnostic::new(place, message)
+    Diagnostic::new(Rule::LockEdited, place, message)
         .related(Place::at(&lock.source, &block.span), "locked here")
         .help(format!("what has changed since then:\n\n{}", diff(&block.actions, lines)))
         .help("undo the edit, and put the change into a new migration")
@@ -188,7 +201,7 @@ pub(super) fn renamed(
 ) -> Diagnostic {
     let message =
         format!("the migration `{}` was renamed to `{name}` after it was locked", block.name);
-    Diagnostic::new(file.name_place(), message)
+    Diagnostic::new(Rule::LockRenamed, file.name_place(), message)
         .related(Place::at(&lock.source, &block.span), "locked under this name")
         .help(format!("a name is for ever: call it `{}` again", block.name))
         .help(command.update(name))
@@ -196,7 +209,7 @@ pub(super) fn renamed(
 
 pub(super) fn deleted(lock: &LockFile, block: &Block, command: &Command) -> Diagnostic {
     let message = format!("the migration `{}` is locked, and there is no file for it", block.name);
-    Diagnostic::new(Place::at(&lock.source, &block.span), message)
+    Diagnostic::new(Rule::LockDeleted, Place::at(&lock.source, &block.span), message)
         .help("restore the file; what it did stands below this line")
         .help(command.update(&block.name))
 }
@@ -214,7 +227,7 @@ pub(super) fn moved(
         Some(before) => format!("right after `{}`", before.name),
         None => String::from("before all others"),
     };
-    Diagnostic::new(file.name_place(), message)
+    Diagnostic::new(Rule::LockReordered, file.name_place(), message)
         .related(Place::at(&lock.source, &block.span), format!("locked {place}"))
         .help(format!("rename the file so that it sorts {place}; to keep the migration's name, write `name = \"{}\"` in it", block.name))
         .help(command.update(&block.name))
@@ -235,7 +248,7 @@ pub(super) fn inserted(
     if let Some(better) = after(name, &last.name) {
         help.push_str(&format!(", e.g. to `{better}`"));
     }
-    Diagnostic::new(file.name_place(), message)
+    Diagnostic::new(Rule::LockInserted, file.name_place(), message)
         .related(Place::at(&lock.source, &next.span), "locked here")
         .help(help)
         .help(command.update(name))
