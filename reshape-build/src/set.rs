@@ -20,7 +20,9 @@ use crate::text::Source;
 /// What a list of folders holds.
 #[derive(Debug)]
 pub(crate) struct Set {
-    files: Vec<File>,
+    pub(crate) files: Vec<File>,
+    /// Whether every migration is known, and its name is its own.
+    pub(crate) whole: bool,
     /// Its name, unless it is the default set.
     pub(crate) namespace: Option<String>,
     /// Those that say what is there before the first migration.
@@ -56,6 +58,7 @@ impl Set {
         }
         let twice = same_name(&found.candidates, &files);
         // The replay takes names for unique: it goes up to the first that is not.
+        let whole = known && twice.is_empty() && files.iter().all(|file| file.migration.is_some());
         let unique = twice.first().map_or(files.len(), |(index, _)| *index);
         later.extend(twice);
         for (index, file) in files.iter_mut().enumerate() {
@@ -79,7 +82,7 @@ impl Set {
         }
         later.sort_by_key(|(index, problem)| (*index, problem.line, problem.column));
         problems.extend(later.into_iter().map(|(_, problem)| problem));
-        Self { files, baselines, namespace: namespace.map(str::to_owned), problems }
+        Self { files, whole, baselines, namespace: namespace.map(str::to_owned), problems }
     }
 
     /// The migrations that could be read, in order, each with the path of its file.
