@@ -40,6 +40,7 @@ mod file;
 mod set;
 mod source;
 mod text;
+mod typed;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -48,6 +49,8 @@ use reshape_runtime::Migrations;
 
 pub use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::set::Set;
+pub use crate::typed::Library;
+use crate::typed::Settings;
 
 /// The whole of a build script: embeds the migrations in `folder`, relative to the package's `Cargo.toml`.
 ///
@@ -76,6 +79,7 @@ pub fn load(folders: &[impl AsRef<Path>]) -> Result<Migrations, Diagnostics> {
 pub struct Builder {
     folders: Vec<PathBuf>,
     namespace: Option<String>,
+    typed: Settings,
 }
 
 impl Builder {
@@ -94,6 +98,27 @@ impl Builder {
     /// version's schema, `migration_<namespace>/<name>`.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = Some(namespace.into());
+        self
+    }
+
+    /// Gives columns of typed modules the types of a library: dates those of `chrono`, say. Without one, [`std`] has a type for timestamps
+    /// alone. The later of two for the same type counts.
+    pub fn library(mut self, library: Library) -> Self {
+        self.typed.libraries.push(library);
+        self
+    }
+
+    /// Gives columns of the type `postgres` in typed modules the type `rust`, as a path that means the same everywhere in the crate:
+    /// `.rust_type("email_address", "crate::Email")`. It has to be `FromSql` and `ToSql`, `Clone`, `Debug` and `PartialEq`, and wins over every other choice.
+    /// Arrays become `Vec`s of it, unless their own type is given, as `postgres = "text[]"`.
+    pub fn rust_type(mut self, postgres: impl Into<String>, rust: impl Into<String>) -> Self {
+        self.typed.types.push((postgres.into(), rust.into()));
+        self
+    }
+
+    /// Writes a typed module for every version, not only for the newest two: what an instance uses, and what it comes from.
+    pub fn all_versions(mut self) -> Self {
+        self.typed.all_versions = true;
         self
     }
 
@@ -131,7 +156,7 @@ impl Builder {
             .iter()
             .map(|folder| format!("cargo::rerun-if-changed={}", folder.display()))
             .collect();
-        if let Err(error) = emit::write(out, &set) {
+        if let Err(error) = emit::write(out, &set, &self.typed) {
             instructions.push(format!("cargo::error=cannot write to `{}`: {error}", out.display()));
         }
         instructions
