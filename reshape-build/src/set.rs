@@ -4,11 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
-use reshape_runtime::Migrations;
 use reshape_runtime::history::History;
 use reshape_runtime::model::{Action, DEFAULT_NAMESPACE, Migration};
 use reshape_runtime::schema::{At, Problem, Segment};
 use reshape_runtime::sql::names;
+use reshape_runtime::{Migrations, Rule};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::file::File;
@@ -72,7 +72,9 @@ impl Set {
             match names::namespace_problem(namespace) {
                 Some((message, help)) => {
                     let place = Place::whole(&Source::new(Path::new("build.rs"), ""));
-                    problems.extend([Diagnostic::new(place, message).help(help)]);
+                    problems.extend([
+                        Diagnostic::new(Rule::InvalidNamespace, place, message).help(help)
+                    ]);
                 }
                 None => later.extend(too_long(&files, namespace)),
             }
@@ -96,7 +98,7 @@ impl Set {
 
     /// The migrations, if nothing is wrong with any of them.
     pub(crate) fn into_result(self) -> Result<Migrations, Diagnostics> {
-        if self.problems.is_empty() {
+        if self.problems.errors().next().is_none() {
             let baseline = self.baseline();
             let migrations = self.files.into_iter().filter_map(|file| file.migration).collect();
             let migrations = Migrations::owned(migrations).after(baseline);
@@ -118,12 +120,16 @@ fn ambiguous(candidates: &[Candidate], files: &[File]) -> Vec<(usize, Diagnostic
         let (a, b) = (first.file_name(), second.file_name());
         let place = Place::whole(&files[index + 1].source);
         let problem = if first.stem == second.stem {
-            Diagnostic::new(place, format!("two files are the migration `{}`", first.stem))
-                .help(format!("rename or remove `{a}` or `{b}`"))
+            Diagnostic::new(
+                Rule::DuplicateName,
+                place,
+                format!("two files are the migration `{}`", first.stem),
+            )
+            .help(format!("rename or remove `{a}` or `{b}`"))
         } else {
             let (first, second) = (&first.stem, &second.stem);
             let message = format!("the order of `{first}` and `{second}` is ambiguous");
-            Diagnostic::new(place, message).help(format!(
+            Diagnostic::new(Rule::AmbiguousOrder, place, message).help(format!(
                 "rename `{a}` or `{b}`: leading zeros and upper case do not count in the order"
             ))
         };
@@ -144,7 +150,7 @@ fn same_name(candidates: &[Candidate], files: &[File]) -> Vec<(usize, Diagnostic
         if let Some((other, _)) = earlier {
             let message = format!("two migrations have the name `{}`", migration.name);
             let label = format!("the other one is `{}`", other.source.path);
-            let problem = Diagnostic::new(file.name_place(), message)
+            let problem = Diagnostic::new(Rule::DuplicateName, file.name_place(), message)
                 .related(other.name_place(), label)
                 .help("give one of them another name");
             problems.push((index, problem));
@@ -196,7 +202,10 @@ fn too_long(files: &[File], namespace: &str) -> Vec<(usize, Diagnostic)> {
                 names::MAX_IDENTIFIER
             );
             let help = "shorten the name of the migration, or that of the set";
-            problems.push((index, Diagnostic::new(file.name_place(), message).help(help)));
+            problems.push((
+                index,
+                Diagnostic::new(Rule::MigrationNameTooLong, file.name_place(), message).help(help),
+            ));
         }
     }
     problems
@@ -223,7 +232,8 @@ fn located(baselines: &[File], files: &[File], problem: Problem) -> Diagnostic {
         });
         file.expect("a problem of a baseline is one of its actions").place(action, path)
     };
-    let mut diagnostic = Diagnostic::new(place(problem.at, &problem.path), problem.message);
+    let mut diagnostic =
+        Diagnostic::new(problem.rule, place(problem.at, &problem.path), problem.message);
     if let Some((at, path, label)) = problem.related {
         diagnostic = diagnostic.related(place(at, &path), label);
     }
@@ -243,6 +253,7 @@ mod tests {
 
     fn problem(at: (usize, usize), path: &[Segment]) -> Problem {
         Problem {
+            rule: Rule::UnknownTable,
             at: At { migration: at.0, action: at.1 },
             path: path.to_vec(),
             message: "wrong".to_owned(),
@@ -308,7 +319,7 @@ mod tests {
         problem.related = Some((before, vec!["name".into()], "created here".to_owned()));
         let text = located(&set.baselines, &set.files, problem).render(false);
         insta::assert_snapshot!(text, @r#"
-        error: wrong
+        error[R0201]: wrong
          --> good/order/10_third.toml:3:9
           |
         3 | table = "a"
@@ -340,7 +351,7 @@ mod tests {
         let folders = ["missing/folder".into(), "file".into(), "empty".into(), "empty".into()];
         let set = Set::load(base.path(), &folders);
         insta::assert_snapshot!(set.problems, @r#"
-        error: there is no folder `missing/folder`
+        error[R0101]: there is no folder `missing/folder`
         --> missing/folder
          |
          = help: write a first migration, e.g. `missing/folder/0001_create_users.toml`:
@@ -355,12 +366,12 @@ mod tests {
                  type = "bigint"
                  generated = "ALWAYS AS IDENTITY"
 
-        error: `file` is a file, not a folder
+        error[R0102]: `file` is a file, not a folder
         --> file
          |
          = help: name the folder that holds the migrations
 
-        error: no migration in the folder `empty`
+        error[R0103]: no migration in the folder `empty`
         --> empty
          |
          = help: write a first migration, e.g. `empty/0001_create_users.toml`:
@@ -388,7 +399,7 @@ mod tests {
         let set = Set::load(base.path(), &["migrations".into()]);
         assert_eq!(set.migrations().count(), 1);
         insta::assert_snapshot!(set.problems, @r#"
-        error: cannot read the file: it leads nowhere
+        error[R0004]: cannot read the file: it leads nowhere
         --> migrations/1_a.toml
         "#);
     }

@@ -109,6 +109,7 @@ mod observer;
 #[doc(hidden)]
 pub mod plan;
 mod report;
+pub mod rule;
 pub mod schema;
 #[doc(hidden)]
 pub mod sql;
@@ -133,6 +134,7 @@ pub use plan::Phase;
 pub use report::{Outcome, Report, SetStatus, State, Status, StepReport, StepStatus};
 #[cfg(feature = "macros")]
 pub use reshape_macros::{migrations, schema_query};
+pub use rule::Rule;
 
 /// What `migrations!` writes that needs a database client: nothing, without one.
 #[cfg(feature = "client")]

@@ -13,6 +13,7 @@ mod tree;
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use reshape_runtime::Rule;
 use reshape_runtime::model::{List, Migration, Str};
 use reshape_runtime::schema::{At, Segment};
 use reshape_runtime::sql::names::MAX_MIGRATION_NAME;
@@ -73,8 +74,8 @@ impl File {
                 (Some(root), migration)
             }
             Err(errors) => {
-                for (span, message) in errors {
-                    context.report(context.problem(&span, message));
+                for (rule, span, message) in errors {
+                    context.report(context.problem(rule, &span, message));
                 }
                 (None, None)
             }
@@ -169,7 +170,8 @@ fn checked_name(context: &Context, name: Str, span: Option<&Span>) -> Option<Str
         "the name `{name}` has {} bytes: the schema `migration_<name>` has room for {MAX_MIGRATION_NAME}",
         name.len()
     );
-    context.report(Diagnostic::new(place, message).help(format!("shorten it, e.g. to `{short}`")));
+    let problem = Diagnostic::new(Rule::MigrationNameTooLong, place, message);
+    context.report(problem.help(format!("shorten it, e.g. to `{short}`")));
     None
 }
 

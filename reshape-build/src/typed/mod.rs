@@ -41,36 +41,37 @@ pub(crate) fn modules(
     migrations: &[&Migration],
     history: Option<&History>,
 ) -> String {
-    let first = if settings.all_versions { 0 } else { migrations.len().saturating_sub(2) };
+    let count = history.map_or(0, |history| {
+        (0..migrations.len()).take_while(|n| history.schema_after(n + 1).is_some()).count()
+    });
+    let first = if settings.all_versions { 0 } else { count.saturating_sub(2) };
     let mut story = Story::of_baseline(history.and_then(|history| history.schema_after(0)));
     let mut shapes = Shapes::new(settings);
     let mut taken = Taken::default();
     let mut versions = String::new();
-    let mut newest = String::new();
+    // With a file that cannot be read, the newest is the last one that is known.
+    let known = |number: usize| history.and_then(|history| history.schema_after(number + 1));
+    let mut newest_module = String::new();
     for (number, migration) in migrations.iter().enumerate() {
         for action in migration.actions.iter() {
             story.tell(action, &migration.name);
         }
         // Names of all of them, so that a module keeps its name when another one gets old.
         let module = taken.take(names::module(&migration.name, 'v'));
-        let schema = history.and_then(|history| history.schema_after(number + 1));
-        let Some(schema) = schema else { break };
-        if number < first {
-            continue;
-        }
+        let Some(schema) = known(number).filter(|_| number >= first) else { continue };
         let exports = exports(&mut shapes, schema, &story);
         let about = format!("The tables of version {}.", code(&migration.name));
         version(&mut versions, &module, "super::super", &about, &exports, &story);
-        if number + 1 == migrations.len() {
+        if number + 1 == count {
             let about = format!("The tables of the newest version, {}.", code(&migration.name));
-            version(&mut newest, "schema", "super", &about, &exports, &story);
+            version(&mut newest_module, "schema", "super", &about, &exports, &story);
         }
     }
-    if newest.is_empty() {
-        version(&mut newest, "schema", "super", "There is no version yet.", &[], &story);
+    if newest_module.is_empty() {
+        version(&mut newest_module, "schema", "super", "There is no version yet.", &[], &story);
     }
     format!(
-        "// Written by reshape-build from the migration files.\n{}\n{newest}\npub mod versions {{\n{versions}}}\n",
+        "// Written by reshape-build from the migration files.\n{}\n{newest_module}\npub mod versions {{\n{versions}}}\n",
         shapes.code
     )
 }

@@ -86,6 +86,7 @@ fn migrations_with_problems_have_types_as_far_as_they_go() {
     std::fs::write(base.path().join("1_users.toml"), USERS).unwrap();
     std::fs::write(base.path().join("2_bad.toml"), RENAME.replace("users", "usres")).unwrap();
     std::fs::write(base.path().join("3_worse.toml"), "actions = ").unwrap();
+    std::fs::write(base.path().join("4_fine.toml"), REMOVE).unwrap();
     let set = Set::load(Path::new(base.path()), &["".into()]);
     assert!(!set.problems.is_empty());
     let migrations: Vec<&Migration> = set.migrations().map(|(migration, _)| migration).collect();

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::rule::Rule;
+
 /// Where in a set of migrations something stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct At {
@@ -69,6 +71,8 @@ pub(crate) fn join(base: &[Segment], segment: impl Into<Segment>) -> Vec<Segment
 /// Something in a history that does not fit what comes before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
+    /// What it breaks.
+    pub rule: Rule,
     /// The action, or the migration itself ([`At::NO_ACTION`]).
     pub at: At,
     /// The value that is to blame, as a path from the action's table (from the top of the file, where it is the migration
