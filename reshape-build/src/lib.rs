@@ -42,6 +42,7 @@ mod file;
 pub mod lock;
 mod set;
 mod source;
+mod sql;
 mod text;
 mod typed;
 

@@ -15,6 +15,7 @@ use reshape_runtime::{Migrations, Rule};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::file::File;
 use crate::source::{self, Candidate};
+use crate::sql::Inspector;
 use crate::text::Source;
 
 /// What a list of folders holds.
@@ -175,7 +176,7 @@ fn replay(
 ) -> (History, Vec<Diagnostic>, Vec<(usize, Diagnostic)>) {
     let migrations = Migrations::owned(replayable(files)).after(baseline(baselines));
     let migrations = named(migrations, namespace);
-    let (history, problems) = History::replay(&migrations);
+    let (history, problems) = History::replay_with(&migrations, &mut Inspector::default());
     let (before, later): (Vec<_>, Vec<_>) =
         problems.into_iter().partition(|problem| problem.at.migration == At::BASELINE);
     let located = |problem| located(baselines, files, problem);
