@@ -34,9 +34,11 @@
 
 pub mod baseline;
 mod checksum;
+mod config;
 mod diagnostic;
 mod emit;
 mod file;
+mod level;
 mod set;
 mod source;
 mod text;
@@ -69,6 +71,14 @@ pub fn migrations(folder: impl AsRef<Path>) {
 pub fn load(folders: &[impl AsRef<Path>]) -> Result<Migrations, Diagnostics> {
     let folders = folders.iter().map(|folder| folder.as_ref().to_owned()).collect();
     Set::load(Path::new(""), &or_default(folders)).into_result()
+}
+
+/// The same, and what else there is to say: with errors there are no migrations, with warnings alone there are.
+pub fn check(folders: &[impl AsRef<Path>]) -> (Option<Migrations>, Diagnostics) {
+    let folders = folders.iter().map(|folder| folder.as_ref().to_owned()).collect();
+    let set = Set::load(Path::new(""), &or_default(folders));
+    let problems = set.problems.clone();
+    (set.into_result().ok(), problems)
 }
 
 /// Embeds the migrations of several folders: `Builder::new().folder("migrations").folder("../shared/migrations").emit()`.
@@ -122,7 +132,7 @@ impl Builder {
     /// Does the work; gives the instructions to cargo.
     fn run(self, manifest: &Path, out: &Path) -> Vec<String> {
         let folders = or_default(self.folders);
-        let set = Set::load_as(manifest, &folders, self.namespace.as_deref());
+        let set = Set::load_as(manifest, &folders, self.namespace.as_deref(), manifest);
         // Cargo looks at everything in a watched folder: a file that is added, edited, renamed or removed counts, and an empty folder
         // is as good as a full one. A path that does not exist makes the script run with every build, until it does. That is
         // wanted here: the build fails anyway, so there is nothing that could stay fresh; watching the folder above instead
@@ -132,6 +142,8 @@ impl Builder {
             .iter()
             .map(|folder| format!("cargo::rerun-if-changed={}", folder.display()))
             .collect();
+        let settings = config::watched(manifest);
+        instructions.extend(settings.map(|file| format!("cargo::rerun-if-changed={file}")));
         // Errors are the macro's business: cargo shows a warning of a build script and goes on.
         let warnings = set.problems.warnings();
         instructions.extend(warnings.map(|warning| format!("cargo::warning={}", warning.line())));
@@ -155,14 +167,15 @@ mod tests {
     #[test]
     fn a_bad_migration_is_written_to_the_index_and_does_not_fail_the_script() {
         let out = tempfile::tempdir().unwrap();
-        let builder = Builder::new().folder("../tests/cases/bad/toml_duplicate_key").folder("none");
+        let builder = Builder::new().folder("../tests/cases/bad/duplicate-key/toml").folder("none");
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
         let instructions = builder.run(manifest, out.path());
         assert_eq!(
             instructions,
             [
-                "cargo::rerun-if-changed=../tests/cases/bad/toml_duplicate_key",
-                "cargo::rerun-if-changed=none"
+                "cargo::rerun-if-changed=../tests/cases/bad/duplicate-key/toml",
+                "cargo::rerun-if-changed=none",
+                "cargo::rerun-if-changed=Cargo.toml",
             ]
         );
         let index = fs::read_to_string(out.path().join("reshape/index.txt")).unwrap();
@@ -191,9 +204,32 @@ mod tests {
     }
 
     #[test]
+    fn a_warning_is_told_by_the_script_and_does_not_fail_the_build() {
+        let package = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(package.path().join(name), text).unwrap();
+        fs::create_dir(package.path().join("migrations")).unwrap();
+        write(
+            "migrations/1_a.toml",
+            "actions = []\n\n[[allow]]\nlint = \"unused_allow\"\nreason = \"for later\"\n",
+        );
+        write(
+            "migrations/2_b.toml",
+            "actions = []\n\n[[allow]]\nlint = \"r0400\"\nreason = \"for later\"\n\n[[allow]]\nlint = \"drift\"\nreason = \"repaired\"\n",
+        );
+        write("reshape.toml", "[lints]\n");
+        let out = package.path().join("out");
+        let instructions = Builder::new().run(package.path(), &out);
+        assert_eq!(
+            instructions,
+            ["cargo::rerun-if-changed=migrations", "cargo::rerun-if-changed=reshape.toml"]
+        );
+    }
+
+    #[test]
     fn an_unwritable_folder_is_an_error_of_the_build() {
         let out = tempfile::NamedTempFile::new().unwrap();
         let instructions = Builder::new().run(Path::new("."), out.path());
-        assert!(instructions[1].starts_with("cargo::error=cannot write to "), "{instructions:?}");
+        let last = instructions.last().map(String::as_str).unwrap_or_default();
+        assert!(last.starts_with("cargo::error=cannot write to "), "{instructions:?}");
     }
 }
