@@ -39,6 +39,10 @@ mod diagnostic;
 mod emit;
 mod file;
 mod level;
+#[cfg(feature = "cli")]
+pub mod report;
+#[cfg(feature = "cli")]
+pub mod rules;
 mod set;
 mod source;
 mod text;
@@ -49,7 +53,10 @@ use std::path::{Path, PathBuf};
 use reshape_runtime::Migrations;
 pub use reshape_runtime::Rule;
 
-pub use crate::diagnostic::{Diagnostic, Diagnostics, Level};
+pub use crate::diagnostic::{Diagnostic, Diagnostics, Level, Location};
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub use crate::file::nearest;
 use crate::set::Set;
 
 /// The whole of a build script: embeds the migrations in `folder`, relative to the package's `Cargo.toml`.

@@ -40,7 +40,8 @@ pub enum Class {
 
 /// Writes the enum and what is known of each variant, so that neither can be without the other.
 macro_rules! rules {
-    ($($id:literal $name:literal $variant:ident = $class:expr, $summary:literal;)+) => {
+    // `$d` is a `$` for the macro that is written.
+    ($d:tt $($id:literal $name:literal $variant:ident = $class:expr, $summary:literal;)+) => {
         /// A rule that migrations can break. Every diagnostic names one, by its id.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
@@ -75,12 +76,19 @@ macro_rules! rules {
                 match self { $(Self::$variant => $class),+ }
             }
         }
+
+        /// Calls a macro with `Variant "id" "name"` of every rule: for what has to be there for each.
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! __with_rules {
+            ($d callback:ident) => { $d callback! { $($variant $id $name)+ } };
+        }
     };
 }
 
 use Class::{Error, Hazard};
 
-rules! {
+rules! { $
     // R00: files, and what stands in them.
     "R0001" "invalid-toml" InvalidToml = Error, "a file is not TOML";
     "R0002" "invalid-json" InvalidJson = Error, "a file is not JSON";
