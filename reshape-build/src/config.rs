@@ -35,7 +35,6 @@ pub(crate) struct Config {
     /// Rust types by Postgres's.
     #[allow(dead_code, reason = "for the typed modules")]
     pub(crate) types: Vec<(String, String)>,
-    #[allow(dead_code, reason = "for the lock file")]
     pub(crate) lock: Lock,
 }
 
@@ -43,7 +42,6 @@ pub(crate) struct Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lock {
     /// Whether the lock file has to exist.
-    #[allow(dead_code, reason = "for the lock file")]
     pub(crate) required: bool,
 }
 

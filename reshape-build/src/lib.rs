@@ -21,6 +21,8 @@
 //! A file `baseline.toml` among them describes what is in the database before the first migration; the command `reshape baseline` writes
 //! it. It is checked with the others and never executed.
 //!
+//! A file `migrations.lock` beside the folder keeps migrations from being changed once they have been applied: see [`lock`].
+//!
 //! [`Builder`] takes several folders; [`load`] reads them at run time. What can stand in a file is described in
 //! [`reshape_runtime::action`], or by the command `reshape docs`.
 //!
@@ -30,7 +32,7 @@
 //! **Invariant:** a bad migration never fails the build script, whose output cargo shows as one block that no editor understands; the
 //! macro `migrations!` turns each problem into a compiler error of its own.
 //!
-//! **Invariant:** no database, no network, no clock; nothing is written outside `OUT_DIR`.
+//! **Invariant:** no database, no network, no clock; nothing is written outside `OUT_DIR`, but the lock file, if that is asked for ([`lock`]).
 
 pub mod baseline;
 mod checksum;
@@ -39,6 +41,7 @@ mod diagnostic;
 mod emit;
 mod file;
 mod level;
+pub mod lock;
 #[cfg(feature = "cli")]
 pub mod report;
 #[cfg(feature = "cli")]
@@ -46,6 +49,7 @@ pub mod rules;
 mod set;
 mod source;
 mod text;
+mod typed;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -57,7 +61,10 @@ pub use crate::diagnostic::{Diagnostic, Diagnostics, Level, Location};
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub use crate::file::nearest;
+use crate::lock::Lock;
 use crate::set::Set;
+pub use crate::typed::Library;
+use crate::typed::Settings;
 
 /// The whole of a build script: embeds the migrations in `folder`, relative to the package's `Cargo.toml`.
 ///
@@ -77,13 +84,18 @@ pub fn migrations(folder: impl AsRef<Path>) {
 /// Everything that is wrong, at once.
 pub fn load(folders: &[impl AsRef<Path>]) -> Result<Migrations, Diagnostics> {
     let folders = folders.iter().map(|folder| folder.as_ref().to_owned()).collect();
-    Set::load(Path::new(""), &or_default(folders)).into_result()
+    let folders = or_default(folders);
+    let mut set = Set::load(Path::new(""), &folders);
+    lock::check(&mut set, Path::new(""), &folders, Lock::Check);
+    set.into_result()
 }
 
 /// The same, and what else there is to say: with errors there are no migrations, with warnings alone there are.
 pub fn check(folders: &[impl AsRef<Path>]) -> (Option<Migrations>, Diagnostics) {
     let folders = folders.iter().map(|folder| folder.as_ref().to_owned()).collect();
-    let set = Set::load(Path::new(""), &or_default(folders));
+    let folders = or_default(folders);
+    let mut set = Set::load(Path::new(""), &folders);
+    lock::check(&mut set, Path::new(""), &folders, Lock::Check);
     let problems = set.problems.clone();
     (set.into_result().ok(), problems)
 }
@@ -94,6 +106,8 @@ pub fn check(folders: &[impl AsRef<Path>]) -> (Option<Migrations>, Diagnostics) 
 pub struct Builder {
     folders: Vec<PathBuf>,
     namespace: Option<String>,
+    lock: Lock,
+    typed: Settings,
 }
 
 impl Builder {
@@ -115,6 +129,33 @@ impl Builder {
         self
     }
 
+    /// What to do with the lock file, which is checked wherever it is there: see [`lock`].
+    pub fn lock(mut self, lock: Lock) -> Self {
+        self.lock = lock;
+        self
+    }
+
+    /// Gives columns of typed modules the types of a library: dates those of `chrono`, say. Without one, [`std`] has a type for timestamps
+    /// alone. The later of two for the same type counts.
+    pub fn library(mut self, library: Library) -> Self {
+        self.typed.libraries.push(library);
+        self
+    }
+
+    /// Gives columns of the type `postgres` in typed modules the type `rust`, as a path that means the same everywhere in the crate:
+    /// `.rust_type("email_address", "crate::Email")`. It has to be `FromSql` and `ToSql`, `Clone`, `Debug` and `PartialEq`, and wins over every other choice.
+    /// Arrays become `Vec`s of it, unless their own type is given, as `postgres = "text[]"`.
+    pub fn rust_type(mut self, postgres: impl Into<String>, rust: impl Into<String>) -> Self {
+        self.typed.types.push((postgres.into(), rust.into()));
+        self
+    }
+
+    /// Writes a typed module for every version, not only for the newest two: what an instance uses, and what it comes from.
+    pub fn all_versions(mut self) -> Self {
+        self.typed.all_versions = true;
+        self
+    }
+
     /// Writes `$OUT_DIR/reshape` and tells cargo what to watch.
     ///
     /// # Panics
@@ -128,7 +169,9 @@ impl Builder {
             ),
         };
         let (manifest, out) = (variable("CARGO_MANIFEST_DIR"), variable("OUT_DIR"));
-        for instruction in self.run(&manifest, &out) {
+        let asked = env::var("RESHAPE_LOCK").is_ok_and(|value| value == "write");
+        let lock = if asked { Lock::Write } else { self.lock };
+        for instruction in self.lock(lock).run(&manifest, &out) {
             #[expect(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
             {
                 println!("{instruction}");
@@ -139,7 +182,8 @@ impl Builder {
     /// Does the work; gives the instructions to cargo.
     fn run(self, manifest: &Path, out: &Path) -> Vec<String> {
         let folders = or_default(self.folders);
-        let set = Set::load_as(manifest, &folders, self.namespace.as_deref(), manifest);
+        let mut set = Set::load_as(manifest, &folders, self.namespace.as_deref(), manifest);
+        let locked = lock::build(&mut set, manifest, &folders, self.lock);
         // Cargo looks at everything in a watched folder: a file that is added, edited, renamed or removed counts, and an empty folder
         // is as good as a full one. A path that does not exist makes the script run with every build, until it does. That is
         // wanted here: the build fails anyway, so there is nothing that could stay fresh; watching the folder above instead
@@ -149,12 +193,23 @@ impl Builder {
             .iter()
             .map(|folder| format!("cargo::rerun-if-changed={}", folder.display()))
             .collect();
+        // Of these, one that is not there need not be watched: it makes no difference, and what writes the first one changes the time of
+        // the folder.
+        let file = lock::path(&folders);
+        if self.lock == Lock::Required || set.config.lock.required || manifest.join(&file).exists()
+        {
+            instructions.push(format!("cargo::rerun-if-changed={}", file.display()));
+        }
+        instructions.push("cargo::rerun-if-env-changed=RESHAPE_LOCK".to_owned());
+        if let Err(error) = locked {
+            instructions.push(format!("cargo::error=cannot write `{}`: {error}", file.display()));
+        }
         let settings = config::watched(manifest);
         instructions.extend(settings.map(|file| format!("cargo::rerun-if-changed={file}")));
         // Errors are the macro's business: cargo shows a warning of a build script and goes on.
         let warnings = set.problems.warnings();
         instructions.extend(warnings.map(|warning| format!("cargo::warning={}", warning.line())));
-        if let Err(error) = emit::write(out, &set) {
+        if let Err(error) = emit::write(out, &set, &self.typed) {
             instructions.push(format!("cargo::error=cannot write to `{}`: {error}", out.display()));
         }
         instructions
@@ -182,6 +237,7 @@ mod tests {
             [
                 "cargo::rerun-if-changed=../tests/cases/bad/duplicate-key/toml",
                 "cargo::rerun-if-changed=none",
+                "cargo::rerun-if-env-changed=RESHAPE_LOCK",
                 "cargo::rerun-if-changed=Cargo.toml",
             ]
         );
@@ -228,7 +284,11 @@ mod tests {
         let instructions = Builder::new().run(package.path(), &out);
         assert_eq!(
             instructions,
-            ["cargo::rerun-if-changed=migrations", "cargo::rerun-if-changed=reshape.toml"]
+            [
+                "cargo::rerun-if-changed=migrations",
+                "cargo::rerun-if-env-changed=RESHAPE_LOCK",
+                "cargo::rerun-if-changed=reshape.toml"
+            ]
         );
     }
 

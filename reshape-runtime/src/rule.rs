@@ -40,8 +40,7 @@ pub enum Class {
 
 /// Writes the enum and what is known of each variant, so that neither can be without the other.
 macro_rules! rules {
-    // `$d` is a `$` for the macro that is written.
-    ($d:tt $($id:literal $name:literal $variant:ident = $class:expr, $summary:literal;)+) => {
+    ($($id:literal $name:literal $variant:ident = $class:expr, $summary:literal;)+) => {
         /// A rule that migrations can break. Every diagnostic names one, by its id.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
@@ -76,19 +75,12 @@ macro_rules! rules {
                 match self { $(Self::$variant => $class),+ }
             }
         }
-
-        /// Calls a macro with `Variant "id" "name"` of every rule: for what has to be there for each.
-        #[doc(hidden)]
-        #[macro_export]
-        macro_rules! __with_rules {
-            ($d callback:ident) => { $d callback! { $($variant $id $name)+ } };
-        }
     };
 }
 
 use Class::{Error, Hazard};
 
-rules! { $
+rules! {
     // R00: files, and what stands in them.
     "R0001" "invalid-toml" InvalidToml = Error, "a file is not TOML";
     "R0002" "invalid-json" InvalidJson = Error, "a file is not JSON";
@@ -160,6 +152,13 @@ rules! { $
     "R0400" "unused-allow" UnusedAllow = Hazard(LintLevel::Warn), "a migration accepts a hazard that it does not have";
 
     // R05: the lock file.
+    "R0501" "lock-edited" LockEdited = Error, "a migration does something else than when it was locked";
+    "R0502" "lock-renamed" LockRenamed = Error, "a migration has another name than when it was locked";
+    "R0503" "lock-reordered" LockReordered = Error, "a migration stands in another place than when it was locked";
+    "R0504" "lock-inserted" LockInserted = Error, "a new migration comes before one that is locked";
+    "R0505" "lock-deleted" LockDeleted = Error, "a migration that is locked is gone";
+    "R0506" "lock-broken" LockBroken = Error, "the lock file was merged wrongly or changed by hand";
+    "R0507" "lock-missing" LockMissing = Error, "there is no lock file, and there must be one";
 
     // R06: queries in Rust code.
 

@@ -26,6 +26,8 @@ enum Commands {
     Baseline(BaselineOptions),
     /// Explain a rule that migrations can break
     Explain(ExplainOptions),
+    /// Write down what the migrations are, so that the build fails when one that was applied is changed
+    Lock(LockOptions),
 }
 
 const NOTES: &str = "\
@@ -45,10 +47,12 @@ Deprecated, still accepted:
 mod baseline;
 mod check;
 mod explain;
+mod lock;
 
 use baseline::BaselineOptions;
 use check::CheckOptions;
 use explain::ExplainOptions;
+use lock::LockOptions;
 
 /// Parses `arguments`, the program's name first, and runs the command; help calls the program `name`.
 pub(crate) fn main(name: &'static str, arguments: impl IntoIterator<Item = OsString>) -> Exit {
@@ -67,6 +71,7 @@ pub(crate) fn main(name: &'static str, arguments: impl IntoIterator<Item = OsStr
         Commands::Shared(command) => command,
         Commands::Explain(options) => return explain::explain(&options),
         Commands::Baseline(options) => return baseline::write(&options, &dirs),
+        Commands::Lock(options) => return lock::write(&options, &dirs, color()),
     };
     run(&command, || reshape_build::load(&dirs).map_err(|diagnostics| diagnostics.render(color())))
 }
