@@ -7,15 +7,30 @@ use std::fmt;
 use std::sync::Arc;
 
 use annotate_snippets::{
-    AnnotationKind, Group, Level, Origin, Padding, Renderer, Snippet, normalize_untrusted_str,
+    AnnotationKind, Group, Level as Title, Origin, Padding, Renderer, Snippet,
+    normalize_untrusted_str,
 };
+use reshape_runtime::rule::{LintLevel, Rule};
 
 use crate::text::{Source, Span};
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// The build fails, and so does [`load`](crate::load).
+    Error,
+    /// It is told, and nothing else.
+    Warning,
+}
 
 /// One problem: a mistake in a migration file, or a folder that cannot be read.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Diagnostic {
+    /// What it breaks; the rule's id is part of what is rendered.
+    pub rule: Rule,
+    /// How bad it is.
+    pub level: Level,
     /// The file or folder, relative to the package (or as it was given), with `/` on every platform.
     pub file: String,
     /// The line, from 1; 1 if the problem is the file or folder as a whole.
@@ -48,12 +63,18 @@ impl Place {
 }
 
 impl Diagnostic {
-    pub(crate) fn new(place: Place, message: impl Into<String>) -> Self {
+    pub(crate) fn new(rule: Rule, place: Place, message: impl Into<String>) -> Self {
         let (line, column) = match &place.span {
             Some(span) => place.source.position(span.start),
             None => (1, 1),
         };
+        let level = match rule.level() {
+            LintLevel::Deny => Level::Error,
+            LintLevel::Warn | LintLevel::Allow => Level::Warning,
+        };
         Self {
+            rule,
+            level,
             file: place.source.path.clone(),
             line,
             column,
@@ -75,10 +96,23 @@ impl Diagnostic {
         self
     }
 
+    /// The problem in one line, `file:line:column: [R0201] message`: where there is no room for more.
+    pub(crate) fn line(&self) -> String {
+        let Self { file, line, column, rule, message, .. } = self;
+        // A message may quote what is written in a file.
+        let message = message.replace(['\n', '\r'], " ");
+        format!("{file}:{line}:{column}: [{rule}] {message}")
+    }
+
     /// The whole problem for people: message, `file:line:column`, the lines concerned and the help, without a final newline.
     pub fn render(&self, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        let mut group = Group::with_title(Level::ERROR.primary_title(self.message.as_str()));
+        let title = match self.level {
+            Level::Error => Title::ERROR,
+            Level::Warning => Title::WARNING,
+        };
+        let title = title.primary_title(self.message.as_str()).id(self.rule.id());
+        let mut group = Group::with_title(title);
         for source in self.sources() {
             group = self.snippets(group, source);
         }
@@ -86,7 +120,7 @@ impl Diagnostic {
             group = group.element(Padding);
         }
         for help in &self.help {
-            group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
+            group = group.element(Title::HELP.message(normalize_untrusted_str(help)));
         }
         // Blank lines of a help are indented: nothing at the end of a line is worth the noise in a diff.
         let text = renderer.render(&[group]);
@@ -127,7 +161,7 @@ impl Diagnostic {
         }
         let group = group.element(Origin::path(source.path.as_str()));
         match whole.flatten() {
-            Some(label) => group.element(Level::NOTE.message(normalize_untrusted_str(label))),
+            Some(label) => group.element(Title::NOTE.message(normalize_untrusted_str(label))),
             None => group,
         }
     }
@@ -159,6 +193,16 @@ impl Diagnostics {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// Those that fail a build.
+    pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter().filter(|problem| problem.level == Level::Error)
+    }
+
+    /// Those that do not.
+    pub fn warnings(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter().filter(|problem| problem.level == Level::Warning)
     }
 
     /// All problems for people, a blank line between two, without a final newline.

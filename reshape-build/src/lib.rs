@@ -45,8 +45,9 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use reshape_runtime::Migrations;
+pub use reshape_runtime::Rule;
 
-pub use crate::diagnostic::{Diagnostic, Diagnostics};
+pub use crate::diagnostic::{Diagnostic, Diagnostics, Level};
 use crate::set::Set;
 
 /// The whole of a build script: embeds the migrations in `folder`, relative to the package's `Cargo.toml`.
@@ -131,6 +132,9 @@ impl Builder {
             .iter()
             .map(|folder| format!("cargo::rerun-if-changed={}", folder.display()))
             .collect();
+        // Errors are the macro's business: cargo shows a warning of a build script and goes on.
+        let warnings = set.problems.warnings();
+        instructions.extend(warnings.map(|warning| format!("cargo::warning={}", warning.line())));
         if let Err(error) = emit::write(out, &set) {
             instructions.push(format!("cargo::error=cannot write to `{}`: {error}", out.display()));
         }
@@ -163,7 +167,9 @@ mod tests {
         );
         let index = fs::read_to_string(out.path().join("reshape/index.txt")).unwrap();
         assert!(
-            index.starts_with("reshape-index\t1\nproblem\terror: there is no folder `none`\\n")
+            index.starts_with(
+                "reshape-index\t1\nproblem\terror[R0101]: there is no folder `none`\\n"
+            )
         );
         assert_eq!(index.lines().count(), 3);
         assert!(out.path().join("reshape/migrations.rs").is_file());

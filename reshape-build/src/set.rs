@@ -2,13 +2,14 @@
 //!
 //! **Invariant:** one mistake gives one problem. What cannot be judged because something before it is broken is not judged.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use reshape_runtime::Migrations;
 use reshape_runtime::history::History;
 use reshape_runtime::model::{Action, DEFAULT_NAMESPACE, Migration};
 use reshape_runtime::schema::{At, Problem, Segment};
 use reshape_runtime::sql::names;
+use reshape_runtime::{Migrations, Rule};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::file::File;
@@ -68,7 +69,9 @@ impl Set {
             match names::namespace_problem(namespace) {
                 Some((message, help)) => {
                     let place = Place::whole(&Source::new(Path::new("build.rs"), ""));
-                    problems.extend([Diagnostic::new(place, message).help(help)]);
+                    problems.extend([
+                        Diagnostic::new(Rule::InvalidNamespace, place, message).help(help)
+                    ]);
                 }
                 None => later.extend(too_long(&files, namespace)),
             }
@@ -92,7 +95,7 @@ impl Set {
 
     /// The migrations, if nothing is wrong with any of them.
     pub(crate) fn into_result(self) -> Result<Migrations, Diagnostics> {
-        if self.problems.is_empty() {
+        if self.problems.errors().next().is_none() {
             let baseline = self.baseline();
             let migrations = self.files.into_iter().filter_map(|file| file.migration).collect();
             let migrations = Migrations::owned(migrations).after(baseline);
@@ -114,12 +117,16 @@ fn ambiguous(candidates: &[Candidate], files: &[File]) -> Vec<(usize, Diagnostic
         let (a, b) = (first.file_name(), second.file_name());
         let place = Place::whole(&files[index + 1].source);
         let problem = if first.stem == second.stem {
-            Diagnostic::new(place, format!("two files are the migration `{}`", first.stem))
-                .help(format!("rename or remove `{a}` or `{b}`"))
+            Diagnostic::new(
+                Rule::DuplicateName,
+                place,
+                format!("two files are the migration `{}`", first.stem),
+            )
+            .help(format!("rename or remove `{a}` or `{b}`"))
         } else {
             let (first, second) = (&first.stem, &second.stem);
             let message = format!("the order of `{first}` and `{second}` is ambiguous");
-            Diagnostic::new(place, message).help(format!(
+            Diagnostic::new(Rule::AmbiguousOrder, place, message).help(format!(
                 "rename `{a}` or `{b}`: leading zeros and upper case do not count in the order"
             ))
         };
@@ -140,7 +147,7 @@ fn same_name(candidates: &[Candidate], files: &[File]) -> Vec<(usize, Diagnostic
         if let Some((other, _)) = earlier {
             let message = format!("two migrations have the name `{}`", migration.name);
             let label = format!("the other one is `{}`", other.source.path);
-            let problem = Diagnostic::new(file.name_place(), message)
+            let problem = Diagnostic::new(Rule::DuplicateName, file.name_place(), message)
                 .related(other.name_place(), label)
                 .help("give one of them another name");
             problems.push((index, problem));
@@ -192,7 +199,10 @@ fn too_long(files: &[File], namespace: &str) -> Vec<(usize, Diagnostic)> {
                 names::MAX_IDENTIFIER
             );
             let help = "shorten the name of the migration, or that of the set";
-            problems.push((index, Diagnostic::new(file.name_place(), message).help(help)));
+            problems.push((
+                index,
+                Diagnostic::new(Rule::MigrationNameTooLong, file.name_place(), message).help(help),
+            ));
         }
     }
     problems
@@ -204,9 +214,9 @@ fn replayable(files: &[File]) -> Vec<Migration> {
 }
 
 fn located(baselines: &[File], files: &[File], problem: Problem) -> Diagnostic {
-    let place = |at: At, path: &[Segment]| {
+    let place = |at: At, path: &[Segment], within: Option<&Range<usize>>| {
         if at.migration != At::BASELINE {
-            return files[at.migration].place(at.action, path);
+            return files[at.migration].place(at.action, path, within);
         }
         let mut action = at.action;
         let file = baselines.iter().find(|file| {
@@ -217,11 +227,15 @@ fn located(baselines: &[File], files: &[File], problem: Problem) -> Diagnostic {
             }
             here
         });
-        file.expect("a problem of a baseline is one of its actions").place(action, path)
+        file.expect("a problem of a baseline is one of its actions").place(action, path, within)
     };
-    let mut diagnostic = Diagnostic::new(place(problem.at, &problem.path), problem.message);
+    let mut diagnostic = Diagnostic::new(
+        problem.rule,
+        place(problem.at, &problem.path, problem.within.as_ref()),
+        problem.message,
+    );
     if let Some((at, path, label)) = problem.related {
-        diagnostic = diagnostic.related(place(at, &path), label);
+        diagnostic = diagnostic.related(place(at, &path, None), label);
     }
     match problem.help {
         Some(help) => diagnostic.help(help),
@@ -231,6 +245,8 @@ fn located(baselines: &[File], files: &[File], problem: Problem) -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
+    use reshape_runtime::model::Transform;
+
     use super::*;
 
     fn set(case: &str) -> Set {
@@ -239,8 +255,10 @@ mod tests {
 
     fn problem(at: (usize, usize), path: &[Segment]) -> Problem {
         Problem {
+            rule: Rule::UnknownTable,
             at: At { migration: at.0, action: at.1 },
             path: path.to_vec(),
+            within: None,
             message: "wrong".to_owned(),
             help: None,
             related: None,
@@ -281,6 +299,25 @@ mod tests {
     }
 
     #[test]
+    fn a_problem_inside_a_string_is_shown_at_the_very_word() {
+        let set = set("good/all_actions_toml");
+        let mut problem = problem((1, 1), &["up".into()]);
+        let File { migration: Some(migration), .. } = &set.files[1] else { panic!("it is good") };
+        let Action::AddColumn(action) = &migration.actions[1] else { panic!("{migration:?}") };
+        let Some(Transform::Expression(sql)) = &action.up else { panic!("{action:?}") };
+        let at = sql.find("WHEN").expect("it is a case");
+        problem.within = Some(at..at + 4);
+        let text = located(&set.baselines, &set.files, problem).render(false);
+        insta::assert_snapshot!(text, @r"
+        error[R0201]: wrong
+          --> good/all_actions_toml/0002_change.toml:24:3
+           |
+        24 |   WHEN name = '' THEN NULL
+           |   ^^^^
+        ");
+    }
+
+    #[test]
     fn a_problem_at_a_value_that_is_not_written_is_shown_around_it() {
         let set = set("good/all_actions_toml");
         let table = |path: &[Segment]| pointed(&set, (0, 1), path);
@@ -304,7 +341,7 @@ mod tests {
         problem.related = Some((before, vec!["name".into()], "created here".to_owned()));
         let text = located(&set.baselines, &set.files, problem).render(false);
         insta::assert_snapshot!(text, @r#"
-        error: wrong
+        error[R0201]: wrong
          --> good/order/10_third.toml:3:9
           |
         3 | table = "a"
@@ -336,7 +373,7 @@ mod tests {
         let folders = ["missing/folder".into(), "file".into(), "empty".into(), "empty".into()];
         let set = Set::load(base.path(), &folders);
         insta::assert_snapshot!(set.problems, @r#"
-        error: there is no folder `missing/folder`
+        error[R0101]: there is no folder `missing/folder`
         --> missing/folder
          |
          = help: write a first migration, e.g. `missing/folder/0001_create_users.toml`:
@@ -351,12 +388,12 @@ mod tests {
                  type = "bigint"
                  generated = "ALWAYS AS IDENTITY"
 
-        error: `file` is a file, not a folder
+        error[R0102]: `file` is a file, not a folder
         --> file
          |
          = help: name the folder that holds the migrations
 
-        error: no migration in the folder `empty`
+        error[R0103]: no migration in the folder `empty`
         --> empty
          |
          = help: write a first migration, e.g. `empty/0001_create_users.toml`:
@@ -384,7 +421,7 @@ mod tests {
         let set = Set::load(base.path(), &["migrations".into()]);
         assert_eq!(set.migrations().count(), 1);
         insta::assert_snapshot!(set.problems, @r#"
-        error: cannot read the file: it leads nowhere
+        error[R0004]: cannot read the file: it leads nowhere
         --> migrations/1_a.toml
         "#);
     }

@@ -6,6 +6,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use reshape_runtime::Rule;
+
 use crate::diagnostic::{Diagnostic, Place};
 use crate::file::{BASELINE, File, Format};
 use crate::text::{Source, display};
@@ -76,7 +78,8 @@ impl Found {
         }
         if count(self) == before {
             let message = format!("no migration in the folder `{}`", display(folder));
-            self.problems.push(example(folder, Diagnostic::new(whole(folder), message)));
+            self.problems
+                .push(example(folder, Diagnostic::new(Rule::EmptyFolder, whole(folder), message)));
         }
     }
 
@@ -94,7 +97,7 @@ impl Found {
         let path = folder.join(name);
         let Some(stem) = Path::new(name).file_stem().and_then(|stem| stem.to_str()) else {
             let message = "the name of the file is not UTF-8";
-            let problem = Diagnostic::new(whole(&path), message)
+            let problem = Diagnostic::new(Rule::NotUtf8, whole(&path), message)
                 .help("rename it: the name is the migration's name in the database");
             return self.problems.push(problem);
         };
@@ -126,6 +129,7 @@ impl Candidate {
                 let source = Source::new(&self.path, text);
                 let end = source.text.len();
                 Diagnostic::new(
+                    Rule::NotUtf8,
                     Place::at(&source, &(end..end)),
                     "the file is not UTF-8 from here on",
                 )
@@ -133,10 +137,10 @@ impl Candidate {
             }
             Err(error) => {
                 let message = format!("cannot read the file: {}", reason(&error));
-                Diagnostic::new(whole(&self.path), message)
+                Diagnostic::new(Rule::UnreadableFile, whole(&self.path), message)
             }
         };
-        File::unreadable(Source::new(&self.path, ""), problem)
+        File::unreadable(Source::new(&self.path, ""), self.format, problem)
     }
 
     pub(crate) fn file_name(&self) -> String {
@@ -153,15 +157,17 @@ fn unreadable_folder(folder: &Path, location: &Path, error: &io::Error) -> Diagn
     match error.kind() {
         io::ErrorKind::NotFound => {
             let message = format!("there is no folder `{name}`");
-            example(folder, Diagnostic::new(whole(folder), message))
+            example(folder, Diagnostic::new(Rule::MissingFolder, whole(folder), message))
         }
-        _ if location.is_file() => {
-            Diagnostic::new(whole(folder), format!("`{name}` is a file, not a folder"))
-                .help("name the folder that holds the migrations")
-        }
+        _ if location.is_file() => Diagnostic::new(
+            Rule::NotAFolder,
+            whole(folder),
+            format!("`{name}` is a file, not a folder"),
+        )
+        .help("name the folder that holds the migrations"),
         _ => {
             let message = format!("cannot read the folder `{name}`: {}", reason(error));
-            Diagnostic::new(whole(folder), message)
+            Diagnostic::new(Rule::UnreadableFolder, whole(folder), message)
         }
     }
 }

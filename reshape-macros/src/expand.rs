@@ -16,7 +16,7 @@ pub(crate) fn module(module: &Module, index: &Result<Index, Missing>) -> TokenSt
     let none = Index::default();
     let (index, mut errors) = match index {
         Ok(index) => {
-            (index, index.problems.iter().map(|p| error_item(headline(p))).collect::<Vec<_>>())
+            (index, index.problems.iter().map(|p| error_item(&headline(p))).collect::<Vec<_>>())
         }
         Err(missing) => (&none, vec![error_item(&missing.to_string())]),
     };
@@ -163,9 +163,13 @@ fn plain(text: &str) -> String {
     escaped
 }
 
-/// The compiler writes `error: ` before a message, so the diagnostic's own is left out.
-fn headline(problem: &str) -> &str {
-    problem.strip_prefix("error: ").unwrap_or(problem)
+/// The compiler writes `error: ` before a message, so the diagnostic's own is left out; of `error[R0201]: …` the id stays.
+fn headline(problem: &str) -> String {
+    let with_id = problem.strip_prefix("error[").and_then(|rest| rest.split_once("]: "));
+    match with_id {
+        Some((id, rest)) => format!("[{id}] {rest}"),
+        None => problem.strip_prefix("error: ").unwrap_or(problem).to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -217,7 +221,8 @@ pub(crate) mod tests {
 
     #[test]
     fn a_problem_leaves_an_empty_module() {
-        let problems = vec!["error: one\n --> a.toml:1:2".into(), "two".into()];
+        let problems =
+            vec!["error[R0001]: one\n --> a.toml:1:2".into(), "error: two".into(), "three".into()];
         insta::assert_snapshot!(expanded("", &Ok(Index { problems, ..index() })));
     }
 

@@ -4,6 +4,7 @@
 
 use crate::action::Action;
 use crate::model::Migrations;
+use crate::rule::Rule;
 use crate::schema::{At, Problem, Review, Schema, Segment, nearest, place};
 use crate::sql::names::{self, MAX_MIGRATION_NAME};
 
@@ -88,13 +89,19 @@ fn check_requires(review: &mut Review<'_>, migrations: &Migrations, number: usiz
             Some(_) | None => entry,
         };
         let position = migrations.migrations.iter().position(|other| other.name == name);
-        let message = match position {
+        let (rule, message) = match position {
             Some(position) if position < number => continue,
             Some(position) if position == number => {
-                format!("the migration `{name}` requires itself")
+                (Rule::RequiredLater, format!("the migration `{name}` requires itself"))
             }
-            Some(_) => format!("the migration `{name}`, which is required, comes later"),
-            None => format!("the migration `{name}`, which is required, does not exist"),
+            Some(_) => (
+                Rule::RequiredLater,
+                format!("the migration `{name}`, which is required, comes later"),
+            ),
+            None => (
+                Rule::UnknownRequirement,
+                format!("the migration `{name}`, which is required, does not exist"),
+            ),
         };
         let help = if position.is_some() {
             String::from("migrations run in the order of their names: rename one of them")
@@ -104,7 +111,7 @@ fn check_requires(review: &mut Review<'_>, migrations: &Migrations, number: usiz
             let other = "a migration of another set is `<its namespace>/<its name>`";
             format!("{}{other}", near.unwrap_or_default())
         };
-        review.report(path, message).help(help);
+        review.report(rule, path, message).help(help);
     }
 }
 
@@ -117,7 +124,7 @@ fn check_name(review: &mut Review<'_>, names: &[String], number: usize) {
     let name = &names[number];
     let path = place!["name"];
     if name.is_empty() {
-        review.report(path, "the migration's name is empty");
+        review.report(Rule::EmptyValue, path, "the migration's name is empty");
         return;
     }
     if name.len() > MAX_MIGRATION_NAME {
@@ -128,6 +135,7 @@ fn check_name(review: &mut Review<'_>, names: &[String], number: usize) {
         let short = name[..end].trim_end_matches(['_', '-', ' ', '.']);
         review
             .report(
+                Rule::MigrationNameTooLong,
                 path.clone(),
                 format!("the migration's name `{name}` is {} bytes long", name.len()),
             )
@@ -138,12 +146,12 @@ fn check_name(review: &mut Review<'_>, names: &[String], number: usize) {
     let earlier = &names[..number];
     if let Some(same) = earlier.iter().position(|earlier| earlier == name) {
         let message = format!("there are two migrations called `{name}`");
-        let problem = review.report(path.clone(), message);
+        let problem = review.report(Rule::DuplicateName, path.clone(), message);
         problem.help("rename one of them; a name is for ever, so rather the newer one");
         problem.related = Some((At::whole(same), path, String::from("the first one")));
     } else if let Some(alike) = earlier.iter().position(|earlier| folded(earlier) == folded(name)) {
         let message = format!("the migrations `{}` and `{name}` are named alike", names[alike]);
-        let problem = review.report(path.clone(), message);
+        let problem = review.report(Rule::SimilarNames, path.clone(), message);
         problem.help("rename one of them: they differ only in case or punctuation");
         problem.related = Some((At::whole(alike), path, String::from("the first one")));
     }

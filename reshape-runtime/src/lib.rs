@@ -109,6 +109,7 @@ mod observer;
 #[doc(hidden)]
 pub mod plan;
 mod report;
+pub mod rule;
 pub mod schema;
 #[doc(hidden)]
 pub mod sql;
@@ -131,6 +132,7 @@ pub use plan::Phase;
 pub use report::{Outcome, Report, SetStatus, State, Status, StepReport, StepStatus};
 #[cfg(feature = "macros")]
 pub use reshape_macros::{migrations, schema_query};
+pub use rule::Rule;
 
 /// What `migrations!` implements for each migration: one unit struct per file.
 ///

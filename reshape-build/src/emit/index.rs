@@ -8,7 +8,7 @@ use crate::set::Set;
 /// The version of the format; the macros refuse any other.
 const VERSION: &str = "1";
 
-/// The name of the set, `namespace  name`, if it has one; one line per migration, `migration  name  StructIdent  CONST_IDENT  checksum  description  file`, and one per problem,
+/// The name of the set, `namespace  name`, if it has one; one line per migration, `migration  name  StructIdent  CONST_IDENT  checksum  description  file`, and one per error,
 /// `problem  text`. Without a description its field is empty.
 pub(super) fn index(set: &Set) -> String {
     let mut text = line(&["reshape-index", VERSION]);
@@ -28,7 +28,7 @@ pub(super) fn index(set: &Set) -> String {
             file,
         ]));
     }
-    for problem in &set.problems {
+    for problem in set.problems.errors() {
         text.push_str(&line(&["problem", &problem.render(false)]));
     }
     text

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** [`ACTIONS`] lists every action of the model; the names of actions to come are in [`LATER`].
 
+use reshape_runtime::Rule;
 use reshape_runtime::model::{
     Action, AddCheck, AddColumn, AddForeignKey, AddIndex, AlterColumn, CreateEnum, CreateTable,
     Custom, List, RemoveCheck, RemoveColumn, RemoveEnum, RemoveForeignKey, RemoveIndex,
@@ -66,9 +67,11 @@ pub(super) fn action(field: Field<'_>) -> Option<Action> {
     let mut fields = Fields::of(field, "an action")?;
     let Some(kind) = field.node.get("type") else {
         let all = names(ACTIONS.iter().map(|(name, _, _)| *name));
-        let problem = field
-            .context
-            .problem(&super::fields::anchor(field.node), "missing key `type` in an action");
+        let problem = field.context.problem(
+            Rule::MissingKey,
+            &super::fields::anchor(field.node),
+            "missing key `type` in an action",
+        );
         field.context.report(problem.help(format!("it is one of {all}")));
         return None;
     };
@@ -88,7 +91,7 @@ pub(super) fn of_baseline(field: Field<'_>) -> Option<Action> {
     let action = action(field)?;
     match &action {
         Action::CreateTable(table) if table.up.is_some() => {
-            field.fail("a table of a baseline is not filled: it has no `up`")
+            field.fail(Rule::NotInBaseline, "a table of a baseline is not filled: it has no `up`")
         }
         Action::CreateTable(_)
         | Action::CreateEnum(_)
@@ -106,7 +109,11 @@ pub(super) fn of_baseline(field: Field<'_>) -> Option<Action> {
         | Action::RemoveEnum(_)
         | Action::Custom(_) => {
             let message = format!("a baseline has no action `{}`", action.kind());
-            let problem = field.context.problem(&super::fields::anchor(field.node), message);
+            let problem = field.context.problem(
+                Rule::NotInBaseline,
+                &super::fields::anchor(field.node),
+                message,
+            );
             field.context.report(problem.help(
                 "it describes what is there before the first migration, and is never executed; if this is a migration, \
                  give the file another name",
@@ -119,10 +126,15 @@ pub(super) fn of_baseline(field: Field<'_>) -> Option<Action> {
 fn unknown(field: Field<'_>, kind: &str) -> Option<Action> {
     let span = field.node.get("type").map_or(&field.node.span, |kind| &kind.span);
     let problem = if LATER.contains(&kind) {
-        field.context.problem(span, format!("action `{kind}` is not supported yet"))
+        field.context.problem(
+            Rule::NotSupportedYet,
+            span,
+            format!("action `{kind}` is not supported yet"),
+        )
     } else {
         let all = ACTIONS.iter().map(|(name, _, _)| *name);
-        let mut problem = field.context.problem(span, format!("unknown action `{kind}`"));
+        let mut problem =
+            field.context.problem(Rule::UnknownAction, span, format!("unknown action `{kind}`"));
         if let Some(meant) = suggest(kind, all.clone()) {
             problem = problem.help(format!("did you mean `{meant}`?"));
         }

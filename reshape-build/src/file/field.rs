@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
+use reshape_runtime::Rule;
 use reshape_runtime::model::{List, Str};
 
 use super::tree::{Node, Value};
@@ -21,8 +22,13 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn problem(&self, span: &Span, message: impl Into<String>) -> Diagnostic {
-        Diagnostic::new(Place::at(&self.source, span), message)
+    pub(super) fn problem(
+        &self,
+        rule: Rule,
+        span: &Span,
+        message: impl Into<String>,
+    ) -> Diagnostic {
+        Diagnostic::new(rule, Place::at(&self.source, span), message)
     }
 
     pub(super) fn report(&self, problem: Diagnostic) {
@@ -61,15 +67,15 @@ pub(super) struct Field<'a> {
 
 impl<'a> Field<'a> {
     /// Reports a problem at the value.
-    pub(super) fn fail<T>(self, message: impl Into<String>) -> Option<T> {
-        self.context.report(self.context.problem(&self.node.span, message));
+    pub(super) fn fail<T>(self, rule: Rule, message: impl Into<String>) -> Option<T> {
+        self.context.report(self.context.problem(rule, &self.node.span, message));
         None
     }
 
     /// "expected a string for `table`, found an integer"
     pub(super) fn wrong_type(self, expected: &str) -> Diagnostic {
         let message = format!("expected {expected} for {}, found {}", self.label, self.node.kind());
-        self.context.problem(&self.node.span, message)
+        self.context.problem(Rule::WrongType, &self.node.span, message)
     }
 
     fn reject<T>(self, expected: &str) -> Option<T> {
@@ -95,7 +101,7 @@ pub(super) fn text(field: Field<'_>) -> Option<Str> {
     let Some(text) = field.as_string() else { return field.reject("a string") };
     // Postgres takes no NUL, neither in a value nor in a statement.
     if text.contains('\0') {
-        return field.fail(format!("{} contains a NUL character", field.label));
+        return field.fail(Rule::NulCharacter, format!("{} contains a NUL character", field.label));
     }
     Some(Str::Owned(text.to_owned()))
 }
@@ -104,7 +110,7 @@ pub(super) fn text(field: Field<'_>) -> Option<Str> {
 pub(super) fn name(field: Field<'_>) -> Option<Str> {
     let name = text(field)?;
     if name.is_empty() {
-        return field.fail(format!("{} is empty", field.label));
+        return field.fail(Rule::EmptyValue, format!("{} is empty", field.label));
     }
     Some(name)
 }
@@ -113,7 +119,7 @@ pub(super) fn name(field: Field<'_>) -> Option<Str> {
 pub(super) fn data_type(field: Field<'_>) -> Option<Str> {
     let data_type = text(field)?;
     if data_type.trim().is_empty() {
-        return field.fail(format!("{} is empty", field.label));
+        return field.fail(Rule::EmptyValue, format!("{} is empty", field.label));
     }
     Some(data_type)
 }
@@ -123,7 +129,7 @@ pub(super) fn expression(field: Field<'_>) -> Option<Str> {
     let help = match &field.node.value {
         Value::String(text) if text.trim().is_empty() => {
             let message = format!("{} is empty", field.label);
-            let problem = field.context.problem(&field.node.span, message);
+            let problem = field.context.problem(Rule::EmptyValue, &field.node.span, message);
             let help = "it holds an SQL expression: the empty text is written `\"''\"`";
             field.context.report(problem.help(help));
             return None;
@@ -193,7 +199,7 @@ pub(super) fn non_empty<T: Clone + 'static>(
     move |field| {
         let items = list(field)?;
         if items.is_empty() {
-            return field.fail(format!("{} is empty", field.label));
+            return field.fail(Rule::EmptyValue, format!("{} is empty", field.label));
         }
         Some(items)
     }
@@ -218,9 +224,11 @@ pub(super) fn keyword<T: Copy + 'static>(
             return Some(*value);
         }
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-        let mut problem = field
-            .context
-            .problem(&field.node.span, format!("`{text}` is not a value of {}", field.label));
+        let mut problem = field.context.problem(
+            Rule::UnknownValue,
+            &field.node.span,
+            format!("`{text}` is not a value of {}", field.label),
+        );
         if let Some(word) = super::suggest(text, words.iter().copied()) {
             problem = problem.help(format!("did you mean `{word}`?"));
         }

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** every key of a table is decoded, reported as unknown, or reported as not supported yet; none is ignored.
 
+use reshape_runtime::Rule;
+
 use super::field::{Context, Field, Label};
 use super::tree::{Entry, Node, Value};
 use super::{names, suggest};
@@ -100,11 +102,15 @@ impl<'a> Fields<'a> {
             }
             if later.contains(&key) {
                 let message = format!("`{key}` is not supported yet in {}", self.what);
-                self.context.report(self.context.problem(&entry.key_span, message));
+                self.context.report(self.context.problem(
+                    Rule::NotSupportedYet,
+                    &entry.key_span,
+                    message,
+                ));
                 continue;
             }
             let message = format!("unknown key `{key}` in {}", self.what);
-            let mut problem = self.context.problem(&entry.key_span, message);
+            let mut problem = self.context.problem(Rule::UnknownKey, &entry.key_span, message);
             let free = self.known.iter().filter(|known| !self.written(known)).copied();
             if let Some(meant) = suggest(key, free) {
                 // A misspelt key is one mistake, not an unknown key and a missing one.
@@ -116,7 +122,7 @@ impl<'a> Fields<'a> {
         }
         for key in &self.missing {
             let message = format!("missing key `{key}` in {}", self.what);
-            self.context.report(self.context.problem(&self.anchor, message));
+            self.context.report(self.context.problem(Rule::MissingKey, &self.anchor, message));
         }
     }
 

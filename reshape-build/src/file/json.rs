@@ -3,6 +3,7 @@
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions};
+use reshape_runtime::Rule;
 
 use super::tree::{Entry, Node, Value};
 use crate::text::Span;
@@ -21,14 +22,18 @@ const STRICT: ParseOptions = ParseOptions {
 };
 
 /// Parses a document. The parser stops at the first syntax error; keys that are written twice are all found.
-pub(super) fn parse(text: &str) -> Result<Node, Vec<(Span, String)>> {
+pub(super) fn parse(text: &str) -> Result<Node, Vec<(Rule, Span, String)>> {
     let parsed = jsonc_parser::parse_to_ast(text, &CollectOptions::default(), &STRICT);
     let root = match parsed.map(|result| result.value) {
         Ok(Some(root)) => root,
-        Ok(None) => return Err(vec![(0..0, "the file is empty".to_owned())]),
+        Ok(None) => return Err(vec![(Rule::InvalidJson, 0..0, "the file is empty".to_owned())]),
         Err(error) => {
             let range = error.range();
-            return Err(vec![(range.start..range.end, format!("invalid JSON: {}", lower(&error)))]);
+            return Err(vec![(
+                Rule::InvalidJson,
+                range.start..range.end,
+                format!("invalid JSON: {}", lower(&error)),
+            )]);
         }
     };
     let mut errors = Vec::new();
@@ -45,7 +50,7 @@ fn lower(error: &jsonc_parser::errors::ParseError) -> String {
     })
 }
 
-fn node(value: ast::Value<'_>, errors: &mut Vec<(Span, String)>) -> Node {
+fn node(value: ast::Value<'_>, errors: &mut Vec<(Rule, Span, String)>) -> Node {
     let range = value.range();
     let value = match value {
         ast::Value::StringLit(text) => Value::String(text.value.into_owned()),
@@ -63,7 +68,11 @@ fn node(value: ast::Value<'_>, errors: &mut Vec<(Span, String)>) -> Node {
                 let key_span = range.start..range.end;
                 let key = property.name.into_string();
                 if entries.iter().any(|entry| entry.key == key) {
-                    errors.push((key_span.clone(), format!("duplicate key `{key}`")));
+                    errors.push((
+                        Rule::DuplicateKey,
+                        key_span.clone(),
+                        format!("duplicate key `{key}`"),
+                    ));
                 }
                 entries.push(Entry { key, key_span, node: node(property.value, errors) });
             }

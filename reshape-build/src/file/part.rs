@@ -1,5 +1,6 @@
 //! The parts that actions are made of: columns, keys, checks, indexes and transforms. One table, one function.
 
+use reshape_runtime::Rule;
 use reshape_runtime::model::{
     Allow, Check, Column, ColumnChanges, Direction, ForeignKey, Index, IndexColumn, IndexMethod,
     Lint, Nulls, ReferentialAction, Reverts, Str, TableUp, Transform,
@@ -51,7 +52,7 @@ pub(super) fn allow(field: Field<'_>) -> Option<Allow> {
 fn reason(field: Field<'_>) -> Option<Str> {
     let reason = text(field)?;
     if reason.trim().is_empty() {
-        return field.fail("`reason` is empty");
+        return field.fail(Rule::EmptyValue, "`reason` is empty");
     }
     Some(reason)
 }
@@ -91,7 +92,8 @@ pub(super) fn column_changes(field: Field<'_>) -> Option<ColumnChanges> {
     if matches!(&field.node.value, Value::Table(entries) if entries.iter().all(is_null)) {
         let message = "`changes` is empty: the action would change nothing";
         let help = "say at least one of `name`, `type`, `nullable`, `default`";
-        field.context.report(field.context.problem(&field.node.span, message).help(help));
+        let problem = field.context.problem(Rule::ChangesNothing, &field.node.span, message);
+        field.context.report(problem.help(help));
         return None;
     }
     Some(changes)
@@ -177,7 +179,8 @@ fn index_column(field: Field<'_>) -> Option<IndexColumn> {
     match (column?, expression?) {
         (Some(column), None) => Some(IndexColumn::Column { column, direction, nulls }),
         (None, Some(expression)) => Some(IndexColumn::Expression { expression, direction, nulls }),
-        (Some(_), Some(_)) => field.fail("an index key is a `column` or an `expression`, not both"),
+        (Some(_), Some(_)) => field
+            .fail(Rule::ExclusiveKeys, "an index key is a `column` or an `expression`, not both"),
         (None, None) => None,
     }
 }
@@ -242,7 +245,7 @@ fn assignments(field: Field<'_>) -> Option<Vec<(Str, Str)>> {
         .collect();
     let mut values: Vec<(Str, Str)> = decoded.into_iter().collect::<Option<_>>()?;
     if values.is_empty() {
-        return field.fail("`values` is empty");
+        return field.fail(Rule::EmptyValue, "`values` is empty");
     }
     values.sort();
     Some(values)

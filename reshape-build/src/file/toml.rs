@@ -1,5 +1,6 @@
 //! TOML to a tree.
 
+use reshape_runtime::Rule;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
@@ -7,7 +8,7 @@ use super::tree::{Entry, Node, Value};
 use crate::text::Span;
 
 /// Parses a document. All syntax errors are found, each with its place; with any of them the tree is of no use.
-pub(super) fn parse(text: &str) -> Result<Node, Vec<(Span, String)>> {
+pub(super) fn parse(text: &str) -> Result<Node, Vec<(Rule, Span, String)>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
         return Ok(Node { span: table.span(), value: entries(table.into_inner()) });
@@ -15,12 +16,14 @@ pub(super) fn parse(text: &str) -> Result<Node, Vec<(Span, String)>> {
     Err(errors.iter().map(|error| located(text, error)).collect())
 }
 
-fn located(text: &str, error: &Error) -> (Span, String) {
+fn located(text: &str, error: &Error) -> (Rule, Span, String) {
     let span = error.span().unwrap_or(0..0);
     let message = error.message().replace('\n', ", ");
-    let key = text.get(span.clone()).filter(|_| message == "duplicate key");
-    let key = key.map(|key| format!(" `{key}`")).unwrap_or_default();
-    (span, format!("invalid TOML: {message}{key}"))
+    if message != "duplicate key" {
+        return (Rule::InvalidToml, span, format!("invalid TOML: {message}"));
+    }
+    let key = text.get(span.clone()).map(|key| format!(" `{key}`")).unwrap_or_default();
+    (Rule::DuplicateKey, span, format!("duplicate key{key}"))
 }
 
 fn entries(table: DeTable<'_>) -> Value {

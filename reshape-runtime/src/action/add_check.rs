@@ -54,6 +54,7 @@ pub struct AddCheck {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::rule::Rule;
 use crate::schema::{Review, place};
 
 impl AddCheck {
@@ -61,7 +62,7 @@ impl AddCheck {
         let mut review = Review::new(schema, at, problems);
         if self.check.name.is_none() {
             review
-                .report(place!["check"], "the check has no name")
+                .report(Rule::MissingKey, place!["check"], "the check has no name")
                 .help("give it a `name`, by which `remove_check` can find it");
         }
         if let Some(table) = review.table(self.schema.as_deref(), &self.table, place!["table"]) {

@@ -79,6 +79,7 @@ pub struct AddColumn {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::rule::Rule;
 use crate::schema::{Review, fills_itself, is_identity, place};
 
 impl AddColumn {
@@ -101,6 +102,7 @@ impl AddColumn {
         {
             review
                 .report(
+                    Rule::NotNullWithoutValue,
                     place!["column", "nullable"],
                     format!("column `{name}` is NOT NULL, but nothing gives it a value in the rows that exist"),
                 )

@@ -64,6 +64,7 @@ pub struct AddIndex {
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
 use crate::model::{IndexColumn, IndexMethod};
+use crate::rule::Rule;
 use crate::schema::{Relation, Review, place};
 
 impl AddIndex {
@@ -101,7 +102,7 @@ impl AddIndex {
         let index = &self.index;
         if index.columns.is_empty() {
             let message = format!("index `{}` has no columns", index.name);
-            review.report(place!["index", "columns"], message);
+            review.report(Rule::NoColumns, place!["index", "columns"], message);
         }
         let Some(method) = index.method.filter(|method| *method != IndexMethod::Btree) else {
             return;
@@ -110,6 +111,7 @@ impl AddIndex {
         if index.unique {
             review
                 .report(
+                    Rule::IndexMethod,
                     place!["index", "unique"],
                     format!("an index of type `{name}` cannot be unique"),
                 )
@@ -118,7 +120,7 @@ impl AddIndex {
         if index.columns.len() > 1 && matches!(method, IndexMethod::Hash | IndexMethod::Spgist) {
             let message =
                 format!("an index of type `{name}` has one column, not {}", index.columns.len());
-            review.report(place!["index", "columns"], message);
+            review.report(Rule::IndexMethod, place!["index", "columns"], message);
         }
         let ordered = index.columns.iter().position(|key| match key {
             IndexColumn::Name(_) => false,
@@ -130,6 +132,7 @@ impl AddIndex {
         if let Some(number) = ordered {
             review
                 .report(
+                    Rule::IndexMethod,
                     place!["index", "columns", number],
                     format!("an index of type `{name}` has no order"),
                 )

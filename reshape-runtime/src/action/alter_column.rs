@@ -99,6 +99,7 @@ pub struct ColumnChanges {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::rule::Rule;
 use crate::schema::{Review, fills_itself, place};
 
 impl AlterColumn {
@@ -106,7 +107,7 @@ impl AlterColumn {
         let mut review = Review::new(schema, at, problems);
         if self.changes == ColumnChanges::default() {
             review
-                .report(place!["changes"], "`changes` changes nothing")
+                .report(Rule::ChangesNothing, place!["changes"], "`changes` changes nothing")
                 .help("give at least one of `name`, `type`, `nullable` and `default`");
         }
         review.transform(self.schema.as_deref(), self.up.as_ref(), &place!["up"]);
@@ -147,6 +148,7 @@ impl AlterColumn {
             Some(true) if in_key && !review.uncertain(&[&owner]) => {
                 review
                     .report(
+                        Rule::ColumnInPrimaryKey,
                         path,
                         format!("column `{name}` is in the primary key of table `{owner}`"),
                     )
@@ -161,7 +163,7 @@ impl AlterColumn {
                     && !review.uncertain(&[&owner, name]) =>
             {
                 review
-                    .report(path, format!("column `{name}` becomes NOT NULL, but nothing replaces its NULLs"))
+                    .report(Rule::NotNullWithoutValue, path, format!("column `{name}` becomes NOT NULL, but nothing replaces its NULLs"))
                     .help(format!(
                         "give `up`, e.g. `up = \"coalesce({name}, …)\"`; where there are no NULLs, `up = \"{name}\"` says so"
                     ));
@@ -176,7 +178,7 @@ impl AlterColumn {
             let (owner, name) = (review.get(table).name.clone(), known.name.clone());
             if !review.uncertain(&[&owner, &name]) {
                 let message = format!("column `{name}` is generated and cannot have a default");
-                review.report(place!["changes", "default"], message);
+                review.report(Rule::ConflictingDefault, place!["changes", "default"], message);
             }
         }
     }
@@ -188,6 +190,7 @@ impl AlterColumn {
                 ColumnChanges { name: self.changes.name.clone(), ..ColumnChanges::default() };
             if self.changes == only && self.up.is_none() {
                 review.report(
+                    Rule::ChangesNothing,
                     place!["changes", "name"],
                     format!("column `{name}` is called so already"),
                 );

@@ -44,6 +44,7 @@ pub struct CreateEnum {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::rule::Rule;
 use crate::schema::{Relation, Review, place};
 use crate::sql::names::{DEFAULT_SCHEMA, MAX_IDENTIFIER};
 
@@ -53,11 +54,11 @@ impl CreateEnum {
         for (number, value) in self.values.iter().enumerate() {
             if self.values[..number].contains(value) {
                 let message = format!("value `{value}` is listed twice");
-                review.report(place!["values", number], message);
+                review.report(Rule::ListedTwice, place!["values", number], message);
             } else if value.len() > MAX_IDENTIFIER {
                 let message = format!("value `{value}` is {} bytes long", value.len());
                 review
-                    .report(place!["values", number], message)
+                    .report(Rule::IdentifierTooLong, place!["values", number], message)
                     .help(format!("Postgres accepts {MAX_IDENTIFIER} bytes in a value of an enum"));
             }
         }

@@ -175,6 +175,7 @@ mod assignments {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::rule::Rule;
 use crate::schema::{Relation, Review, list, nearest, place};
 
 impl CreateTable {
@@ -201,7 +202,11 @@ impl CreateTable {
         review.identifier("table", &self.name, place!["name"]);
         let table = review.add_table(within, &self.name, self.comment.as_deref(), place!["name"]);
         if self.columns.is_empty() {
-            review.report(place!["columns"], format!("table `{}` has no columns", self.name));
+            review.report(
+                Rule::NoColumns,
+                place!["columns"],
+                format!("table `{}` has no columns", self.name),
+            );
         }
         self.check_columns(&mut review, table);
         self.check_primary_key(&mut review, table);
@@ -221,7 +226,7 @@ impl CreateTable {
             let base = place!["columns", number];
             if self.columns[..number].iter().any(|earlier| earlier.name == column.name) {
                 let message = format!("column `{}` is listed twice", column.name);
-                review.report(place!["columns", number, "name"], message);
+                review.report(Rule::ListedTwice, place!["columns", number, "name"], message);
                 continue;
             }
             let column = review.new_column(&self.name, column, &base);
@@ -239,7 +244,7 @@ impl CreateTable {
             } else {
                 let message =
                     format!("the primary key names `{name}`, which is no column of the table");
-                let problem = review.report(path.clone(), message);
+                let problem = review.report(Rule::UnknownColumn, path.clone(), message);
                 let Some(near) = nearest(name, names()) else {
                     problem.help(format!("it has {}", list(names())));
                     continue;
@@ -248,7 +253,11 @@ impl CreateTable {
                 near
             };
             if key.iter().any(|known| known == name) {
-                review.report(path, format!("the primary key names `{name}` twice"));
+                review.report(
+                    Rule::ListedTwice,
+                    path,
+                    format!("the primary key names `{name}` twice"),
+                );
             } else {
                 key.push(name.to_owned());
             }

@@ -72,6 +72,7 @@ pub struct Reverts {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::rule::Rule;
 use crate::schema::{Review, place};
 
 impl Custom {
@@ -84,6 +85,7 @@ impl Custom {
         if again && self.complete.is_none() {
             review
                 .report(
+                    Rule::RevertsNothing,
                     place!["reverts", "start"],
                     "`reverts.start` takes back what `complete` did, but there is no `complete`",
                 )

@@ -74,6 +74,7 @@ pub struct RemoveColumn {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::rule::Rule;
 use crate::schema::{Review, fills_itself, place};
 
 impl RemoveColumn {
@@ -91,6 +92,7 @@ impl RemoveColumn {
             if !review.uncertain(&[&owner]) {
                 review
                     .report(
+                        Rule::ColumnInPrimaryKey,
                         place!["column"],
                         format!("column `{name}` is in the primary key of table `{owner}`"),
                     )
@@ -107,6 +109,7 @@ impl RemoveColumn {
         {
             review
                 .report(
+                    Rule::RemovedWithoutDown,
                     place!["column"],
                     format!("column `{name}` is NOT NULL and has no default: rows of new clients would lack a value"),
                 )

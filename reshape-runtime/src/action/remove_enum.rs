@@ -44,6 +44,7 @@ pub struct RemoveEnum {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::rule::Rule;
 use crate::schema::{Review, place};
 
 impl RemoveEnum {
@@ -53,6 +54,7 @@ impl RemoveEnum {
         if let Some((name, table, column)) = review.enum_user(found) {
             review
                 .report(
+                    Rule::TypeInUse,
                     place!["enum"],
                     format!("enum `{name}` is still the type of `{table}.{column}`"),
                 )

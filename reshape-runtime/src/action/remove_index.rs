@@ -50,6 +50,7 @@ pub struct RemoveIndex {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::rule::Rule;
 use crate::schema::{Review, place};
 
 impl RemoveIndex {
@@ -64,6 +65,7 @@ impl RemoveIndex {
         if let Some((other, key)) = review.index_referrer(table, index) {
             review
                 .report(
+                    Rule::StillReferenced,
                     place!["index"],
                     format!(
                         "index `{name}` is what foreign key `{key}` of table `{other}` refers to"

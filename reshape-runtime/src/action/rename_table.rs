@@ -49,6 +49,7 @@ pub struct RenameTable {
 
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
+use crate::rule::Rule;
 use crate::schema::{Relation, Review, place};
 
 impl RenameTable {
@@ -61,7 +62,7 @@ impl RenameTable {
         let (within, name) = (review.get(table).schema.clone(), review.get(table).name.clone());
         if self.table == self.new_name {
             let message = format!("table `{}` is called so already", self.table);
-            review.report(place!["new_name"], message);
+            review.report(Rule::ChangesNothing, place!["new_name"], message);
         } else if review.free(&within, &self.new_name, place!["new_name"], Relation::Table) {
             review.identifier("table", &self.new_name, place!["new_name"]);
             // `free` may have taken a table away: positions have moved.

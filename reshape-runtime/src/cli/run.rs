@@ -228,8 +228,13 @@ fn check(load: impl FnOnce() -> Result<Migrations, String>) -> Result<(), Stop> 
             let name = migrations.migrations.get(problem.at.migration);
             let name = name.map_or("baseline", |migration| &*migration.name);
             let mut text = match problem.at.action {
-                At::NO_ACTION => format!("error: `{name}`: {}", problem.message),
-                action => format!("error: `{name}`, action {}: {}", action + 1, problem.message),
+                At::NO_ACTION => format!("error[{}]: `{name}`: {}", problem.rule, problem.message),
+                action => format!(
+                    "error[{}]: `{name}`, action {}: {}",
+                    problem.rule,
+                    action + 1,
+                    problem.message
+                ),
             };
             if let Some(help) = &problem.help {
                 text.push_str(&format!("\n  help: {help}"));

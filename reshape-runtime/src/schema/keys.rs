@@ -1,6 +1,7 @@
 //! The rules for constraints: foreign keys, what stands in the way of removing what they refer to, checks.
 
 use crate::model::{self, Check, Str};
+use crate::rule::Rule;
 
 use super::memory::Object;
 use super::names::foreign_key_name;
@@ -15,7 +16,7 @@ impl Review<'_> {
     pub(crate) fn foreign_key(&mut self, table: usize, key: &model::ForeignKey, base: &[Segment]) {
         let owner = self.get(table).name.clone();
         if key.columns.is_empty() {
-            self.report(join(base, "columns"), "the foreign key has no columns");
+            self.report(Rule::NoColumns, join(base, "columns"), "the foreign key has no columns");
             return;
         }
         let path = join(base, "columns");
@@ -34,6 +35,7 @@ impl Review<'_> {
         if !same_number {
             let (here, there) = (key.columns.len(), key.referenced_columns.len());
             self.report(
+                Rule::ForeignKeyColumns,
                 to_path,
                 format!("the foreign key has {} and refers to {there}", counted(here)),
             )
@@ -103,7 +105,7 @@ impl Review<'_> {
             })
         });
         if let Some((at, message)) = mismatch {
-            self.report(join(&join(base, "columns"), at), message)
+            self.report(Rule::ForeignKeyTypes, join(&join(base, "columns"), at), message)
                 .help("give both columns the same type");
             return;
         }
@@ -111,6 +113,7 @@ impl Review<'_> {
         if !self.get(target).has_unique_key(&names) {
             let listed = list(names.iter().map(String::as_str));
             self.report(
+                Rule::ForeignKeyWithoutUniqueKey,
                 join(base, "referenced_columns"),
                 format!("no primary key or unique index of table `{to}` is over exactly {listed}"),
             )
@@ -175,6 +178,7 @@ impl Review<'_> {
             let name = key.name;
             let related = self.origin(&Object::Constraint(other.clone(), name.clone()));
             let problem = self.report(
+                Rule::StillReferenced,
                 path,
                 format!("{subject} is referred to by foreign key `{name}` of table `{other}`"),
             );

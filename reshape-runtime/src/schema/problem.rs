@@ -1,6 +1,9 @@
 //! What a check finds, and where.
 
 use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::rule::Rule;
 
 /// Where in a set of migrations something stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,11 +72,15 @@ pub(crate) fn join(base: &[Segment], segment: impl Into<Segment>) -> Vec<Segment
 /// Something in a history that does not fit what comes before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
+    /// What it breaks.
+    pub rule: Rule,
     /// The action, or the migration itself ([`At::NO_ACTION`]).
     pub at: At,
     /// The value that is to blame, as a path from the action's table (from the top of the file, where it is the migration
     /// itself); empty for the whole action.
     pub path: Vec<Segment>,
+    /// Which bytes of that value are to blame, where it is a string and not the whole of it is: SQL, mostly.
+    pub within: Option<Range<usize>>,
     /// What is wrong: lower case, names in backticks, no full stop.
     pub message: String,
     /// What to do about it, where that is known.

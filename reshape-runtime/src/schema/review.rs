@@ -8,6 +8,7 @@ use super::memory::{Fate, Object};
 use super::problem::{At, Problem, Segment};
 use super::suggest::{list, nearest};
 use super::table::Table;
+use crate::rule::Rule;
 use crate::sql::names::DEFAULT_SCHEMA;
 
 /// One action's view of the schema, and where its problems go.
@@ -39,12 +40,15 @@ impl<'a> Review<'a> {
     /// Reports a problem; help and related places can be added to what is returned.
     pub(crate) fn report(
         &mut self,
+        rule: Rule,
         path: Vec<Segment>,
         message: impl Into<String>,
     ) -> &mut Problem {
         self.problems.push(Problem {
+            rule,
             at: self.at,
             path,
+            within: None,
             message: message.into(),
             help: None,
             related: None,
@@ -102,10 +106,16 @@ impl<'a> Review<'a> {
         let of_key = path.last() == Some(&Segment::from("referenced_table"));
         let key = if of_key { "referenced_schema" } else { "schema" };
         let problem = match schema {
-            None => self.report(path, format!("table `{name}` is in schema `{there}`")),
-            Some(said) => {
-                self.report(path, format!("table `{name}` is in schema `{there}`, not in `{said}`"))
-            }
+            None => self.report(
+                Rule::WrongSchema,
+                path,
+                format!("table `{name}` is in schema `{there}`"),
+            ),
+            Some(said) => self.report(
+                Rule::WrongSchema,
+                path,
+                format!("table `{name}` is in schema `{there}`, not in `{said}`"),
+            ),
         };
         problem.help(format!("say `{key} = \"{there}\"`"));
         Some(found)
@@ -145,7 +155,8 @@ impl<'a> Review<'a> {
         let near = nearest(name, self.schema.tables().map(|table| table.name.as_str()))
             .filter(|_| !custom)
             .map(str::to_owned);
-        let problem = self.report(path, format!("table `{name}` does not exist"));
+        let problem =
+            self.report(Rule::UnknownTable, path, format!("table `{name}` does not exist"));
         if let Some(near) = near {
             problem.help(format!("did you mean `{near}`?"));
             return position(self.schema, &near);
@@ -177,7 +188,11 @@ impl<'a> Review<'a> {
         let columns = || self.get(table).columns.iter().map(|column| column.name.as_ref());
         let near = nearest(name, columns()).map(str::to_owned);
         let known = list(columns());
-        let problem = self.report(path, format!("table `{owner}` has no column `{name}`"));
+        let problem = self.report(
+            Rule::UnknownColumn,
+            path,
+            format!("table `{owner}` has no column `{name}`"),
+        );
         if let Some(near) = near {
             problem.help(format!("did you mean `{near}`?"));
             return position(self, &near);
@@ -213,7 +228,8 @@ impl<'a> Review<'a> {
         });
         if let Some(table) = with_key.map(|table| table.name.clone()) {
             let message = format!("index `{name}` is the primary key of table `{table}`");
-            self.report(path, message).help("a primary key's index cannot be removed by itself");
+            self.report(Rule::IndexOfPrimaryKey, path, message)
+                .help("a primary key's index cannot be removed by itself");
             return None;
         }
         let object = Object::Index(name.to_owned());
@@ -226,7 +242,8 @@ impl<'a> Review<'a> {
             table.schema != within && table.indexes.iter().any(|index| index.name == name)
         });
         let elsewhere = elsewhere.map(|table| table.schema.clone());
-        let problem = self.report(path, format!("index `{name}` does not exist"));
+        let problem =
+            self.report(Rule::UnknownIndex, path, format!("index `{name}` does not exist"));
         if let Some(schema) = elsewhere {
             problem.help(format!("it is in schema `{schema}`: say `schema = \"{schema}\"`"));
             return None;
@@ -261,7 +278,11 @@ impl<'a> Review<'a> {
             return gone.now;
         }
         let near = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
-        let problem = self.report(path, format!("table `{owner}` has no {what} `{name}`"));
+        let problem = self.report(
+            Rule::UnknownConstraint,
+            path,
+            format!("table `{owner}` has no {what} `{name}`"),
+        );
         match &near {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None if known.is_empty() => problem.help(not_created(what)),
@@ -289,7 +310,7 @@ impl<'a> Review<'a> {
         let near = nearest(name, self.schema.enums().map(|known| known.name.as_str()))
             .filter(|_| !custom)
             .map(str::to_owned);
-        let problem = self.report(path, format!("enum `{name}` does not exist"));
+        let problem = self.report(Rule::UnknownEnum, path, format!("enum `{name}` does not exist"));
         let Some(near) = near else {
             problem.help(not_created("enum"));
             return None;
@@ -326,7 +347,8 @@ impl<'a> Review<'a> {
         let None = memory.event(object) else { return false };
         let Some((at, place)) = memory.created_later(object, self.at) else { return false };
         let migration = memory.migration(at).to_owned();
-        let problem = self.report(path.to_vec(), format!("{what} does not exist yet"));
+        let problem =
+            self.report(Rule::CreatedLater, path.to_vec(), format!("{what} does not exist yet"));
         problem.help(format!("it is created later, by `{migration}`"));
         problem.related = Some((at, place, String::from("created here")));
         true
@@ -336,9 +358,9 @@ impl<'a> Review<'a> {
     fn gone(&mut self, object: &Object, what: &str, path: Vec<Segment>) -> Option<Gone> {
         let mut event = self.schema.memory.event(object)?.clone();
         let migration = self.schema.memory.migration(event.at).to_owned();
-        let (did, told) = match event.fate {
-            Fate::Removed => ("removed", "removed here"),
-            Fate::Renamed(_) => ("renamed", "renamed here"),
+        let (rule, did, told) = match event.fate {
+            Fate::Removed => (Rule::RemovedEarlier, "removed", "removed here"),
+            Fate::Renamed(_) => (Rule::RenamedEarlier, "renamed", "renamed here"),
             Fate::Created | Fate::Named => return None,
         };
         let mut now = None;
@@ -358,7 +380,7 @@ impl<'a> Review<'a> {
             .memory
             .event(object)
             .map(|event| (event.at, event.path.clone(), told.to_owned()));
-        let problem = self.report(path, format!("{what} was {did} by `{migration}`"));
+        let problem = self.report(rule, path, format!("{what} was {did} by `{migration}`"));
         problem.related = related;
         if let Some(now) = &now {
             problem.help(format!("it is called `{now}` now"));

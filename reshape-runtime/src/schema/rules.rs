@@ -1,6 +1,7 @@
 //! The rules that more than one action has: names, columns, types, `up` and `down`.
 
 use crate::model::{Column, Transform};
+use crate::rule::Rule;
 use crate::sql::names::{DEFAULT_SCHEMA, MAX_IDENTIFIER, METADATA_SCHEMA};
 
 use super::memory::{Fate, Object};
@@ -16,11 +17,15 @@ impl Review<'_> {
     /// A name that Postgres can keep: not empty, not over 63 bytes. `what` is the kind of thing, e.g. `table`.
     pub(crate) fn identifier(&mut self, what: &str, name: &str, path: Vec<Segment>) {
         if name.is_empty() {
-            self.report(path, format!("the name of the {what} is empty"));
+            self.report(Rule::EmptyValue, path, format!("the name of the {what} is empty"));
         } else if name.len() > MAX_IDENTIFIER {
             let (length, short) = (name.len(), clip(name, MAX_IDENTIFIER));
-            self.report(path, format!("the name of {what} `{name}` is {length} bytes long"))
-                .help(format!("Postgres keeps {MAX_IDENTIFIER} bytes, e.g. `{short}`"));
+            self.report(
+                Rule::IdentifierTooLong,
+                path,
+                format!("the name of {what} `{name}` is {length} bytes long"),
+            )
+            .help(format!("Postgres keeps {MAX_IDENTIFIER} bytes, e.g. `{short}`"));
         }
     }
 
@@ -31,7 +36,7 @@ impl Review<'_> {
             || name.starts_with("reshape_");
         if ours || name.starts_with("pg_") || name == "information_schema" {
             let whose = if ours { "versions and their metadata" } else { "Postgres itself" };
-            self.report(path, format!("schema `{name}` is for {whose}"))
+            self.report(Rule::ReservedName, path, format!("schema `{name}` is for {whose}"))
                 .help("choose another name");
         } else {
             self.identifier("schema", name, path);
@@ -101,7 +106,7 @@ impl Review<'_> {
             }
         }
         let related = self.origin(object);
-        self.report(path, message).related = related;
+        self.report(Rule::AlreadyExists, path, message).related = related;
     }
 
     /// Whether the table has no column `name` yet; reports it if it has.
@@ -126,6 +131,7 @@ impl Review<'_> {
             self.generated(name, generated, &found, base);
             if column.default.is_some() {
                 self.report(
+                    Rule::ConflictingDefault,
                     join(base, "default"),
                     format!("column `{name}` has both a default and `generated`"),
                 )
@@ -139,12 +145,14 @@ impl Review<'_> {
             let spelled = &column.data_type;
             if column.generated.is_some() {
                 self.report(
+                    Rule::ConflictingDefault,
                     join(base, "generated"),
                     format!("column `{name}` is both `{spelled}` and generated"),
                 )
                 .help(format!("`{spelled}` has a default of its own: use `{serial}`"));
             } else if column.default.is_some() {
                 self.report(
+                    Rule::ConflictingDefault,
                     join(base, "default"),
                     format!("column `{name}` is `{spelled}` and has a default"),
                 )
@@ -162,8 +170,12 @@ impl Review<'_> {
     /// A name that a column can have.
     pub(crate) fn column_name(&mut self, name: &str, path: Vec<Segment>) {
         if SYSTEM_COLUMNS.contains(&name) {
-            self.report(path, format!("`{name}` is the name of a system column"))
-                .help("every table has it already; choose another name");
+            self.report(
+                Rule::ReservedName,
+                path,
+                format!("`{name}` is the name of a system column"),
+            )
+            .help("every table has it already; choose another name");
         } else {
             self.identifier("column", name, path);
         }
@@ -175,13 +187,14 @@ impl Review<'_> {
         let expression =
             words.strip_prefix("ALWAYS AS").is_some_and(|rest| rest.trim_start().starts_with('('));
         if !is_identity(generated) && !expression {
-            self.report(path, format!("column `{name}` cannot be generated as `{generated}`")).help(
+            self.report(Rule::InvalidGenerated, path, format!("column `{name}` cannot be generated as `{generated}`")).help(
                 "write `ALWAYS AS IDENTITY`, `BY DEFAULT AS IDENTITY` or `ALWAYS AS (expression) STORED`",
             );
         } else if is_identity(generated)
             && found.built_in().is_some_and(|known| !matches!(known, "int2" | "int4" | "int8"))
         {
             self.report(
+                Rule::IdentityType,
                 join(base, "type"),
                 format!("the identity column `{name}` is not of an integer type"),
             )
@@ -194,7 +207,7 @@ impl Review<'_> {
         let found = TypeName::parse(sql);
         let name = found.base.clone();
         if sql.trim().is_empty() {
-            self.report(path, "the type is empty");
+            self.report(Rule::EmptyValue, path, "the type is empty");
             return found;
         }
         let exists = self.schema.enumeration(&name).is_some() || self.schema.table(&name).is_some();
@@ -208,7 +221,7 @@ impl Review<'_> {
             let migration = self.schema.memory.migration(event.at);
             let message = format!("enum `{name}` was removed by `{migration}`");
             let related = (event.at, event.path.clone(), String::from("removed here"));
-            self.report(path, message).related = Some(related);
+            self.report(Rule::RemovedEarlier, path, message).related = Some(related);
             return found;
         }
         if self.too_early(&object, &format!("enum `{name}`"), &path) {
@@ -217,7 +230,7 @@ impl Review<'_> {
         let slip =
             found.slip(self.schema.enums().map(|known| known.name.as_str())).map(str::to_owned);
         if let Some(slip) = slip {
-            self.report(path, format!("type `{name}` does not exist"))
+            self.report(Rule::UnknownType, path, format!("type `{name}` does not exist"))
                 .help(format!("did you mean `{slip}`?"));
         }
         found
