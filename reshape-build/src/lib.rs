@@ -37,6 +37,7 @@ mod checksum;
 mod diagnostic;
 mod emit;
 mod file;
+mod hazard;
 mod set;
 mod source;
 mod text;

@@ -13,6 +13,7 @@ use reshape_runtime::{Migrations, Rule};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::file::File;
+use crate::hazard;
 use crate::source::{self, Candidate};
 use crate::text::Source;
 
@@ -165,7 +166,10 @@ fn replay(
 ) -> (Vec<Diagnostic>, Vec<(usize, Diagnostic)>) {
     let migrations = Migrations::owned(replayable(files)).after(baseline(baselines));
     let migrations = named(migrations, namespace);
-    let (_, problems) = History::replay(&migrations);
+    let (history, mut problems) = History::replay(&migrations);
+    if problems.is_empty() {
+        problems = hazard::find(&migrations, &history);
+    }
     let (before, later): (Vec<_>, Vec<_>) =
         problems.into_iter().partition(|problem| problem.at.migration == At::BASELINE);
     let located = |problem| located(baselines, files, problem);
