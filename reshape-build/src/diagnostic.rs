@@ -210,6 +210,10 @@ impl Diagnostics {
         self.list.iter().map(|problem| problem.render(color)).collect::<Vec<_>>().join("\n\n")
     }
 
+    pub(crate) fn into_list(self) -> Vec<Diagnostic> {
+        self.list
+    }
+
     pub(crate) fn extend(&mut self, problems: impl IntoIterator<Item = Diagnostic>) {
         self.list.extend(problems);
     }

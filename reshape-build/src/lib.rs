@@ -21,6 +21,8 @@
 //! A file `baseline.toml` among them describes what is in the database before the first migration; the command `reshape baseline` writes
 //! it. It is checked with the others and never executed.
 //!
+//! A file `migrations.lock` beside the folder keeps migrations from being changed once they have been applied: see [`lock`].
+//!
 //! [`Builder`] takes several folders; [`load`] reads them at run time. What can stand in a file is described in
 //! [`reshape_runtime::action`], or by the command `reshape docs`.
 //!
@@ -30,7 +32,7 @@
 //! **Invariant:** a bad migration never fails the build script, whose output cargo shows as one block that no editor understands; the
 //! macro `migrations!` turns each problem into a compiler error of its own.
 //!
-//! **Invariant:** no database, no network, no clock; nothing is written outside `OUT_DIR`.
+//! **Invariant:** no database, no network, no clock; nothing is written outside `OUT_DIR`, but the lock file, if that is asked for ([`lock`]).
 
 pub mod baseline;
 mod checksum;
@@ -38,6 +40,7 @@ mod diagnostic;
 mod emit;
 mod file;
 mod hazard;
+pub mod lock;
 mod set;
 mod source;
 mod text;
@@ -49,6 +52,7 @@ use reshape_runtime::Migrations;
 pub use reshape_runtime::Rule;
 
 pub use crate::diagnostic::{Diagnostic, Diagnostics, Level};
+use crate::lock::Lock;
 use crate::set::Set;
 
 /// The whole of a build script: embeds the migrations in `folder`, relative to the package's `Cargo.toml`.
@@ -69,7 +73,10 @@ pub fn migrations(folder: impl AsRef<Path>) {
 /// Everything that is wrong, at once.
 pub fn load(folders: &[impl AsRef<Path>]) -> Result<Migrations, Diagnostics> {
     let folders = folders.iter().map(|folder| folder.as_ref().to_owned()).collect();
-    Set::load(Path::new(""), &or_default(folders)).into_result()
+    let folders = or_default(folders);
+    let mut set = Set::load(Path::new(""), &folders);
+    lock::check(&mut set, Path::new(""), &folders, Lock::Check);
+    set.into_result()
 }
 
 /// Embeds the migrations of several folders: `Builder::new().folder("migrations").folder("../shared/migrations").emit()`.
@@ -78,6 +85,7 @@ pub fn load(folders: &[impl AsRef<Path>]) -> Result<Migrations, Diagnostics> {
 pub struct Builder {
     folders: Vec<PathBuf>,
     namespace: Option<String>,
+    lock: Lock,
 }
 
 impl Builder {
@@ -99,6 +107,12 @@ impl Builder {
         self
     }
 
+    /// What to do with the lock file, which is checked wherever it is there: see [`lock`].
+    pub fn lock(mut self, lock: Lock) -> Self {
+        self.lock = lock;
+        self
+    }
+
     /// Writes `$OUT_DIR/reshape` and tells cargo what to watch.
     ///
     /// # Panics
@@ -112,7 +126,9 @@ impl Builder {
             ),
         };
         let (manifest, out) = (variable("CARGO_MANIFEST_DIR"), variable("OUT_DIR"));
-        for instruction in self.run(&manifest, &out) {
+        let asked = env::var("RESHAPE_LOCK").is_ok_and(|value| value == "write");
+        let lock = if asked { Lock::Write } else { self.lock };
+        for instruction in self.lock(lock).run(&manifest, &out) {
             #[expect(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
             {
                 println!("{instruction}");
@@ -123,7 +139,8 @@ impl Builder {
     /// Does the work; gives the instructions to cargo.
     fn run(self, manifest: &Path, out: &Path) -> Vec<String> {
         let folders = or_default(self.folders);
-        let set = Set::load_as(manifest, &folders, self.namespace.as_deref());
+        let mut set = Set::load_as(manifest, &folders, self.namespace.as_deref());
+        let locked = lock::build(&mut set, manifest, &folders, self.lock);
         // Cargo looks at everything in a watched folder: a file that is added, edited, renamed or removed counts, and an empty folder
         // is as good as a full one. A path that does not exist makes the script run with every build, until it does. That is
         // wanted here: the build fails anyway, so there is nothing that could stay fresh; watching the folder above instead
@@ -133,6 +150,16 @@ impl Builder {
             .iter()
             .map(|folder| format!("cargo::rerun-if-changed={}", folder.display()))
             .collect();
+        // Of these, one that is not there need not be watched: it makes no difference, and what writes the first one changes the time of
+        // the folder.
+        let file = lock::path(&folders);
+        if self.lock == Lock::Required || manifest.join(&file).exists() {
+            instructions.push(format!("cargo::rerun-if-changed={}", file.display()));
+        }
+        instructions.push("cargo::rerun-if-env-changed=RESHAPE_LOCK".to_owned());
+        if let Err(error) = locked {
+            instructions.push(format!("cargo::error=cannot write `{}`: {error}", file.display()));
+        }
         // Errors are the macro's business: cargo shows a warning of a build script and goes on.
         let warnings = set.problems.warnings();
         instructions.extend(warnings.map(|warning| format!("cargo::warning={}", warning.line())));
@@ -163,7 +190,8 @@ mod tests {
             instructions,
             [
                 "cargo::rerun-if-changed=../tests/cases/bad/toml_duplicate_key",
-                "cargo::rerun-if-changed=none"
+                "cargo::rerun-if-changed=none",
+                "cargo::rerun-if-env-changed=RESHAPE_LOCK"
             ]
         );
         let index = fs::read_to_string(out.path().join("reshape/index.txt")).unwrap();
@@ -195,6 +223,6 @@ mod tests {
     fn an_unwritable_folder_is_an_error_of_the_build() {
         let out = tempfile::NamedTempFile::new().unwrap();
         let instructions = Builder::new().run(Path::new("."), out.path());
-        assert!(instructions[1].starts_with("cargo::error=cannot write to "), "{instructions:?}");
+        assert!(instructions[2].starts_with("cargo::error=cannot write to "), "{instructions:?}");
     }
 }

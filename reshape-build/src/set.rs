@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** one mistake gives one problem. What cannot be judged because something before it is broken is not judged.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,9 @@ use crate::text::Source;
 /// What a list of folders holds.
 #[derive(Debug)]
 pub(crate) struct Set {
-    files: Vec<File>,
+    pub(crate) files: Vec<File>,
+    /// Whether every migration is known, and its name is its own.
+    pub(crate) whole: bool,
     /// Its name, unless it is the default set.
     pub(crate) namespace: Option<String>,
     /// Those that say what is there before the first migration.
@@ -56,6 +59,7 @@ impl Set {
         }
         let twice = same_name(&found.candidates, &files);
         // The replay takes names for unique: it goes up to the first that is not.
+        let whole = known && twice.is_empty() && files.iter().all(|file| file.migration.is_some());
         let unique = twice.first().map_or(files.len(), |(index, _)| *index);
         later.extend(twice);
         for (index, file) in files.iter_mut().enumerate() {
@@ -79,7 +83,7 @@ impl Set {
         }
         later.sort_by_key(|(index, problem)| (*index, problem.line, problem.column));
         problems.extend(later.into_iter().map(|(_, problem)| problem));
-        Self { files, baselines, namespace: namespace.map(str::to_owned), problems }
+        Self { files, whole, baselines, namespace: namespace.map(str::to_owned), problems }
     }
 
     /// The migrations that could be read, in order, each with the path of its file.
@@ -139,13 +143,15 @@ fn ambiguous(candidates: &[Candidate], files: &[File]) -> Vec<(usize, Diagnostic
 /// Files that give themselves the same name. Those that already clash by their stems are left out.
 fn same_name(candidates: &[Candidate], files: &[File]) -> Vec<(usize, Diagnostic)> {
     let mut problems = Vec::new();
+    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
     for (index, file) in files.iter().enumerate() {
         let Some(migration) = &file.migration else { continue };
-        let earlier = files[..index].iter().zip(candidates).find(|(other, candidate)| {
-            other.migration.as_ref().is_some_and(|other| other.name == migration.name)
-                && candidate.order != candidates[index].order
-        });
-        if let Some((other, _)) = earlier {
+        let same = by_name.entry(&migration.name).or_default();
+        let earlier =
+            same.iter().find(|other| candidates[**other].order != candidates[index].order);
+        let earlier = earlier.map(|other| &files[*other]);
+        same.push(index);
+        if let Some(other) = earlier {
             let message = format!("two migrations have the name `{}`", migration.name);
             let label = format!("the other one is `{}`", other.source.path);
             let problem = Diagnostic::new(Rule::DuplicateName, file.name_place(), message)
