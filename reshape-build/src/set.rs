@@ -26,6 +26,8 @@ pub(crate) struct Set {
     pub(crate) whole: bool,
     /// Its name, unless it is the default set.
     pub(crate) namespace: Option<String>,
+    /// What the migrations lead to, as far as they could be read.
+    pub(crate) history: Option<History>,
     /// Those that say what is there before the first migration.
     baselines: Vec<File>,
     pub(crate) problems: Diagnostics,
@@ -65,8 +67,10 @@ impl Set {
         for (index, file) in files.iter_mut().enumerate() {
             later.extend(file.problems.drain(..).map(|problem| (index, problem)));
         }
+        let mut history = None;
         if known {
-            let (before, found) = replay(&baselines, &files[..unique], namespace);
+            let (replayed, before, found) = replay(&baselines, &files[..unique], namespace);
+            history = Some(replayed);
             problems.extend(before);
             later.extend(found);
         }
@@ -83,7 +87,7 @@ impl Set {
         }
         later.sort_by_key(|(index, problem)| (*index, problem.line, problem.column));
         problems.extend(later.into_iter().map(|(_, problem)| problem));
-        Self { files, whole, baselines, namespace: namespace.map(str::to_owned), problems }
+        Self { files, whole, baselines, namespace: namespace.map(str::to_owned), history, problems }
     }
 
     /// The migrations that could be read, in order, each with the path of its file.
@@ -169,7 +173,7 @@ fn replay(
     baselines: &[File],
     files: &[File],
     namespace: Option<&str>,
-) -> (Vec<Diagnostic>, Vec<(usize, Diagnostic)>) {
+) -> (History, Vec<Diagnostic>, Vec<(usize, Diagnostic)>) {
     let migrations = Migrations::owned(replayable(files)).after(baseline(baselines));
     let migrations = named(migrations, namespace);
     let (history, mut problems) = History::replay(&migrations);
@@ -180,7 +184,7 @@ fn replay(
         problems.into_iter().partition(|problem| problem.at.migration == At::BASELINE);
     let located = |problem| located(baselines, files, problem);
     let later = later.into_iter().map(|problem| (problem.at.migration, located(problem)));
-    (before.into_iter().map(located).collect(), later.collect())
+    (history, before.into_iter().map(located).collect(), later.collect())
 }
 
 /// The actions of all baselines, one after the other.
