@@ -37,7 +37,7 @@ impl Sync<'_> {
                     return Some(simple(format!("(\n{sql}\n)")));
                 }
                 // In a sub-select it would be a `text`, and no text can be assigned to, say, an enum.
-                Formula::Expression(sql) if is_bare_string(sql) => {
+                Formula::Expression(sql) if is_untyped(sql) => {
                     return Some(simple(format!("(\n{sql}\n)")));
                 }
                 Formula::Expression(sql) => sql.clone(),
@@ -70,7 +70,9 @@ impl Sync<'_> {
     }
 }
 
-/// Whether the expression is a string constant and nothing else: it has the type of whatever it is assigned to.
-fn is_bare_string(sql: &str) -> bool {
-    sql.contains('\'') && code(sql).chars().all(|c| c.is_whitespace() || matches!(c, '(' | ')'))
+/// Whether the expression is a string constant or NULL and nothing else: it has the type of whatever it is assigned to.
+fn is_untyped(sql: &str) -> bool {
+    let code = code(sql);
+    let left = code.trim_matches(|c: char| c.is_whitespace() || matches!(c, '(' | ')'));
+    left.is_empty() && sql.contains('\'') || left.eq_ignore_ascii_case("null")
 }
