@@ -156,6 +156,9 @@ impl Builder {
             instructions.push(format!("cargo::rerun-if-changed={}", file.display()));
         }
         instructions.push("cargo::rerun-if-env-changed=RESHAPE_LOCK".to_owned());
+        if self.lock == Lock::Write {
+            instructions.push("cargo::rerun-if-env-changed=CI".to_owned());
+        }
         if let Err(error) = locked {
             instructions.push(format!("cargo::error=cannot write `{}`: {error}", file.display()));
         }
