@@ -43,6 +43,7 @@ pub mod lock;
 mod set;
 mod source;
 mod text;
+mod typed;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -53,6 +54,8 @@ pub use reshape_runtime::Rule;
 pub use crate::diagnostic::{Diagnostic, Diagnostics, Level};
 use crate::lock::Lock;
 use crate::set::Set;
+pub use crate::typed::Library;
+use crate::typed::Settings;
 
 /// The whole of a build script: embeds the migrations in `folder`, relative to the package's `Cargo.toml`.
 ///
@@ -85,6 +88,7 @@ pub struct Builder {
     folders: Vec<PathBuf>,
     namespace: Option<String>,
     lock: Lock,
+    typed: Settings,
 }
 
 impl Builder {
@@ -109,6 +113,27 @@ impl Builder {
     /// What to do with the lock file, which is checked wherever it is there: see [`lock`].
     pub fn lock(mut self, lock: Lock) -> Self {
         self.lock = lock;
+        self
+    }
+
+    /// Gives columns of typed modules the types of a library: dates those of `chrono`, say. Without one, [`std`] has a type for timestamps
+    /// alone. The later of two for the same type counts.
+    pub fn library(mut self, library: Library) -> Self {
+        self.typed.libraries.push(library);
+        self
+    }
+
+    /// Gives columns of the type `postgres` in typed modules the type `rust`, as a path that means the same everywhere in the crate:
+    /// `.rust_type("email_address", "crate::Email")`. It has to be `FromSql` and `ToSql`, `Clone`, `Debug` and `PartialEq`, and wins over every other choice.
+    /// Arrays become `Vec`s of it, unless their own type is given, as `postgres = "text[]"`.
+    pub fn rust_type(mut self, postgres: impl Into<String>, rust: impl Into<String>) -> Self {
+        self.typed.types.push((postgres.into(), rust.into()));
+        self
+    }
+
+    /// Writes a typed module for every version, not only for the newest two: what an instance uses, and what it comes from.
+    pub fn all_versions(mut self) -> Self {
+        self.typed.all_versions = true;
         self
     }
 
@@ -165,7 +190,7 @@ impl Builder {
         // Errors are the macro's business: cargo shows a warning of a build script and goes on.
         let warnings = set.problems.warnings();
         instructions.extend(warnings.map(|warning| format!("cargo::warning={}", warning.line())));
-        if let Err(error) = emit::write(out, &set) {
+        if let Err(error) = emit::write(out, &set, &self.typed) {
             instructions.push(format!("cargo::error=cannot write to `{}`: {error}", out.display()));
         }
         instructions

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** one mistake gives one problem. What cannot be judged because something before it is broken is not judged.
 
+use std::collections::HashMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use reshape_runtime::history::History;
@@ -23,6 +25,8 @@ pub(crate) struct Set {
     pub(crate) whole: bool,
     /// Its name, unless it is the default set.
     pub(crate) namespace: Option<String>,
+    /// What the migrations lead to, as far as they could be read.
+    pub(crate) history: Option<History>,
     /// Those that say what is there before the first migration.
     baselines: Vec<File>,
     pub(crate) problems: Diagnostics,
@@ -62,8 +66,10 @@ impl Set {
         for (index, file) in files.iter_mut().enumerate() {
             later.extend(file.problems.drain(..).map(|problem| (index, problem)));
         }
+        let mut history = None;
         if known {
-            let (before, found) = replay(&baselines, &files[..unique], namespace);
+            let (replayed, before, found) = replay(&baselines, &files[..unique], namespace);
+            history = Some(replayed);
             problems.extend(before);
             later.extend(found);
         }
@@ -80,7 +86,7 @@ impl Set {
         }
         later.sort_by_key(|(index, problem)| (*index, problem.line, problem.column));
         problems.extend(later.into_iter().map(|(_, problem)| problem));
-        Self { files, whole, baselines, namespace: namespace.map(str::to_owned), problems }
+        Self { files, whole, baselines, namespace: namespace.map(str::to_owned), history, problems }
     }
 
     /// The migrations that could be read, in order, each with the path of its file.
@@ -140,13 +146,15 @@ fn ambiguous(candidates: &[Candidate], files: &[File]) -> Vec<(usize, Diagnostic
 /// Files that give themselves the same name. Those that already clash by their stems are left out.
 fn same_name(candidates: &[Candidate], files: &[File]) -> Vec<(usize, Diagnostic)> {
     let mut problems = Vec::new();
+    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
     for (index, file) in files.iter().enumerate() {
         let Some(migration) = &file.migration else { continue };
-        let earlier = files[..index].iter().zip(candidates).find(|(other, candidate)| {
-            other.migration.as_ref().is_some_and(|other| other.name == migration.name)
-                && candidate.order != candidates[index].order
-        });
-        if let Some((other, _)) = earlier {
+        let same = by_name.entry(&migration.name).or_default();
+        let earlier =
+            same.iter().find(|other| candidates[**other].order != candidates[index].order);
+        let earlier = earlier.map(|other| &files[*other]);
+        same.push(index);
+        if let Some(other) = earlier {
             let message = format!("two migrations have the name `{}`", migration.name);
             let label = format!("the other one is `{}`", other.source.path);
             let problem = Diagnostic::new(Rule::DuplicateName, file.name_place(), message)
@@ -164,15 +172,15 @@ fn replay(
     baselines: &[File],
     files: &[File],
     namespace: Option<&str>,
-) -> (Vec<Diagnostic>, Vec<(usize, Diagnostic)>) {
+) -> (History, Vec<Diagnostic>, Vec<(usize, Diagnostic)>) {
     let migrations = Migrations::owned(replayable(files)).after(baseline(baselines));
     let migrations = named(migrations, namespace);
-    let (_, problems) = History::replay(&migrations);
+    let (history, problems) = History::replay(&migrations);
     let (before, later): (Vec<_>, Vec<_>) =
         problems.into_iter().partition(|problem| problem.at.migration == At::BASELINE);
     let located = |problem| located(baselines, files, problem);
     let later = later.into_iter().map(|problem| (problem.at.migration, located(problem)));
-    (before.into_iter().map(located).collect(), later.collect())
+    (history, before.into_iter().map(located).collect(), later.collect())
 }
 
 /// The actions of all baselines, one after the other.
@@ -216,9 +224,9 @@ fn replayable(files: &[File]) -> Vec<Migration> {
 }
 
 fn located(baselines: &[File], files: &[File], problem: Problem) -> Diagnostic {
-    let place = |at: At, path: &[Segment]| {
+    let place = |at: At, path: &[Segment], within: Option<&Range<usize>>| {
         if at.migration != At::BASELINE {
-            return files[at.migration].place(at.action, path);
+            return files[at.migration].place(at.action, path, within);
         }
         let mut action = at.action;
         let file = baselines.iter().find(|file| {
@@ -229,12 +237,15 @@ fn located(baselines: &[File], files: &[File], problem: Problem) -> Diagnostic {
             }
             here
         });
-        file.expect("a problem of a baseline is one of its actions").place(action, path)
+        file.expect("a problem of a baseline is one of its actions").place(action, path, within)
     };
-    let mut diagnostic =
-        Diagnostic::new(problem.rule, place(problem.at, &problem.path), problem.message);
+    let mut diagnostic = Diagnostic::new(
+        problem.rule,
+        place(problem.at, &problem.path, problem.within.as_ref()),
+        problem.message,
+    );
     if let Some((at, path, label)) = problem.related {
-        diagnostic = diagnostic.related(place(at, &path), label);
+        diagnostic = diagnostic.related(place(at, &path, None), label);
     }
     match problem.help {
         Some(help) => diagnostic.help(help),
@@ -244,6 +255,8 @@ fn located(baselines: &[File], files: &[File], problem: Problem) -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
+    use reshape_runtime::model::Transform;
+
     use super::*;
 
     fn set(case: &str) -> Set {
@@ -255,6 +268,7 @@ mod tests {
             rule: Rule::UnknownTable,
             at: At { migration: at.0, action: at.1 },
             path: path.to_vec(),
+            within: None,
             message: "wrong".to_owned(),
             help: None,
             related: None,
@@ -292,6 +306,25 @@ mod tests {
             "0002_change.toml:35: \"text\" }",
             "in an inline table, after a string of several lines"
         );
+    }
+
+    #[test]
+    fn a_problem_inside_a_string_is_shown_at_the_very_word() {
+        let set = set("good/all_actions_toml");
+        let mut problem = problem((1, 1), &["up".into()]);
+        let File { migration: Some(migration), .. } = &set.files[1] else { panic!("it is good") };
+        let Action::AddColumn(action) = &migration.actions[1] else { panic!("{migration:?}") };
+        let Some(Transform::Expression(sql)) = &action.up else { panic!("{action:?}") };
+        let at = sql.find("WHEN").expect("it is a case");
+        problem.within = Some(at..at + 4);
+        let text = located(&set.baselines, &set.files, problem).render(false);
+        insta::assert_snapshot!(text, @r"
+        error[R0201]: wrong
+          --> good/all_actions_toml/0002_change.toml:24:3
+           |
+        24 |   WHEN name = '' THEN NULL
+           |   ^^^^
+        ");
     }
 
     #[test]

@@ -41,6 +41,32 @@ pub(crate) fn module(module: &Module, index: &Result<Index, Missing>) -> TokenSt
     } else {
         TokenStream::new()
     };
+    // Also where there are problems, so that code which uses the types has no errors of its own.
+    let (typed, typed_versions) = if index.migrations.is_empty() {
+        (TokenStream::new(), TokenStream::new())
+    } else {
+        let typed = quote! {
+            #runtime::__with_client! {
+                #[doc(hidden)]
+                mod __typed {
+                    use #runtime as __rt;
+                    ::core::include!(::core::concat!(
+                        ::core::env!("OUT_DIR"),
+                        "/reshape/schema.rs"
+                    ));
+                }
+                #[doc(inline)]
+                pub use __typed::schema;
+            }
+        };
+        let versions = quote! {
+            #runtime::__with_client! {
+                #[doc(inline)]
+                pub use super::__typed::versions::*;
+            }
+        };
+        (typed, versions)
+    };
     let set = if whole { quote!(__embedded::MIGRATIONS) } else { quote!(&[]) };
     let baseline = if whole { quote!(__embedded::BASELINE) } else { quote!(&[]) };
     let latest = index.migrations.last().map_or("", |migration| &migration.name);
@@ -72,10 +98,13 @@ pub(crate) fn module(module: &Module, index: &Result<Index, Missing>) -> TokenSt
 
         /// The migrations of this crate, embedded at compile time.
         // A binary need not use all of it, and the names come from files.
-        #[allow(dead_code, unreachable_pub, non_camel_case_types, non_upper_case_globals)]
+        #[allow(
+            dead_code, unused_imports, unreachable_pub, non_camel_case_types, non_snake_case, non_upper_case_globals
+        )]
         #[allow(clippy::all, clippy::pedantic)]
         #visibility mod #name {
             #embedded
+            #typed
 
             /// All migrations, oldest first.
             pub const SET: #runtime::Migrations = #set;
@@ -89,9 +118,10 @@ pub(crate) fn module(module: &Module, index: &Result<Index, Missing>) -> TokenSt
             /// The statement that makes a connection use the newest version.
             pub const SCHEMA_QUERY: &str = #latest_query;
 
-            /// The schema of each version, unquoted, by the name of its migration.
+            /// The schema of each version, unquoted, by the name of its migration, and a module with the tables of each that has one.
             pub mod versions {
                 #(#versions)*
+                #typed_versions
             }
 
             #(#structs)*

@@ -115,6 +115,8 @@ pub mod schema;
 pub mod sql;
 #[cfg(all(feature = "testing", unix))]
 pub mod testing;
+#[cfg(feature = "client")]
+pub mod typed;
 
 #[cfg(feature = "client")]
 pub use drift::Drift;
@@ -133,6 +135,22 @@ pub use report::{Outcome, Report, SetStatus, State, Status, StepReport, StepStat
 #[cfg(feature = "macros")]
 pub use reshape_macros::{migrations, schema_query};
 pub use rule::Rule;
+
+/// What `migrations!` writes that needs a database client: nothing, without one.
+#[cfg(feature = "client")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_client {
+    ($($item:item)*) => { $($item)* };
+}
+
+/// What `migrations!` writes that needs a database client: nothing, without one.
+#[cfg(not(feature = "client"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_client {
+    ($($item:item)*) => {};
+}
 
 /// What `migrations!` implements for each migration: one unit struct per file.
 ///

@@ -28,7 +28,8 @@ pub(crate) use problem::place;
 pub(crate) use review::Review;
 pub(crate) use rules::{Relation, fills_itself, is_identity};
 pub(crate) use suggest::{list, nearest};
-pub(crate) use types::TypeName;
+#[doc(hidden)]
+pub use types::TypeName;
 
 use memory::Memory;
 

@@ -15,13 +15,21 @@ use reshape_runtime::model::Migration;
 
 use self::model::Emit;
 use crate::set::Set;
+use crate::typed;
 
-/// Writes both files into `out/reshape`. A file that would stay the same is not touched: its time is what rustc goes by.
-pub(crate) fn write(out: &Path, set: &Set) -> io::Result<()> {
+/// Writes the files into `out/reshape`. A file that would stay the same is not touched: its time is what rustc goes by.
+pub(crate) fn write(out: &Path, set: &Set, typed: &typed::Settings) -> io::Result<()> {
     let folder = out.join("reshape");
     fs::create_dir_all(&folder)?;
     write_if_changed(&folder.join("migrations.rs"), &constants(set))?;
+    write_if_changed(&folder.join("schema.rs"), &schema(set, typed))?;
     write_if_changed(&folder.join("index.txt"), &index::index(set))
+}
+
+/// `schema.rs`: the typed modules, of what could be replayed. Also with a problem: code that uses them should not have errors of its own.
+fn schema(set: &Set, settings: &typed::Settings) -> String {
+    let migrations: Vec<&Migration> = set.migrations().map(|(migration, _)| migration).collect();
+    typed::modules(settings, &migrations, set.history.as_ref())
 }
 
 fn write_if_changed(path: &Path, text: &str) -> io::Result<()> {
@@ -143,11 +151,11 @@ mod tests {
         let index = out.path().join("reshape/index.txt");
         let modified = || fs::metadata(&index).unwrap().modified().unwrap();
 
-        write(out.path(), &set("good/order")).unwrap();
+        write(out.path(), &set("good/order"), &typed::Settings::default()).unwrap();
         fs::File::options().write(true).open(&index).unwrap().set_modified(old).unwrap();
-        write(out.path(), &set("good/order")).unwrap();
+        write(out.path(), &set("good/order"), &typed::Settings::default()).unwrap();
         assert_eq!(modified(), old);
-        write(out.path(), &set("good/all_actions_toml")).unwrap();
+        write(out.path(), &set("good/all_actions_toml"), &typed::Settings::default()).unwrap();
         assert_ne!(modified(), old);
     }
 }

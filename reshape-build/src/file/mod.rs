@@ -7,10 +7,12 @@ mod field;
 mod fields;
 mod json;
 mod part;
+mod string;
 mod toml;
 mod tree;
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::Arc;
 
 use reshape_runtime::Rule;
@@ -20,7 +22,7 @@ use reshape_runtime::sql::names::MAX_MIGRATION_NAME;
 
 use self::field::{Context, Field, Label, list, name, text};
 use self::fields::Fields;
-use self::tree::Node;
+use self::tree::{Node, Value};
 use crate::checksum::checksum;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::text::{Source, Span};
@@ -51,12 +53,13 @@ pub(crate) struct File {
     pub(crate) migration: Option<Migration>,
     pub(crate) problems: Vec<Diagnostic>,
     root: Option<Node>,
+    format: Format,
 }
 
 impl File {
     /// A file that could not even be read.
-    pub(crate) fn unreadable(source: Arc<Source>, problem: Diagnostic) -> Self {
-        Self { source, migration: None, problems: vec![problem], root: None }
+    pub(crate) fn unreadable(source: Arc<Source>, format: Format, problem: Diagnostic) -> Self {
+        Self { source, migration: None, problems: vec![problem], root: None, format }
     }
 
     /// Parses and decodes a file; `stem` is the migration's name unless the file says otherwise.
@@ -82,11 +85,17 @@ impl File {
         };
         let mut problems = context.problems.into_inner();
         problems.sort_by_key(|problem| (problem.line, problem.column));
-        Self { source, migration, problems, root }
+        Self { source, migration, problems, root, format }
     }
 
-    /// The place of a value of an action: exact if it is written in the file, else the nearest value around it.
-    pub(crate) fn place(&self, action: usize, path: &[Segment]) -> Place {
+    /// The place of a value of an action, or of the bytes `within` it if it is a string: exact if it is written in the file, else the nearest
+    /// value around it.
+    pub(crate) fn place(
+        &self,
+        action: usize,
+        path: &[Segment],
+        within: Option<&Range<usize>>,
+    ) -> Place {
         let Some(root) = &self.root else { return Place::whole(&self.source) };
         if action == At::NO_ACTION && path.first() == Some(&Segment::Key("requires".into())) {
             return Place::at(&self.source, &root.resolve(path).span);
@@ -95,7 +104,16 @@ impl File {
         let found = node.resolve(path);
         let span =
             if std::ptr::eq(node, found) { fields::anchor(node) } else { found.span.clone() };
-        Place::at(&self.source, &span)
+        let inside = within.and_then(|within| self.inside(found, within));
+        Place::at(&self.source, &inside.unwrap_or(span))
+    }
+
+    /// The place of some bytes of the value of a string.
+    fn inside(&self, node: &Node, within: &Range<usize>) -> Option<Span> {
+        let Value::String(value) = &node.value else { return None };
+        let text = self.source.slice(&node.span);
+        let found = string::locate(text, self.format, value, within)?;
+        Some(node.span.start + found.start..node.span.start + found.end)
     }
 
     /// The place of the migration's name: its key, or the file as a whole.
@@ -262,7 +280,10 @@ mod tests {
             for problem in &file.problems {
                 assert!(!problem.render(false).is_empty());
             }
-            let _ = file.place(0, &["column".into(), 3.into(), "name".into()]);
+            let _ = file.place(0, &["column".into(), 3.into(), "name".into()], None);
+            for at in [0..0, 0..2, 1..9, 7..7] {
+                let _ = file.place(0, &["up".into()], Some(&at));
+            }
         };
         for (text, format) in [(toml, Format::Toml), (json, Format::Json)] {
             for at in 0..text.len() {

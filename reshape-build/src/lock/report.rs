@@ -164,9 +164,9 @@ fn changed(file: &File, old: &[String], new: &[String]) -> Place {
                     first_difference(&old, &new, &mut path);
                 }
             }
-            file.place(first, &path)
+            file.place(first, &path, None)
         }
-        (None, Some(_)) => file.place(first, &[]),
+        (None, Some(_)) => file.place(first, &[], None),
         (_, None) => Place::whole(&file.source),
     }
 }

@@ -6,20 +6,20 @@ use super::Schema;
 
 /// A type as SQL names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TypeName {
+pub struct TypeName {
     /// The name, unquoted and folded as Postgres would, without schema and modifiers: `character varying`.
-    pub(crate) base: String,
+    pub base: String,
     /// What stands in parentheses.
-    pub(crate) modifiers: Option<String>,
+    pub modifiers: Option<String>,
     /// Whether it is an array of that type.
-    pub(crate) array: bool,
+    pub array: bool,
     /// Whether the base is one identifier rather than several words or something that is not understood here.
-    pub(crate) simple: bool,
+    pub simple: bool,
 }
 
 impl TypeName {
     /// Reads the name of a type; anything at all gives something.
-    pub(crate) fn parse(sql: &str) -> Self {
+    pub fn parse(sql: &str) -> Self {
         let (rest, array) = strip_array(sql.trim());
         let (rest, modifiers) = match (rest.find('('), rest.rfind(')')) {
             (Some(open), Some(close)) if open < close => (
@@ -45,7 +45,7 @@ impl TypeName {
     }
 
     /// Postgres's own short name of a built-in type: `int4` for `integer` and `serial`.
-    pub(crate) fn built_in(&self) -> Option<&'static str> {
+    pub fn built_in(&self) -> Option<&'static str> {
         let found = BUILT_IN.iter().find(|(_, names)| names.contains(&self.base.as_str()));
         found.map(|(name, _)| *name)
     }

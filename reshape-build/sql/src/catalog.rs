@@ -1,0 +1,117 @@
+//! What the names in SQL may stand for.
+
+use std::rc::Rc;
+
+use crate::types::Type;
+
+/// The schema that SQL is checked against: a version of a history, at some point of a batch.
+pub trait Catalog {
+    /// What a table, view or other relation called `name` is; `schema` is what qualifies it, if anything does.
+    fn relation(&self, schema: Option<&str>, name: &str) -> Named;
+
+    /// The names of the relations that are known, to suggest one from.
+    fn relations(&self) -> Vec<String>;
+
+    /// The values of the enum type `name`, if it is one.
+    fn enumeration(&self, name: &str) -> Option<Vec<String>>;
+
+    /// Whether somebody may have created functions or types that are not known here, e.g. an extension or `custom` SQL that mentions `name`.
+    fn may_be_created(&self, name: &str) -> bool;
+}
+
+/// What a name stands for.
+#[derive(Clone, Debug)]
+pub enum Named {
+    /// A relation.
+    Known(Rc<Relation>),
+    /// It may stand for something, but nothing is certain about it.
+    Uncertain,
+    /// Surely nothing.
+    Missing,
+}
+
+/// A table, or something else that has columns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Relation {
+    /// Its name.
+    pub name: String,
+    /// Its columns, in order.
+    pub columns: Vec<Column>,
+    /// Whether it has those columns and no others, for certain.
+    pub complete: bool,
+}
+
+/// A column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type; `None` if that is not certain.
+    pub data_type: Option<Type>,
+    /// Whether it may be NULL.
+    pub nullable: bool,
+    /// Where its value comes from when an INSERT says none.
+    pub fill: Fill,
+}
+
+/// Where a column's value comes from when an INSERT says none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fill {
+    /// It is NULL.
+    #[default]
+    Nothing,
+    /// From its default, also that of a serial type or of `BY DEFAULT AS IDENTITY`.
+    Default,
+    /// From the column itself, and no INSERT may say one: `ALWAYS AS IDENTITY`, `ALWAYS AS (…) STORED`.
+    Always,
+}
+
+/// A schema as plain data, in which everything is certain.
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    /// The tables, each with its schema.
+    pub tables: Vec<(String, Rc<Relation>)>,
+    /// The enum types and their values.
+    pub enums: Vec<(String, Vec<String>)>,
+    /// Whether there may be functions, types and relations that are not listed.
+    pub open: bool,
+}
+
+impl Column {
+    /// A column by its name and its type as a migration writes it.
+    pub fn new(name: &str, data_type: &str, nullable: bool, fill: Fill) -> Self {
+        Self { name: name.to_owned(), data_type: Type::parse(data_type), nullable, fill }
+    }
+}
+
+impl Relation {
+    /// The column `name`; case matters.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+impl Catalog for Tables {
+    /// A version's tables are all in its own schema, under whatever name: a qualified name is certain only for the schema that the table is said to be in.
+    fn relation(&self, schema: Option<&str>, name: &str) -> Named {
+        let found = self.tables.iter().find(|(_, table)| table.name == name);
+        match (found, schema) {
+            (Some((_, table)), None) => Named::Known(Rc::clone(table)),
+            (Some((home, table)), Some(schema)) if home == schema => Named::Known(Rc::clone(table)),
+            (None, None) if !self.open => Named::Missing,
+            (_, _) => Named::Uncertain,
+        }
+    }
+
+    fn relations(&self) -> Vec<String> {
+        self.tables.iter().map(|(_, table)| table.name.clone()).collect()
+    }
+
+    fn enumeration(&self, name: &str) -> Option<Vec<String>> {
+        self.enums.iter().find(|(known, _)| known == name).map(|(_, values)| values.clone())
+    }
+
+    fn may_be_created(&self, _: &str) -> bool {
+        self.open
+    }
+}

@@ -1,0 +1,157 @@
+//! One statement of an application: what it needs, and what it gives.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use squawk_syntax::{SyntaxElement, SyntaxKind, SyntaxNode};
+
+use crate::catalog::Catalog;
+use crate::finding::Finding;
+use crate::frame::Frame;
+use crate::parse::parse;
+use crate::types::Type;
+use crate::walk::{Walk, child, is_select};
+
+/// What a statement needs and gives.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// What it does.
+    pub kind: Kind,
+    /// Its parameters `$1`, `$2`, …: one entry each, without gaps.
+    pub parameters: Vec<Parameter>,
+    /// The columns of its rows, `*` spelled out; empty if it gives no rows, `None` if it is not certain which they are.
+    pub columns: Option<Vec<Output>>,
+    /// What is wrong with it, in the order of the text.
+    pub findings: Vec<Finding>,
+}
+
+/// What a statement does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `SELECT`, `VALUES`, `TABLE`, also after `WITH`.
+    Select,
+    /// `INSERT`.
+    Insert,
+    /// `UPDATE`.
+    Update,
+    /// `DELETE`.
+    Delete,
+    /// `MERGE`.
+    Merge,
+    /// Anything else: nothing is known of its columns and parameters.
+    Other,
+    /// Not exactly one statement.
+    None,
+}
+
+/// A parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// The `1` of `$1`.
+    pub number: u32,
+    /// The type that Postgres gives it, where that is certain: from a cast, or the column that it is written to or compared with.
+    pub data_type: Option<Type>,
+    /// Where it stands for the first time; empty if it does not (`$2` without a `$1`).
+    pub range: Range<usize>,
+}
+
+/// A column of the rows that a statement gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Its name, as Postgres chooses it: `?column?` where nothing names it.
+    pub name: String,
+    /// Its type, where that is certain.
+    pub data_type: Option<Type>,
+    /// Whether it may be NULL, where that is certain: `Some(false)` never is.
+    pub nullable: Option<bool>,
+    /// The table and column that it is, if it is one as it stands.
+    pub source: Option<(String, String)>,
+    /// The target that gives it; that of a `*` gives several.
+    pub range: Range<usize>,
+}
+
+/// Checks one statement with parameters `$1`, `$2`, … against `catalog`.
+pub fn query(sql: &str, catalog: &dyn Catalog) -> Query {
+    let mut query =
+        Query { kind: Kind::Other, parameters: Vec::new(), columns: None, findings: Vec::new() };
+    let root = match parse(sql, "", "") {
+        None => return query,
+        Some(Err(finding)) => {
+            query.findings.push(finding);
+            return query;
+        }
+        Some(Ok(root)) => root,
+    };
+    let mut walk = Walk::new(catalog, 0, sql.len());
+    walk.parameters = parameters(&root);
+    let mut statements = root.children();
+    let (Some(statement), None) = (statements.next(), statements.next()) else {
+        query.kind = Kind::None;
+        return query;
+    };
+    query.kind = match statement.kind() {
+        SyntaxKind::INSERT => Kind::Insert,
+        SyntaxKind::UPDATE => Kind::Update,
+        SyntaxKind::DELETE => Kind::Delete,
+        SyntaxKind::MERGE => Kind::Merge,
+        SyntaxKind::SELECT_INTO => Kind::Other,
+        kind if is_select(kind) => Kind::Select,
+        _ => Kind::Other,
+    };
+    let outside = Frame::default();
+    query.columns = match query.kind {
+        Kind::Select => walk.outputs(&statement, &outside),
+        Kind::Insert | Kind::Update | Kind::Delete => walk
+            .write(&statement, &outside)
+            .and_then(|(outputs, complete)| complete.then_some(outputs)),
+        Kind::Merge | Kind::Other | Kind::None => None,
+    };
+    query.findings = walk.findings;
+    query.findings.sort_by_key(|finding| finding.range.start);
+    query.parameters = walk.parameters.into_values().collect();
+    query
+}
+
+impl Walk<'_> {
+    /// The columns of the statement, `None` if there may be others.
+    fn outputs(&mut self, statement: &SyntaxNode, outside: &Frame<'_>) -> Option<Vec<Output>> {
+        if statement.kind() == SyntaxKind::SELECT {
+            let level =
+                child(statement, SyntaxKind::WITH_CLAUSE).map(|with| self.with(&with, outside));
+            let (outputs, complete) = self.targets_of(statement, level.as_ref().unwrap_or(outside));
+            return complete.then_some(outputs);
+        }
+        let range = self.range(statement);
+        let (fields, complete) = self.select(statement, outside);
+        let outputs = fields.into_iter().map(|field| Output {
+            name: field.name,
+            data_type: field.data_type,
+            nullable: field.nullable,
+            source: field.source,
+            range: range.clone(),
+        });
+        complete.then(|| outputs.collect())
+    }
+}
+
+/// The parameters in the text, each at its first place, with those that their numbers leave out.
+fn parameters(root: &SyntaxNode) -> BTreeMap<u32, Parameter> {
+    let mut found: BTreeMap<u32, Parameter> = BTreeMap::new();
+    let tokens = root.descendants_with_tokens().filter_map(SyntaxElement::into_token);
+    for token in tokens.filter(|token| token.kind() == SyntaxKind::POSITIONAL_PARAM) {
+        // Postgres counts them in 16 bits.
+        let Some(number) = token.text()[1..].parse::<u16>().ok().filter(|number| *number > 0)
+        else {
+            continue;
+        };
+        let range = token.text_range();
+        let range = range.start().into()..range.end().into();
+        let number = u32::from(number);
+        found.entry(number).or_insert(Parameter { number, data_type: None, range });
+    }
+    let last = found.keys().next_back().copied().unwrap_or(0);
+    for number in 1..last {
+        found.entry(number).or_insert(Parameter { number, data_type: None, range: 0..0 });
+    }
+    found
+}

@@ -1,0 +1,75 @@
+//! Rows, decoded by the names of their columns.
+
+use postgres::Row;
+use postgres::types::FromSqlOwned;
+
+use super::column::Table;
+use super::error::Error;
+
+/// What can be made of a row of the driver: of `postgres` and of `tokio-postgres`, whose rows are the same.
+pub trait FromRow: Sized {
+    /// Decodes the row, by the names of its columns; it may have others.
+    ///
+    /// # Errors
+    ///
+    /// A column is missing, or has a value of another type, or NULL where that is not expected; the error names it.
+    fn from_row(row: &Row) -> Result<Self, Error>;
+}
+
+/// A row of a table, with all its columns.
+pub trait TableRow: FromRow {
+    /// The table.
+    const TABLE: Table<Self>;
+}
+
+/// Decodes rows.
+///
+/// # Errors
+///
+/// As [`FromRow::from_row`], for the first row that cannot be decoded.
+pub fn decode<R: FromRow>(rows: &[Row]) -> Result<Vec<R>, Error> {
+    rows.iter().map(R::from_row).collect()
+}
+
+/// A row whose columns are looked up by name, exactly.
+#[derive(Debug)]
+pub struct Fields<'a> {
+    row: &'a Row,
+    /// For errors; empty if the row is not of one table.
+    table: &'static str,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of a row of `table`.
+    pub fn new(row: &'a Row, table: &'static str) -> Self {
+        Self { row, table }
+    }
+
+    /// The value of the column `name`.
+    ///
+    /// # Errors
+    ///
+    /// There is no such column, or its value is not a `T`.
+    pub fn get<T: FromSqlOwned>(&self, name: &str) -> Result<T, Error> {
+        let columns = self.row.columns();
+        let Some(position) = columns.iter().position(|column| column.name() == name) else {
+            let known = columns.iter().map(|column| format!("`{}`", column.name())).collect();
+            return Err(Error::column(self.described(name), known));
+        };
+        self.row.try_get(position).map_err(|error| {
+            let described = self.described(name);
+            match error.into_source() {
+                Some(source) => Error::value(described, source),
+                None => Error::value(described, "it has another type"),
+            }
+        })
+    }
+
+    fn described(&self, name: &str) -> String {
+        if self.table.is_empty() {
+            format!("column `{name}`")
+        } else {
+            format!("column `{name}` of table `{}`", self.table)
+        }
+    }
+}
