@@ -442,14 +442,18 @@ fn a_packaged_crate_without_a_folder_of_it_says_why() {
     let build = unpacked.cargo_with("outside-0.0.0", &format!("build {}", patches()), &[]);
     assert!(!build.success);
     assert!(build.text.contains("is outside the package"), "{}", build.text);
+}
 
-    #[cfg(unix)]
-    {
-        std::os::unix::fs::symlink("../shared/migrations", project.folder.join("app/migrations"))
-            .unwrap();
-        project.write("app/build.rs", &format!("fn main() {{ {MIGRATIONS} }}\n"));
-        let unpacked = packed(&project, "app", "outside");
-        let build = unpacked.cargo_with("outside-0.0.0", &format!("build {}", patches()), &[]);
-        assert_eq!(build.names(), ["1_a"]);
-    }
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_folder_outside_is_packed_as_the_folder() {
+    let project = Project::new("linked");
+    project.add_package("app", "linked", MIGRATIONS);
+    project.lock_dependencies("app");
+    project.add("shared/migrations", "1_a");
+    let link = project.folder.join("app/migrations");
+    std::os::unix::fs::symlink("../shared/migrations", link).unwrap();
+    let unpacked = packed(&project, "app", "linked");
+    let build = unpacked.cargo_with("linked-0.0.0", &format!("build {}", patches()), &[]);
+    assert_eq!(build.names(), ["1_a"]);
 }
