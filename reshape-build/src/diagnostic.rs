@@ -90,6 +90,11 @@ impl Diagnostic {
         self
     }
 
+    pub(crate) fn at_level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
     /// Another place that explains it, with what is there.
     pub(crate) fn related(mut self, place: Place, label: impl Into<String>) -> Self {
         self.related.push((place, label.into()));

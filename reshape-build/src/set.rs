@@ -12,8 +12,10 @@ use reshape_runtime::schema::{At, Problem, Segment};
 use reshape_runtime::sql::names;
 use reshape_runtime::{Migrations, Rule};
 
+use crate::config::{self, Config};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::file::File;
+use crate::level::judge;
 use crate::source::{self, Candidate};
 use crate::text::Source;
 
@@ -29,23 +31,31 @@ pub(crate) struct Set {
     pub(crate) history: Option<History>,
     /// Those that say what is there before the first migration.
     baselines: Vec<File>,
+    pub(crate) config: Config,
     pub(crate) problems: Diagnostics,
 }
 
 impl Set {
     /// Finds, parses and checks the migrations in `folders`, relative to `base`.
     pub(crate) fn load(base: &Path, folders: &[PathBuf]) -> Self {
-        Self::load_as(base, folders, None)
+        Self::load_as(base, folders, None, &base.join(config::root_of(folders)))
     }
 
-    /// The same for the set of that name.
-    pub(crate) fn load_as(base: &Path, folders: &[PathBuf], namespace: Option<&str>) -> Self {
+    /// The same for the set of that name, with the settings in the folder `root`.
+    pub(crate) fn load_as(
+        base: &Path,
+        folders: &[PathBuf],
+        namespace: Option<&str>,
+        root: &Path,
+    ) -> Self {
         let namespace = namespace.filter(|namespace| *namespace != DEFAULT_NAMESPACE);
         let found = source::find(base, folders);
         let mut files: Vec<File> = found.candidates.iter().map(Candidate::load).collect();
 
         let mut known = found.problems.is_empty();
         let mut problems = Diagnostics::default();
+        let (config, found_there) = Config::load(root);
+        problems.extend(found_there);
         problems.extend(found.problems);
         let mut baselines: Vec<File> = found.baselines.iter().map(Candidate::load).collect();
         for file in &mut baselines {
@@ -68,7 +78,8 @@ impl Set {
         }
         let mut history = None;
         if known {
-            let (replayed, before, found) = replay(&baselines, &files[..unique], namespace);
+            let (replayed, before, found) =
+                replay(&baselines, &files[..unique], namespace, &config);
             history = Some(replayed);
             problems.extend(before);
             later.extend(found);
@@ -86,7 +97,8 @@ impl Set {
         }
         later.sort_by_key(|(index, problem)| (*index, problem.line, problem.column));
         problems.extend(later.into_iter().map(|(_, problem)| problem));
-        Self { files, whole, baselines, namespace: namespace.map(str::to_owned), history, problems }
+        let namespace = namespace.map(str::to_owned);
+        Self { files, whole, baselines, namespace, history, config, problems }
     }
 
     /// The migrations that could be read, in order, each with the path of its file.
@@ -172,14 +184,16 @@ fn replay(
     baselines: &[File],
     files: &[File],
     namespace: Option<&str>,
+    config: &Config,
 ) -> (History, Vec<Diagnostic>, Vec<(usize, Diagnostic)>) {
     let migrations = Migrations::owned(replayable(files)).after(baseline(baselines));
     let migrations = named(migrations, namespace);
     let (history, problems) = History::replay(&migrations);
+    let problems = judge(&migrations.migrations, problems, config);
     let (before, later): (Vec<_>, Vec<_>) =
-        problems.into_iter().partition(|problem| problem.at.migration == At::BASELINE);
-    let located = |problem| located(baselines, files, problem);
-    let later = later.into_iter().map(|problem| (problem.at.migration, located(problem)));
+        problems.into_iter().partition(|(problem, _)| problem.at.migration == At::BASELINE);
+    let located = |(problem, level)| located(baselines, files, problem).at_level(level);
+    let later = later.into_iter().map(|told| (told.0.at.migration, located(told)));
     (history, before.into_iter().map(located).collect(), later.collect())
 }
 
@@ -368,7 +382,7 @@ mod tests {
 
     #[test]
     fn what_follows_a_broken_file_is_not_replayed() {
-        let set = set("bad/toml_syntax");
+        let set = set("several/toml_syntax");
         let broken = set.files.iter().position(|file| file.migration.is_none()).unwrap();
         assert_eq!(replayable(&set.files).len(), broken);
         assert!(set.files[broken + 1..].iter().any(|file| file.migration.is_some()));

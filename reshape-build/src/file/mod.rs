@@ -7,11 +7,11 @@ mod field;
 mod fields;
 mod json;
 mod part;
+mod settings;
 mod string;
 mod toml;
 mod tree;
 
-use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -24,6 +24,7 @@ use self::field::{Context, Field, Label, list, name, text};
 use self::fields::Fields;
 use self::tree::{Node, Value};
 use crate::checksum::checksum;
+use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::text::{Source, Span};
 
@@ -69,17 +70,14 @@ impl File {
             Format::Toml => toml::parse(&source.text),
             Format::Json => json::parse(&source.text),
         };
-        let context =
-            Context { source: Arc::clone(&source), problems: RefCell::default(), baseline };
+        let context = Context { baseline, ..Context::new(&source) };
         let (root, migration) = match parsed {
             Ok(root) => {
                 let migration = migration(&root, &context, stem);
                 (Some(root), migration)
             }
             Err(errors) => {
-                for (rule, span, message) in errors {
-                    context.report(context.problem(rule, &span, message));
-                }
+                context.report_all(errors);
                 (None, None)
             }
         };
@@ -97,7 +95,8 @@ impl File {
         within: Option<&Range<usize>>,
     ) -> Place {
         let Some(root) = &self.root else { return Place::whole(&self.source) };
-        if action == At::NO_ACTION && path.first() == Some(&Segment::Key("requires".into())) {
+        let of_file = |key: &'static str| path.first() == Some(&Segment::from(key));
+        if action == At::NO_ACTION && (of_file("requires") || of_file("allow")) {
             return Place::at(&self.source, &root.resolve(path).span);
         }
         let node = root.resolve(&[Segment::Key("actions".into()), Segment::Index(action)]);
@@ -123,6 +122,29 @@ impl File {
             None => Place::whole(&self.source),
         }
     }
+}
+
+/// The settings in a file `reshape.toml`.
+pub(crate) fn settings(source: &Arc<Source>) -> (Config, Vec<Diagnostic>) {
+    let context = Context::new(source);
+    let config = match toml::parse(&source.text) {
+        Ok(root) => settings::settings(&root, &context, "`reshape.toml`"),
+        Err(errors) => {
+            context.report_all(errors);
+            Config::default()
+        }
+    };
+    (config, context.problems.into_inner())
+}
+
+/// The settings in a `Cargo.toml`, and where they are; `None` if there are none, or the file cannot be read.
+pub(crate) fn manifest_settings(source: &Arc<Source>) -> Option<(Place, Config, Vec<Diagnostic>)> {
+    // Most have none, and parsing takes longer than looking.
+    let root = source.text.contains("reshape").then(|| toml::parse(&source.text))?.ok()?;
+    let node = root.get("package")?.get("metadata")?.get("reshape")?;
+    let context = Context::new(source);
+    let config = settings::settings(node, &context, "`package.metadata.reshape`");
+    Some((Place::at(source, &node.span), config, context.problems.into_inner()))
 }
 
 /// The stem of the file that describes what is there before the first migration.

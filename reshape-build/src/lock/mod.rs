@@ -37,7 +37,7 @@ pub enum Lock {
     /// What is locked is checked; without a file, nothing is.
     #[default]
     Check,
-    /// Without a file the build fails.
+    /// Without a file the build fails, as with `required = true` under `[lock]` in `reshape.toml`.
     Required,
     /// The build itself locks new migrations, unless something is wrong with any of them; in CI it is the same as [`Check`](Self::Check).
     ///
@@ -220,6 +220,7 @@ fn read(base: &Path, folders: &[PathBuf]) -> Result<Option<LockFile>, Box<Diagno
 /// Compares a set with its lock file; what does not agree is a problem of the set.
 pub(crate) fn check(set: &mut Set, base: &Path, folders: &[PathBuf], lock: Lock) {
     let command = Command::new(folders);
+    let required = lock == Lock::Required || set.config.lock.required;
     let mut found = Diagnostics::default();
     match read(base, folders) {
         // Where a file cannot be read, nobody knows what it is called.
@@ -227,7 +228,7 @@ pub(crate) fn check(set: &mut Set, base: &Path, folders: &[PathBuf], lock: Lock)
             let differences = compare(&file, &migrations(set), &command).differences;
             found.extend(differences.into_iter().map(|difference| difference.problem));
         }
-        Ok(None) if lock == Lock::Required => {
+        Ok(None) if required => {
             found.extend([report::missing(&path(folders), &command)]);
         }
         Ok(_) => {}
