@@ -260,8 +260,12 @@ impl Trial<'_> {
         let Some(known) = self.history.schema_after(version).cloned() else {
             return Ok(Count::default());
         };
-        let relations = rows::relations(&mut self.client, schema)
+        let mut relations = rows::relations(&mut self.client, schema)
             .map_err(|error| Box::new(self.broken(number, schema, &read(error))))?;
+        if version == 0 {
+            // Plain tables: those of the first version are there already, and not yet anybody's.
+            relations.retain(|relation| known.table(&relation.name).is_some());
+        }
         rows::fill(&mut self.client, schema, &relations, &known, &mut self.seed)
             .map_err(|broken| Box::new(self.broken(number, schema, &broken)))
     }
