@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use reshape_build::{Diagnostics, live};
 use reshape_runtime::testing::Server;
@@ -223,5 +223,31 @@ up = "length(name)"
 fn what_can_be_found_without_a_server_is_found_without_one() {
     let (told, problems) = of(&[("1_a", "[[actions]]\ntype = \"remove_table\"\ntable = \"b\"\n")]);
     assert!(told.is_empty() && problems.contains("R0201"), "{told:?}\n{problems}");
-    assert!(Path::new("../tests/cases/good").is_dir());
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn the_command_line_proves_when_it_is_asked() {
+    let folder = TempDir::new().unwrap();
+    let change = custom("complete = \"SELECT nothing_there(1)\"");
+    fs::create_dir(folder.path().join("migrations")).unwrap();
+    fs::write(folder.path().join("migrations/1_users.toml"), USERS).unwrap();
+    fs::write(folder.path().join("migrations/2_change.toml"), change).unwrap();
+    let check = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_reshape"));
+        let url = Server::shared().unwrap().url();
+        command.arg("check").args(arguments).env("DATABASE_URL", url);
+        let output = command.current_dir(folder.path()).output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code().unwrap(), text)
+    };
+    assert_eq!(check(&[]).0, 0);
+    let (code, text) = check(&["--live"]);
+    assert_eq!(code, 4, "{text}");
+    assert!(
+        text.contains("`1_users`: started") && text.contains("migrations/2_change.toml:3:20"),
+        "{text}"
+    );
+    let (code, json) = check(&["--live", "--format", "json"]);
+    assert!(code == 4 && json.starts_with('[') && json.contains("R0705"), "{json}");
 }
