@@ -117,6 +117,12 @@ impl Builder {
         self
     }
 
+    /// Says where `migrations!` is, for the enums in rows of `query!`: `crate::migrations` unless given.
+    pub fn module(mut self, path: impl Into<String>) -> Self {
+        self.typed.module = Some(path.into());
+        self
+    }
+
     /// Writes a typed module for every version, not only for the newest two: what an instance uses, and what it comes from.
     pub fn all_versions(mut self) -> Self {
         self.typed.all_versions = true;

@@ -13,6 +13,7 @@ use std::path::Path;
 use quote::{format_ident, quote};
 use reshape_runtime::model::Migration;
 
+pub(crate) use self::index::line;
 use self::model::Emit;
 use crate::set::Set;
 use crate::typed;
@@ -23,6 +24,7 @@ pub(crate) fn write(out: &Path, set: &Set, typed: &typed::Settings) -> io::Resul
     fs::create_dir_all(&folder)?;
     write_if_changed(&folder.join("migrations.rs"), &constants(set))?;
     write_if_changed(&folder.join("schema.rs"), &schema(set, typed))?;
+    write_if_changed(&folder.join("catalog.txt"), &catalog(set, typed))?;
     write_if_changed(&folder.join("index.txt"), &index::index(set))
 }
 
@@ -30,6 +32,13 @@ pub(crate) fn write(out: &Path, set: &Set, typed: &typed::Settings) -> io::Resul
 fn schema(set: &Set, settings: &typed::Settings) -> String {
     let migrations: Vec<&Migration> = set.migrations().map(|(migration, _)| migration).collect();
     typed::modules(settings, &migrations, set.history.as_ref())
+}
+
+/// `catalog.txt`: the tables of the newest version, for `query!`, which does not look at it while there are problems.
+fn catalog(set: &Set, settings: &typed::Settings) -> String {
+    let Some(history) = &set.history else { return String::new() };
+    let migrations: Vec<&Migration> = set.migrations().map(|(migration, _)| migration).collect();
+    typed::catalog(settings, &migrations, !set.baseline().is_empty(), history.latest())
 }
 
 fn write_if_changed(path: &Path, text: &str) -> io::Result<()> {

@@ -7,6 +7,7 @@
 //!
 //! **Invariant:** the code compiles whatever the names are: paths are absolute, identifiers unique, everything documented.
 
+mod catalog;
 mod docs;
 mod library;
 mod names;
@@ -18,6 +19,7 @@ use reshape_runtime::history::History;
 use reshape_runtime::model::Migration;
 use reshape_runtime::schema::Schema;
 
+pub(crate) use self::catalog::catalog;
 use self::docs::code;
 pub use self::library::Library;
 use self::names::Taken;
@@ -31,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) libraries: Vec<Library>,
     /// Rust types by the Postgres types that they stand for.
     pub(crate) types: Vec<(String, String)>,
+    /// The module that `migrations!` makes, as a path that means the same everywhere in the crate.
+    pub(crate) module: Option<String>,
     /// Whether every version gets a module, not only the newest two.
     pub(crate) all_versions: bool,
 }
