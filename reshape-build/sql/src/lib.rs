@@ -10,12 +10,27 @@
 //!
 //! **Invariant:** pure, and total: no input makes it panic, and time grows with the length of the input alone.
 
+mod call;
 mod catalog;
+mod depth;
+mod expr;
 mod expression;
 mod finding;
+mod frame;
+mod from;
+mod functions;
+mod literal;
+mod name;
+mod operation;
+mod operators;
+mod parse;
 mod query;
+mod select;
 mod statements;
 mod types;
+mod value;
+mod walk;
+mod write;
 
 pub use catalog::{Catalog, Column, Fill, Named, Relation, Tables};
 pub use expression::{Checked, Role, Scope, Visible, expression};

@@ -1,10 +1,16 @@
 //! One statement of an application: what it needs, and what it gives.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+
+use squawk_syntax::{SyntaxElement, SyntaxKind, SyntaxNode};
 
 use crate::catalog::Catalog;
 use crate::finding::Finding;
+use crate::frame::Frame;
+use crate::parse::parse;
 use crate::types::Type;
+use crate::walk::{Walk, child, is_select};
 
 /// What a statement needs and gives.
 #[derive(Clone, Debug)]
@@ -66,6 +72,86 @@ pub struct Output {
 
 /// Checks one statement with parameters `$1`, `$2`, … against `catalog`.
 pub fn query(sql: &str, catalog: &dyn Catalog) -> Query {
-    let _ = (sql, catalog);
-    Query { kind: Kind::Other, parameters: Vec::new(), columns: None, findings: Vec::new() }
+    let mut query =
+        Query { kind: Kind::Other, parameters: Vec::new(), columns: None, findings: Vec::new() };
+    let root = match parse(sql, "", "") {
+        None => return query,
+        Some(Err(finding)) => {
+            query.findings.push(finding);
+            return query;
+        }
+        Some(Ok(root)) => root,
+    };
+    let mut walk = Walk::new(catalog, 0, sql.len());
+    walk.parameters = parameters(&root);
+    let mut statements = root.children();
+    let (Some(statement), None) = (statements.next(), statements.next()) else {
+        query.kind = Kind::None;
+        return query;
+    };
+    query.kind = match statement.kind() {
+        SyntaxKind::INSERT => Kind::Insert,
+        SyntaxKind::UPDATE => Kind::Update,
+        SyntaxKind::DELETE => Kind::Delete,
+        SyntaxKind::MERGE => Kind::Merge,
+        SyntaxKind::SELECT_INTO => Kind::Other,
+        kind if is_select(kind) => Kind::Select,
+        _ => Kind::Other,
+    };
+    let outside = Frame::default();
+    query.columns = match query.kind {
+        Kind::Select => walk.outputs(&statement, &outside),
+        Kind::Insert | Kind::Update | Kind::Delete => walk
+            .write(&statement, &outside)
+            .and_then(|(outputs, complete)| complete.then_some(outputs)),
+        Kind::Merge | Kind::Other | Kind::None => None,
+    };
+    query.findings = walk.findings;
+    query.findings.sort_by_key(|finding| finding.range.start);
+    query.parameters = walk.parameters.into_values().collect();
+    query
+}
+
+impl Walk<'_> {
+    /// The columns of the statement, `None` if there may be others.
+    fn outputs(&mut self, statement: &SyntaxNode, outside: &Frame<'_>) -> Option<Vec<Output>> {
+        if statement.kind() == SyntaxKind::SELECT {
+            let level =
+                child(statement, SyntaxKind::WITH_CLAUSE).map(|with| self.with(&with, outside));
+            let (outputs, complete) = self.targets_of(statement, level.as_ref().unwrap_or(outside));
+            return complete.then_some(outputs);
+        }
+        let range = self.range(statement);
+        let (fields, complete) = self.select(statement, outside);
+        let outputs = fields.into_iter().map(|field| Output {
+            name: field.name,
+            data_type: field.data_type,
+            nullable: field.nullable,
+            source: field.source,
+            range: range.clone(),
+        });
+        complete.then(|| outputs.collect())
+    }
+}
+
+/// The parameters in the text, each at its first place, with those that their numbers leave out.
+fn parameters(root: &SyntaxNode) -> BTreeMap<u32, Parameter> {
+    let mut found: BTreeMap<u32, Parameter> = BTreeMap::new();
+    let tokens = root.descendants_with_tokens().filter_map(SyntaxElement::into_token);
+    for token in tokens.filter(|token| token.kind() == SyntaxKind::POSITIONAL_PARAM) {
+        // Postgres counts them in 16 bits.
+        let Some(number) = token.text()[1..].parse::<u16>().ok().filter(|number| *number > 0)
+        else {
+            continue;
+        };
+        let range = token.text_range();
+        let range = range.start().into()..range.end().into();
+        let number = u32::from(number);
+        found.entry(number).or_insert(Parameter { number, data_type: None, range });
+    }
+    let last = found.keys().next_back().copied().unwrap_or(0);
+    for number in 1..last {
+        found.entry(number).or_insert(Parameter { number, data_type: None, range: 0..0 });
+    }
+    found
 }

@@ -51,6 +51,12 @@ impl Type {
         simple.then_some(Self { name: Cow::Owned(words), array })
     }
 
+    /// As SQL has to write it.
+    pub(crate) fn sql(&self) -> String {
+        let spelled = self.to_string();
+        if is_built_in(&self.name) { spelled } else { crate::name::quote(&self.name) }
+    }
+
     /// Whether it is one of Postgres's own types, and no array.
     pub fn is(&self, name: &str) -> bool {
         !self.array && self.name == name
@@ -179,3 +185,13 @@ const BUILT_IN: &[(&str, &[&str])] = &[
     ("pg_snapshot", &["pg_snapshot"]),
     ("txid_snapshot", &["txid_snapshot"]),
 ];
+
+/// Whether a value of the one type can stand for one of the other without a cast: both are text of some kind.
+pub(crate) fn is_text(name: &str) -> bool {
+    matches!(name, "text" | "varchar" | "bpchar" | "name")
+}
+
+/// Whether `name` is one of Postgres's own types.
+pub(crate) fn is_built_in(name: &str) -> bool {
+    BUILT_IN.iter().any(|(known, _)| *known == name)
+}

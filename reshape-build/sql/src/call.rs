@@ -1,0 +1,346 @@
+//! Calls of functions.
+
+use squawk_syntax::{SyntaxElement, SyntaxKind, SyntaxNode};
+
+use crate::expr::name_of;
+use crate::expression::Role;
+use crate::finding::{Finding, Rule};
+use crate::frame::Frame;
+use crate::functions::{self, Function};
+use crate::operators;
+use crate::types::{Type, is_text};
+use crate::value::{Kind, Value, any_null};
+use crate::walk::{Walk, child, expressions, is_expression, is_select};
+
+/// The arguments of a call.
+type Arguments = Vec<(Value, SyntaxNode)>;
+
+impl Walk<'_> {
+    /// A call, also of what only looks like one.
+    pub(crate) fn call(&mut self, node: &SyntaxNode, frame: &Frame<'_>) -> Value {
+        let Some(callee) = node.first_child() else { return Value::default() };
+        match callee.kind() {
+            SyntaxKind::EXISTS_FN => {
+                if let Some(select) = callee.children().find(|child| is_select(child.kind())) {
+                    self.scalar(&select, frame);
+                }
+                return Value::of("bool").null_if(Some(false));
+            }
+            SyntaxKind::EXTRACT_FN => {
+                let values = self.all(&callee, frame);
+                let nullable = any_null(values.iter().map(|(value, _)| value));
+                return Value::of("numeric").null_if(nullable);
+            }
+            SyntaxKind::POSITION_FN => {
+                let values = self.all(&callee, frame);
+                let nullable = any_null(values.iter().map(|(value, _)| value));
+                return text_result("int4", &values).null_if(nullable);
+            }
+            SyntaxKind::SUBSTRING_FN | SyntaxKind::TRIM_FN | SyntaxKind::OVERLAY_FN => {
+                let holder = callee.children().find(|child| child.children().next().is_some());
+                let mut values = self.all(&callee, frame);
+                if let Some(holder) = holder.filter(|holder| !is_expression(holder.kind())) {
+                    values.extend(self.all(&holder, frame));
+                }
+                let nullable = any_null(values.iter().map(|(value, _)| value));
+                return text_result("text", &values).null_if(nullable);
+            }
+            SyntaxKind::ANY_FN | SyntaxKind::SOME_FN | SyntaxKind::ALL_FN => {
+                self.all(&callee, frame);
+                return Value::default();
+            }
+            SyntaxKind::NAME_REF | SyntaxKind::FIELD_EXPR => {}
+            // What has a syntax of its own is not looked into.
+            _ => return Value::default(),
+        }
+        let arguments = self.arguments(node, frame);
+        let Some((name, own)) = function_name(&callee) else { return Value::default() };
+        if !own {
+            return Value::default();
+        }
+        let Some(function) = functions::find(&name) else {
+            if !self.catalog.may_be_created(&name)
+                && let Some(slip) = functions::slip(&name)
+            {
+                let message = format!("there is no function `{name}`");
+                self.report(
+                    Finding::new(Rule::UnknownFunction, self.range(&callee), message)
+                        .help(format!("did you mean `{slip}`?")),
+                );
+            }
+            return Value::default();
+        };
+        if !self.catalog.may_be_created(&name) {
+            self.allowed(&name, function, node, &callee);
+        }
+        self.result(&name, function, &arguments)
+    }
+
+    /// The values in the parentheses; what stands in FILTER, OVER, WITHIN and ORDER BY is looked at as well.
+    fn arguments(&mut self, node: &SyntaxNode, frame: &Frame<'_>) -> Arguments {
+        let mut arguments = Vec::new();
+        let list = child(node, SyntaxKind::ARG_LIST);
+        for argument in list.iter().flat_map(SyntaxNode::children) {
+            if argument.kind() != SyntaxKind::ARG {
+                continue;
+            }
+            for part in argument.children() {
+                match part.kind() {
+                    SyntaxKind::NAMED_ARG => {
+                        for value in expressions(&part) {
+                            self.expression(&value, frame);
+                        }
+                    }
+                    SyntaxKind::ORDER_BY_CLAUSE => self.sort(&part, frame, &[]),
+                    kind if is_expression(kind) => {
+                        arguments.push((self.expression(&part, frame), part));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        for part in node.children() {
+            match part.kind() {
+                SyntaxKind::FILTER_CLAUSE => {
+                    for (value, node) in self.all(&part, frame) {
+                        self.boolean(&value, &node);
+                    }
+                }
+                SyntaxKind::OVER_CLAUSE => {
+                    let spec = part.descendants().find(|d| d.kind() == SyntaxKind::WINDOW_SPEC);
+                    if let Some(spec) = spec {
+                        self.window(&spec, frame);
+                    }
+                }
+                SyntaxKind::WITHIN_CLAUSE => {
+                    if let Some(order) = child(&part, SyntaxKind::ORDER_BY_CLAUSE) {
+                        self.sort(&order, frame, &[]);
+                    }
+                }
+                _ => {}
+            }
+        }
+        arguments
+    }
+
+    /// What stands in the parentheses of a window.
+    pub(crate) fn window(&mut self, spec: &SyntaxNode, frame: &Frame<'_>) {
+        for part in spec.children() {
+            match part.kind() {
+                SyntaxKind::PARTITION_BY_CLAUSE => {
+                    self.all(&part, frame);
+                }
+                SyntaxKind::ORDER_BY_CLAUSE => self.sort(&part, frame, &[]),
+                _ => {}
+            }
+        }
+    }
+
+    /// Reports a function that cannot stand here.
+    fn allowed(&mut self, name: &str, function: Function, node: &SyntaxNode, callee: &SyntaxNode) {
+        let windowed = child(node, SyntaxKind::OVER_CLAUSE).is_some();
+        if let Some(role) = self.own_role() {
+            let kind = if windowed || function.window {
+                Some("a window function")
+            } else if function.aggregate {
+                Some("an aggregate")
+            } else if function.set {
+                Some("a function that returns rows")
+            } else {
+                None
+            };
+            if let Some((kind, place)) = kind.zip(role.without_aggregates()) {
+                let message = format!("{place} cannot contain {kind}, which `{name}` is");
+                self.report(Finding::new(Rule::NotAllowed, self.range(callee), message));
+                return;
+            }
+        }
+        if function.changes && function.ordinary && self.role.is_some_and(Role::is_kept) {
+            self.changes(name, callee);
+        }
+    }
+
+    /// What the function gives.
+    fn result(&mut self, name: &str, function: Function, arguments: &Arguments) -> Value {
+        let any = || any_null(arguments.iter().map(|(value, _)| value));
+        let first = arguments.first().map(|(value, _)| value);
+        let known = first.and_then(Value::data_type).filter(|first| !first.array);
+        match name {
+            "coalesce" => {
+                let never = arguments.iter().any(|(value, _)| value.nullable == Some(false));
+                let nullable = if never { Some(false) } else { any() };
+                return self.common("COALESCE", arguments).null_if(nullable);
+            }
+            "greatest" | "least" => {
+                let never = arguments.iter().any(|(value, _)| value.nullable == Some(false));
+                let what = if name == "least" { "LEAST" } else { "GREATEST" };
+                return self.common(what, arguments).null_if(never.then_some(false));
+            }
+            "nullif" => {
+                if let [(one, one_node), (other, other_node)] = &arguments[..] {
+                    let range = self.range(other_node);
+                    self.compare("=", (one, one_node), (other, other_node), range);
+                }
+                let kind = first.map_or(Kind::Unknown, |first| first.kind.clone());
+                let kind = if matches!(kind, Kind::Literal(_)) { Kind::Unknown } else { kind };
+                return Value { kind, nullable: Some(true), source: None };
+            }
+            "count" => return Value::of("int8").null_if(Some(false)),
+            "row_number" | "rank" | "dense_rank" => {
+                return Value::of("int8").null_if(Some(false));
+            }
+            "now" | "clock_timestamp" | "statement_timestamp" | "transaction_timestamp"
+                if arguments.is_empty() =>
+            {
+                return Value::of("timestamptz").null_if(Some(false));
+            }
+            "gen_random_uuid" => return Value::of("uuid").null_if(Some(false)),
+            "random" if arguments.is_empty() => return Value::of("float8").null_if(Some(false)),
+            "concat" | "format" | "concat_ws" => {
+                let nullable = if name == "concat" { Some(false) } else { any() };
+                return Value::of("text").null_if(nullable);
+            }
+            "lower" | "upper" | "initcap" | "btrim" | "ltrim" | "rtrim" | "replace" | "left"
+            | "right" | "lpad" | "rpad" | "repeat" | "reverse" | "translate" | "split_part"
+            | "substr" | "regexp_replace" | "quote_literal" | "md5" | "trim" | "substring" => {
+                if let Some((value, _)) = arguments.first() {
+                    self.determine(value, &Type::built_in("text"));
+                }
+                return text_result("text", arguments).null_if(any());
+            }
+            "length" | "char_length" | "character_length" | "octet_length" | "strpos" | "ascii" => {
+                if let Some((value, _)) = arguments.first() {
+                    self.determine(value, &Type::built_in("text"));
+                }
+                return text_result("int4", arguments).null_if(any());
+            }
+            "sum" => {
+                let result = known.and_then(|known| match &*known.name {
+                    "int2" | "int4" => Some("int8"),
+                    "int8" | "numeric" => Some("numeric"),
+                    "float4" => Some("float4"),
+                    "float8" => Some("float8"),
+                    "interval" => Some("interval"),
+                    _ => None,
+                });
+                return result.map_or_else(Value::default, Value::of).null_if(Some(true));
+            }
+            "avg" => {
+                let result = known.and_then(|known| match &*known.name {
+                    "int2" | "int4" | "int8" | "numeric" => Some("numeric"),
+                    "float4" | "float8" => Some("float8"),
+                    "interval" => Some("interval"),
+                    _ => None,
+                });
+                return result.map_or_else(Value::default, Value::of).null_if(Some(true));
+            }
+            "min" | "max" => {
+                let same = known.filter(|known| {
+                    matches!(
+                        &*known.name,
+                        "int2"
+                            | "int4"
+                            | "int8"
+                            | "numeric"
+                            | "float4"
+                            | "float8"
+                            | "text"
+                            | "date"
+                            | "time"
+                            | "timestamp"
+                            | "timestamptz"
+                            | "interval"
+                            | "bpchar"
+                    )
+                });
+                let text = known.is_some_and(|known| known.is("varchar"));
+                let same = if text { Some(Type::built_in("text")) } else { same.cloned() };
+                return Value::typed(same).null_if(Some(true));
+            }
+            "bool_and" | "bool_or" | "every" => return Value::of("bool").null_if(Some(true)),
+            "array_agg" => return Value::typed(known.map(Type::array_of)).null_if(Some(true)),
+            "string_agg" => return text_result("text", arguments).null_if(Some(true)),
+            "abs" | "ceil" | "ceiling" | "floor" | "trunc" | "round" if arguments.len() == 1 => {
+                let whole = name == "abs";
+                let same = known.filter(|known| match &*known.name {
+                    "numeric" | "float8" => true,
+                    "int2" | "int4" | "int8" | "float4" => whole,
+                    _ => false,
+                });
+                return Value::typed(same.cloned()).null_if(any());
+            }
+            "round" | "trunc" if known.is_some_and(|known| known.is("numeric")) => {
+                return Value::of("numeric").null_if(any());
+            }
+            "date_trunc" => {
+                let when = arguments.get(1).and_then(|(value, _)| value.data_type());
+                let result = when.filter(|when| !when.array).and_then(|when| match &*when.name {
+                    "timestamp" => Some("timestamp"),
+                    "timestamptz" | "date" => Some("timestamptz"),
+                    "interval" => Some("interval"),
+                    _ => None,
+                });
+                return result.map_or_else(Value::default, Value::of).null_if(any());
+            }
+            "lag" | "lead" | "first_value" | "last_value" | "nth_value" => {
+                return Value::typed(first.and_then(Value::data_type).cloned()).null_if(Some(true));
+            }
+            "unnest" => {
+                let element = first.and_then(Value::data_type).filter(|first| first.array);
+                return Value::typed(element.map(Type::element));
+            }
+            "generate_series" => {
+                let same = known.filter(|known| {
+                    matches!(
+                        &*known.name,
+                        "int4" | "int8" | "numeric" | "timestamp" | "timestamptz"
+                    )
+                });
+                return Value::typed(same.cloned()).null_if(Some(false));
+            }
+            _ => {}
+        }
+        // An extension may have a function of that name for types of its own.
+        let own = |value: &Value| match &value.kind {
+            Kind::Of(data_type) => data_type.array || operators::is_asked(&data_type.name),
+            Kind::Literal(_) | Kind::Parameter(_) => true,
+            Kind::Unknown => {
+                name.starts_with("json") || name.ends_with("json") || name.ends_with("jsonb")
+            }
+        };
+        match function.result {
+            Some(result) if arguments.iter().all(|(value, _)| own(value)) => Value::of(result),
+            Some(_) | None => Value::default(),
+        }
+    }
+}
+
+/// A function of text gives this, if it gets text and nothing else: `lower` also takes ranges, `length` lines.
+fn text_result(result: &'static str, arguments: &[(Value, SyntaxNode)]) -> Value {
+    let text = |value: &Value| match &value.kind {
+        Kind::Of(data_type) => !data_type.array && is_text(&data_type.name),
+        Kind::Literal(_) | Kind::Parameter(_) => true,
+        Kind::Unknown => false,
+    };
+    match arguments.first() {
+        Some((first, _)) if text(first) => Value::of(result),
+        _ => Value::default(),
+    }
+}
+
+/// The function's name, and whether it is looked up where Postgres's own ones are found.
+fn function_name(callee: &SyntaxNode) -> Option<(String, bool)> {
+    match callee.kind() {
+        SyntaxKind::NAME_REF => {
+            let token = callee.children_with_tokens().find_map(SyntaxElement::into_token)?;
+            Some((crate::name::fold(token.text())?, true))
+        }
+        SyntaxKind::FIELD_EXPR => {
+            let mut parts = callee.children();
+            let schema = name_of(&parts.next()?)?;
+            let token = parts.next()?.children_with_tokens().find_map(SyntaxElement::into_token)?;
+            Some((crate::name::fold(token.text())?, schema == "pg_catalog"))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,340 @@
+//! INSERT, UPDATE and DELETE.
+
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use crate::catalog::{Fill, Named, Relation};
+use crate::finding::{Finding, Related, Rule};
+use crate::frame::{Frame, Item};
+use crate::from::relation_name;
+use crate::name::{list, nearest, quote};
+use crate::query::Output;
+use crate::walk::{Walk, child, expressions, first_name, has_token, is_expression, is_select};
+
+/// What RETURNING gives, and whether it is all.
+pub(crate) type Returned = (Vec<Output>, bool);
+
+impl Walk<'_> {
+    /// Looks at a statement that writes; `None` for one that is not understood here.
+    pub(crate) fn write(&mut self, node: &SyntaxNode, parent: &Frame<'_>) -> Option<Returned> {
+        match child(node, SyntaxKind::WITH_CLAUSE) {
+            Some(with) => {
+                let level = self.with(&with, parent);
+                self.write_body(node, &level)
+            }
+            None => self.write_body(node, parent),
+        }
+    }
+
+    fn write_body(&mut self, node: &SyntaxNode, parent: &Frame<'_>) -> Option<Returned> {
+        match node.kind() {
+            SyntaxKind::INSERT => Some(self.insert(node, parent)),
+            SyntaxKind::UPDATE => Some(self.update(node, parent)),
+            SyntaxKind::DELETE => Some(self.delete(node, parent)),
+            _ => None,
+        }
+    }
+
+    /// The table that is written, and as what it is visible.
+    fn target(
+        &mut self,
+        node: &SyntaxNode,
+        parent: &Frame<'_>,
+    ) -> (Option<std::rc::Rc<Relation>>, Item) {
+        let alias = node
+            .children()
+            .find(|child| {
+                matches!(
+                    child.kind(),
+                    SyntaxKind::REQUIRED_AS_ALIAS | SyntaxKind::OPTIONAL_AS_ALIAS
+                )
+            })
+            .and_then(|alias| child(&alias, SyntaxKind::TABLE_ALIAS))
+            .and_then(|name| first_name(&name));
+        let name = node.children().find_map(|child| match child.kind() {
+            SyntaxKind::RELATION_NAME_REF => Some(child),
+            SyntaxKind::RELATION_NAME => child.first_child(),
+            _ => None,
+        });
+        let Some(name) = name else { return (None, Item::unknown(alias)) };
+        // A statement never writes a query of its WITH clause.
+        let outside = Frame { blind: parent.blind, ..Frame::default() };
+        let item = self.relation(&name, alias, &outside);
+        let relation = relation_name(&name).and_then(|(schema, name)| {
+            match self.catalog.relation(schema.as_deref(), &name) {
+                Named::Known(relation) => Some(relation),
+                Named::Uncertain | Named::Missing => None,
+            }
+        });
+        (relation, item)
+    }
+
+    fn insert(&mut self, node: &SyntaxNode, parent: &Frame<'_>) -> Returned {
+        let (relation, item) = self.target(node, parent);
+        let relation = relation.as_deref();
+        let targets = child(node, SyntaxKind::COLUMN_TARGET_LIST);
+        let overriding = has_token(node, SyntaxKind::OVERRIDING_KW)
+            || node.children().any(|child| has_token(&child, SyntaxKind::OVERRIDING_KW));
+        let columns: Option<Vec<String>> = match (&targets, relation) {
+            (Some(list), _) => Some(self.target_columns(list, relation)),
+            (None, Some(relation)) if relation.complete => {
+                Some(relation.columns.iter().map(|column| column.name.clone()).collect())
+            }
+            (None, _) => None,
+        };
+        if let Some(source) = node.children().find(|child| is_select(child.kind())) {
+            if source.kind() == SyntaxKind::VALUES {
+                self.rows(
+                    &source,
+                    parent,
+                    relation,
+                    columns.as_deref(),
+                    targets.is_some(),
+                    overriding,
+                );
+            } else {
+                let (fields, complete) = self.select(&source, parent);
+                if let Some(columns) = columns.as_ref().filter(|_| complete) {
+                    let many = fields.len() > columns.len();
+                    self.count(fields.len(), columns.len(), many || targets.is_some(), &source);
+                }
+            }
+        }
+        let mut frame = Frame::inside(parent);
+        frame.add(item.clone());
+        if let Some(conflict) = child(node, SyntaxKind::ON_CONFLICT_CLAUSE) {
+            let mut excluded = item.clone();
+            excluded.name = Some(String::from("excluded"));
+            self.conflict(&conflict, &frame, &excluded, relation);
+        }
+        self.returning(node, &frame)
+    }
+
+    /// The rows of an INSERT, each value for its column.
+    fn rows(
+        &mut self,
+        values: &SyntaxNode,
+        parent: &Frame<'_>,
+        relation: Option<&Relation>,
+        columns: Option<&[String]>,
+        listed: bool,
+        overriding: bool,
+    ) {
+        let rows = child(values, SyntaxKind::ROW_LIST);
+        let rows: Vec<SyntaxNode> = rows.iter().flat_map(SyntaxNode::children).collect();
+        for row in &rows {
+            let values = self.all(row, parent);
+            let Some(columns) = columns else { continue };
+            self.count(values.len(), columns.len(), listed || values.len() > columns.len(), row);
+            for ((value, node), column) in values.iter().zip(columns) {
+                let column = relation.and_then(|relation| relation.column(column));
+                let Some(column) = column else { continue };
+                if has_token(node, SyntaxKind::DEFAULT_KW) && node.kind() == SyntaxKind::LITERAL {
+                    continue;
+                }
+                if column.fill == Fill::Always && !overriding {
+                    self.generated(&column.name, node);
+                }
+                // Several rows get a type of their own first.
+                if let Some(wanted) = &column.data_type {
+                    if rows.len() == 1 {
+                        self.assign(value, wanted, node);
+                    } else {
+                        self.determine(value, wanted);
+                    }
+                }
+            }
+        }
+    }
+
+    fn count(&mut self, values: usize, columns: usize, certain: bool, node: &SyntaxNode) {
+        if values == columns || !certain {
+            return;
+        }
+        let message = format!("{} for {}", counted(values, "value"), counted(columns, "column"));
+        self.report(Finding::new(Rule::Write, self.range(node), message));
+    }
+
+    fn generated(&mut self, column: &str, node: &SyntaxNode) {
+        let message = format!("column `{column}` is generated, and takes no value");
+        self.report(
+            Finding::new(Rule::Write, self.range(node), message)
+                .help("leave the column out, or write `DEFAULT`"),
+        );
+    }
+
+    fn conflict(
+        &mut self,
+        clause: &SyntaxNode,
+        frame: &Frame<'_>,
+        excluded: &Item,
+        relation: Option<&Relation>,
+    ) {
+        for part in clause.children() {
+            match part.kind() {
+                SyntaxKind::CONFLICT_ON_INDEX => {
+                    let items = child(&part, SyntaxKind::CONFLICT_INDEX_ITEM_LIST);
+                    for item in items.iter().flat_map(SyntaxNode::children) {
+                        self.all(&item, frame);
+                    }
+                    if let Some(condition) = child(&part, SyntaxKind::WHERE_CLAUSE) {
+                        self.condition(&condition, frame);
+                    }
+                }
+                SyntaxKind::CONFLICT_DO_UPDATE_SET => {
+                    let mut both = frame.clone();
+                    // A column alone is ambiguous to Postgres; here it is that of the table.
+                    both.items.push(excluded.clone());
+                    if let Some(set) = child(&part, SyntaxKind::SET_CLAUSE) {
+                        self.set(&set, &both, relation);
+                    }
+                    if let Some(condition) = child(&part, SyntaxKind::WHERE_CLAUSE) {
+                        self.condition(&condition, &both);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn update(&mut self, node: &SyntaxNode, parent: &Frame<'_>) -> Returned {
+        let (relation, item) = self.target(node, parent);
+        let mut frame = Frame::inside(parent);
+        frame.add(item);
+        if let Some(from) = child(node, SyntaxKind::FROM_CLAUSE) {
+            self.relations(&from, &mut frame);
+        }
+        if let Some(set) = child(node, SyntaxKind::SET_CLAUSE) {
+            self.set(&set, &frame, relation.as_deref());
+        }
+        if let Some(condition) = child(node, SyntaxKind::WHERE_CLAUSE) {
+            self.condition(&condition, &frame);
+        }
+        self.returning(node, &frame)
+    }
+
+    fn delete(&mut self, node: &SyntaxNode, parent: &Frame<'_>) -> Returned {
+        let (_, item) = self.target(node, parent);
+        let mut frame = Frame::inside(parent);
+        frame.add(item);
+        if let Some(using) = child(node, SyntaxKind::USING_CLAUSE) {
+            self.relations(&using, &mut frame);
+        }
+        if let Some(condition) = child(node, SyntaxKind::WHERE_CLAUSE) {
+            self.condition(&condition, &frame);
+        }
+        self.returning(node, &frame)
+    }
+
+    fn returning(&mut self, node: &SyntaxNode, frame: &Frame<'_>) -> Returned {
+        let clause = child(node, SyntaxKind::RETURNING_CLAUSE);
+        let Some(list) = clause.as_ref().and_then(|c| child(c, SyntaxKind::TARGET_LIST)) else {
+            return (Vec::new(), true);
+        };
+        let mut frame = frame.clone();
+        // PostgreSQL 18 has the row before and after.
+        if let Some(target) = frame.items.first().cloned() {
+            for name in ["old", "new"] {
+                let fields = target.fields.iter().cloned().map(|mut field| {
+                    field.nullable = None;
+                    field
+                });
+                let fields = fields.collect();
+                frame.items.push(Item { name: Some(name.into()), fields, ..target.clone() });
+            }
+        }
+        let blind = clause
+            .is_some_and(|clause| child(&clause, SyntaxKind::RETURNING_OPTION_LIST).is_some());
+        frame.blind |= blind;
+        self.targets(&list, &frame)
+    }
+
+    /// `SET a = …, (b, c) = (…, …)`.
+    fn set(&mut self, clause: &SyntaxNode, frame: &Frame<'_>, relation: Option<&Relation>) {
+        let Some(list) = child(clause, SyntaxKind::SET_COLUMN_LIST) else { return };
+        for part in list.children() {
+            match part.kind() {
+                SyntaxKind::SET_SINGLE_COLUMN => {
+                    let columns = self.target_columns(&part, relation);
+                    let Some(value) = child(&part, SyntaxKind::SET_EXPR) else { continue };
+                    self.set_one(columns.first().map(String::as_str), &value, frame, relation);
+                }
+                SyntaxKind::SET_MULTIPLE_COLUMNS => {
+                    let targets = child(&part, SyntaxKind::COLUMN_TARGET_LIST);
+                    let columns = targets.map(|list| self.target_columns(&list, relation));
+                    let columns = columns.unwrap_or_default();
+                    if let Some(values) = child(&part, SyntaxKind::SET_EXPR_LIST) {
+                        let values: Vec<SyntaxNode> = values.children().collect();
+                        self.count(values.len(), columns.len(), values.len() > 1, &part);
+                        for (value, column) in values.iter().zip(&columns) {
+                            self.set_one(Some(column), value, frame, relation);
+                        }
+                    } else if let Some(select) =
+                        part.children().find(|child| is_select(child.kind()))
+                    {
+                        self.scalar(&select, frame);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn set_one(
+        &mut self,
+        column: Option<&str>,
+        node: &SyntaxNode,
+        frame: &Frame<'_>,
+        relation: Option<&Relation>,
+    ) {
+        let Some(expression) = expressions(node).next() else { return };
+        let value = self.expression(&expression, frame);
+        let column = relation.zip(column).and_then(|(relation, name)| relation.column(name));
+        let Some(column) = column else { return };
+        let is_default = has_token(&expression, SyntaxKind::DEFAULT_KW);
+        if column.fill == Fill::Always && !is_default {
+            self.generated(&column.name, &expression);
+        }
+        if let Some(wanted) = &column.data_type
+            && is_expression(expression.kind())
+        {
+            self.assign(&value, wanted, &expression);
+        }
+    }
+
+    /// The columns that are written, in order; those that are not there are reported. A part of one (`a[1]`, `a.b`) has an empty name.
+    fn target_columns(&mut self, targets: &SyntaxNode, relation: Option<&Relation>) -> Vec<String> {
+        let mut columns = Vec::new();
+        for target in targets.children().filter(|child| child.kind() == SyntaxKind::COLUMN_TARGET) {
+            let reference = child(&target, SyntaxKind::COLUMN_NAME_REF);
+            let Some(name) = reference.as_ref().and_then(first_name) else {
+                columns.push(String::new());
+                continue;
+            };
+            if let Some(relation) = relation
+                && relation.complete
+                && relation.column(&name).is_none()
+            {
+                let names: Vec<&str> =
+                    relation.columns.iter().map(|column| column.name.as_str()).collect();
+                let help = match nearest(&name, names.iter().copied()) {
+                    Some(near) => format!("did you mean `{}`?", quote(near)),
+                    None => format!("it has {}", list(&names)),
+                };
+                let table = &relation.name;
+                let message = format!("table `{table}` has no column `{name}`");
+                self.report(
+                    Finding::new(Rule::UnknownColumn, self.range(&target), message)
+                        .help(help)
+                        .related(Related::Column(table.clone(), name.clone())),
+                );
+            }
+            let whole = target.children().count() == 1;
+            columns.push(if whole { name } else { String::new() });
+        }
+        columns
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
