@@ -12,17 +12,32 @@ use sha2::{Digest, Sha256};
 
 /// The checksum of a migration's actions, in lower-case hexadecimal.
 pub(crate) fn checksum(actions: &[Action]) -> String {
-    let hash = Sha256::digest(canonical(actions));
+    sha256(&canonical(actions))
+}
+
+/// The same from the actions' [`line`]s.
+pub(crate) fn checksum_of_lines(lines: &[String]) -> String {
+    sha256(format!("[{}]", lines.join(",")).as_bytes())
+}
+
+/// What a checksum is computed from: the canonical JSON of one action, on one line.
+pub(crate) fn line(action: &Action) -> String {
+    String::from_utf8(canonical(action)).expect("JSON of strings is UTF-8")
+}
+
+/// SHA-256 in lower-case hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
     hash.iter().fold(String::with_capacity(64), |mut hex, byte| {
         hex.push_str(&format!("{byte:02x}"));
         hex
     })
 }
 
-fn canonical(actions: &[Action]) -> Vec<u8> {
+fn canonical(model: &(impl Serialize + ?Sized)) -> Vec<u8> {
     let mut json = Vec::new();
     let mut serializer = Serializer::with_formatter(&mut json, LineFeeds::default());
-    actions
+    model
         .serialize(&mut serializer)
         .expect("the model's keys are strings and a `Vec` takes every byte");
     json
@@ -98,12 +113,21 @@ mod tests {
 
     #[test]
     fn the_canonical_form_is_fixed() {
-        let json = canonical(&custom("a\r\nb\r\r\nc\rd\\r\ne\r"));
+        let json = canonical(custom("a\r\nb\r\r\nc\rd\\r\ne\r").as_slice());
         let expected = r#"[{"type":"custom","start":"a\nb\r\nc\rd\\r\ne\r"}]"#;
         assert_eq!(String::from_utf8(json).unwrap(), expected);
         // A checksum is stored in databases: it must never change.
         let expected = "dc856642cd7515ce57dbd0d237097b244b60a0d28bc3f771bdca410c2f24d800";
         assert_eq!(checksum(&custom("SELECT 1")), expected);
+    }
+
+    #[test]
+    fn a_checksum_can_be_computed_from_lines() {
+        let actions = [custom("a\r\nb"), custom("c")].concat();
+        let lines: Vec<String> = actions.iter().map(line).collect();
+        assert!(lines.iter().all(|line| !line.contains('\n')));
+        assert_eq!(checksum_of_lines(&lines), checksum(&actions));
+        assert_eq!(checksum_of_lines(&[]), checksum(&[]));
     }
 
     #[test]

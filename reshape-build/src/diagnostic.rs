@@ -90,6 +90,11 @@ impl Diagnostic {
         self
     }
 
+    pub(crate) fn at_level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
     /// Another place that explains it, with what is there.
     pub(crate) fn related(mut self, place: Place, label: impl Into<String>) -> Self {
         self.related.push((place, label.into()));
@@ -208,6 +213,10 @@ impl Diagnostics {
     /// All problems for people, a blank line between two, without a final newline.
     pub fn render(&self, color: bool) -> String {
         self.list.iter().map(|problem| problem.render(color)).collect::<Vec<_>>().join("\n\n")
+    }
+
+    pub(crate) fn into_list(self) -> Vec<Diagnostic> {
+        self.list
     }
 
     pub(crate) fn extend(&mut self, problems: impl IntoIterator<Item = Diagnostic>) {

@@ -21,6 +21,8 @@
 //! A file `baseline.toml` among them describes what is in the database before the first migration; the command `reshape baseline` writes
 //! it. It is checked with the others and never executed.
 //!
+//! A file `migrations.lock` beside the folder keeps migrations from being changed once they have been applied: see [`lock`].
+//!
 //! [`Builder`] takes several folders; [`load`] reads them at run time. What can stand in a file is described in
 //! [`reshape_runtime::action`], or by the command `reshape docs`.
 //!
@@ -30,13 +32,16 @@
 //! **Invariant:** a bad migration never fails the build script, whose output cargo shows as one block that no editor understands; the
 //! macro `migrations!` turns each problem into a compiler error of its own.
 //!
-//! **Invariant:** no database, no network, no clock; nothing is written outside `OUT_DIR`.
+//! **Invariant:** no database, no network, no clock; nothing is written outside `OUT_DIR`, but the lock file, if that is asked for ([`lock`]).
 
 pub mod baseline;
 mod checksum;
+mod config;
 mod diagnostic;
 mod emit;
 mod file;
+mod level;
+pub mod lock;
 mod set;
 mod source;
 mod text;
@@ -49,6 +54,7 @@ use reshape_runtime::Migrations;
 pub use reshape_runtime::Rule;
 
 pub use crate::diagnostic::{Diagnostic, Diagnostics, Level};
+use crate::lock::Lock;
 use crate::set::Set;
 pub use crate::typed::Library;
 use crate::typed::Settings;
@@ -71,7 +77,20 @@ pub fn migrations(folder: impl AsRef<Path>) {
 /// Everything that is wrong, at once.
 pub fn load(folders: &[impl AsRef<Path>]) -> Result<Migrations, Diagnostics> {
     let folders = folders.iter().map(|folder| folder.as_ref().to_owned()).collect();
-    Set::load(Path::new(""), &or_default(folders)).into_result()
+    let folders = or_default(folders);
+    let mut set = Set::load(Path::new(""), &folders);
+    lock::check(&mut set, Path::new(""), &folders, Lock::Check);
+    set.into_result()
+}
+
+/// The same, and what else there is to say: with errors there are no migrations, with warnings alone there are.
+pub fn check(folders: &[impl AsRef<Path>]) -> (Option<Migrations>, Diagnostics) {
+    let folders = folders.iter().map(|folder| folder.as_ref().to_owned()).collect();
+    let folders = or_default(folders);
+    let mut set = Set::load(Path::new(""), &folders);
+    lock::check(&mut set, Path::new(""), &folders, Lock::Check);
+    let problems = set.problems.clone();
+    (set.into_result().ok(), problems)
 }
 
 /// Embeds the migrations of several folders: `Builder::new().folder("migrations").folder("../shared/migrations").emit()`.
@@ -80,6 +99,7 @@ pub fn load(folders: &[impl AsRef<Path>]) -> Result<Migrations, Diagnostics> {
 pub struct Builder {
     folders: Vec<PathBuf>,
     namespace: Option<String>,
+    lock: Lock,
     typed: Settings,
 }
 
@@ -99,6 +119,12 @@ impl Builder {
     /// version's schema, `migration_<namespace>/<name>`.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = Some(namespace.into());
+        self
+    }
+
+    /// What to do with the lock file, which is checked wherever it is there: see [`lock`].
+    pub fn lock(mut self, lock: Lock) -> Self {
+        self.lock = lock;
         self
     }
 
@@ -142,7 +168,9 @@ impl Builder {
             ),
         };
         let (manifest, out) = (variable("CARGO_MANIFEST_DIR"), variable("OUT_DIR"));
-        for instruction in self.run(&manifest, &out) {
+        let asked = env::var("RESHAPE_LOCK").is_ok_and(|value| value == "write");
+        let lock = if asked { Lock::Write } else { self.lock };
+        for instruction in self.lock(lock).run(&manifest, &out) {
             #[expect(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
             {
                 println!("{instruction}");
@@ -153,7 +181,8 @@ impl Builder {
     /// Does the work; gives the instructions to cargo.
     fn run(self, manifest: &Path, out: &Path) -> Vec<String> {
         let folders = or_default(self.folders);
-        let set = Set::load_as(manifest, &folders, self.namespace.as_deref());
+        let mut set = Set::load_as(manifest, &folders, self.namespace.as_deref(), manifest);
+        let locked = lock::build(&mut set, manifest, &folders, self.lock);
         // Cargo looks at everything in a watched folder: a file that is added, edited, renamed or removed counts, and an empty folder
         // is as good as a full one. A path that does not exist makes the script run with every build, until it does. That is
         // wanted here: the build fails anyway, so there is nothing that could stay fresh; watching the folder above instead
@@ -163,6 +192,19 @@ impl Builder {
             .iter()
             .map(|folder| format!("cargo::rerun-if-changed={}", folder.display()))
             .collect();
+        // Of these, one that is not there need not be watched: it makes no difference, and what writes the first one changes the time of
+        // the folder.
+        let file = lock::path(&folders);
+        if self.lock == Lock::Required || set.config.lock.required || manifest.join(&file).exists()
+        {
+            instructions.push(format!("cargo::rerun-if-changed={}", file.display()));
+        }
+        instructions.push("cargo::rerun-if-env-changed=RESHAPE_LOCK".to_owned());
+        if let Err(error) = locked {
+            instructions.push(format!("cargo::error=cannot write `{}`: {error}", file.display()));
+        }
+        let settings = config::watched(manifest);
+        instructions.extend(settings.map(|file| format!("cargo::rerun-if-changed={file}")));
         // Errors are the macro's business: cargo shows a warning of a build script and goes on.
         let warnings = set.problems.warnings();
         instructions.extend(warnings.map(|warning| format!("cargo::warning={}", warning.line())));
@@ -186,14 +228,16 @@ mod tests {
     #[test]
     fn a_bad_migration_is_written_to_the_index_and_does_not_fail_the_script() {
         let out = tempfile::tempdir().unwrap();
-        let builder = Builder::new().folder("../tests/cases/bad/toml_duplicate_key").folder("none");
+        let builder = Builder::new().folder("../tests/cases/bad/duplicate-key/toml").folder("none");
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
         let instructions = builder.run(manifest, out.path());
         assert_eq!(
             instructions,
             [
-                "cargo::rerun-if-changed=../tests/cases/bad/toml_duplicate_key",
-                "cargo::rerun-if-changed=none"
+                "cargo::rerun-if-changed=../tests/cases/bad/duplicate-key/toml",
+                "cargo::rerun-if-changed=none",
+                "cargo::rerun-if-env-changed=RESHAPE_LOCK",
+                "cargo::rerun-if-changed=Cargo.toml",
             ]
         );
         let index = fs::read_to_string(out.path().join("reshape/index.txt")).unwrap();
@@ -222,9 +266,36 @@ mod tests {
     }
 
     #[test]
+    fn a_warning_is_told_by_the_script_and_does_not_fail_the_build() {
+        let package = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(package.path().join(name), text).unwrap();
+        fs::create_dir(package.path().join("migrations")).unwrap();
+        write(
+            "migrations/1_a.toml",
+            "actions = []\n\n[[allow]]\nlint = \"unused_allow\"\nreason = \"for later\"\n",
+        );
+        write(
+            "migrations/2_b.toml",
+            "actions = []\n\n[[allow]]\nlint = \"r0400\"\nreason = \"for later\"\n\n[[allow]]\nlint = \"drift\"\nreason = \"repaired\"\n",
+        );
+        write("reshape.toml", "[lints]\n");
+        let out = package.path().join("out");
+        let instructions = Builder::new().run(package.path(), &out);
+        assert_eq!(
+            instructions,
+            [
+                "cargo::rerun-if-changed=migrations",
+                "cargo::rerun-if-env-changed=RESHAPE_LOCK",
+                "cargo::rerun-if-changed=reshape.toml"
+            ]
+        );
+    }
+
+    #[test]
     fn an_unwritable_folder_is_an_error_of_the_build() {
         let out = tempfile::NamedTempFile::new().unwrap();
         let instructions = Builder::new().run(Path::new("."), out.path());
-        assert!(instructions[1].starts_with("cargo::error=cannot write to "), "{instructions:?}");
+        let last = instructions.last().map(String::as_str).unwrap_or_default();
+        assert!(last.starts_with("cargo::error=cannot write to "), "{instructions:?}");
     }
 }

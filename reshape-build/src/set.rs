@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** one mistake gives one problem. What cannot be judged because something before it is broken is not judged.
 
+use std::collections::HashMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use reshape_runtime::history::History;
@@ -10,38 +12,50 @@ use reshape_runtime::schema::{At, Problem, Segment};
 use reshape_runtime::sql::names;
 use reshape_runtime::{Migrations, Rule};
 
+use crate::config::{self, Config};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::file::File;
+use crate::level::judge;
 use crate::source::{self, Candidate};
 use crate::text::Source;
 
 /// What a list of folders holds.
 #[derive(Debug)]
 pub(crate) struct Set {
-    files: Vec<File>,
+    pub(crate) files: Vec<File>,
+    /// Whether every migration is known, and its name is its own.
+    pub(crate) whole: bool,
     /// Its name, unless it is the default set.
     pub(crate) namespace: Option<String>,
     /// What the migrations lead to, as far as they could be read.
     pub(crate) history: Option<History>,
     /// Those that say what is there before the first migration.
     baselines: Vec<File>,
+    pub(crate) config: Config,
     pub(crate) problems: Diagnostics,
 }
 
 impl Set {
     /// Finds, parses and checks the migrations in `folders`, relative to `base`.
     pub(crate) fn load(base: &Path, folders: &[PathBuf]) -> Self {
-        Self::load_as(base, folders, None)
+        Self::load_as(base, folders, None, &base.join(config::root_of(folders)))
     }
 
-    /// The same for the set of that name.
-    pub(crate) fn load_as(base: &Path, folders: &[PathBuf], namespace: Option<&str>) -> Self {
+    /// The same for the set of that name, with the settings in the folder `root`.
+    pub(crate) fn load_as(
+        base: &Path,
+        folders: &[PathBuf],
+        namespace: Option<&str>,
+        root: &Path,
+    ) -> Self {
         let namespace = namespace.filter(|namespace| *namespace != DEFAULT_NAMESPACE);
         let found = source::find(base, folders);
         let mut files: Vec<File> = found.candidates.iter().map(Candidate::load).collect();
 
         let mut known = found.problems.is_empty();
         let mut problems = Diagnostics::default();
+        let (config, found_there) = Config::load(root);
+        problems.extend(found_there);
         problems.extend(found.problems);
         let mut baselines: Vec<File> = found.baselines.iter().map(Candidate::load).collect();
         for file in &mut baselines {
@@ -56,6 +70,7 @@ impl Set {
         }
         let twice = same_name(&found.candidates, &files);
         // The replay takes names for unique: it goes up to the first that is not.
+        let whole = known && twice.is_empty() && files.iter().all(|file| file.migration.is_some());
         let unique = twice.first().map_or(files.len(), |(index, _)| *index);
         later.extend(twice);
         for (index, file) in files.iter_mut().enumerate() {
@@ -63,7 +78,8 @@ impl Set {
         }
         let mut history = None;
         if known {
-            let (replayed, before, found) = replay(&baselines, &files[..unique], namespace);
+            let (replayed, before, found) =
+                replay(&baselines, &files[..unique], namespace, &config);
             history = Some(replayed);
             problems.extend(before);
             later.extend(found);
@@ -81,7 +97,8 @@ impl Set {
         }
         later.sort_by_key(|(index, problem)| (*index, problem.line, problem.column));
         problems.extend(later.into_iter().map(|(_, problem)| problem));
-        Self { files, baselines, namespace: namespace.map(str::to_owned), history, problems }
+        let namespace = namespace.map(str::to_owned);
+        Self { files, whole, baselines, namespace, history, config, problems }
     }
 
     /// The migrations that could be read, in order, each with the path of its file.
@@ -141,13 +158,15 @@ fn ambiguous(candidates: &[Candidate], files: &[File]) -> Vec<(usize, Diagnostic
 /// Files that give themselves the same name. Those that already clash by their stems are left out.
 fn same_name(candidates: &[Candidate], files: &[File]) -> Vec<(usize, Diagnostic)> {
     let mut problems = Vec::new();
+    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
     for (index, file) in files.iter().enumerate() {
         let Some(migration) = &file.migration else { continue };
-        let earlier = files[..index].iter().zip(candidates).find(|(other, candidate)| {
-            other.migration.as_ref().is_some_and(|other| other.name == migration.name)
-                && candidate.order != candidates[index].order
-        });
-        if let Some((other, _)) = earlier {
+        let same = by_name.entry(&migration.name).or_default();
+        let earlier =
+            same.iter().find(|other| candidates[**other].order != candidates[index].order);
+        let earlier = earlier.map(|other| &files[*other]);
+        same.push(index);
+        if let Some(other) = earlier {
             let message = format!("two migrations have the name `{}`", migration.name);
             let label = format!("the other one is `{}`", other.source.path);
             let problem = Diagnostic::new(Rule::DuplicateName, file.name_place(), message)
@@ -165,14 +184,16 @@ fn replay(
     baselines: &[File],
     files: &[File],
     namespace: Option<&str>,
+    config: &Config,
 ) -> (History, Vec<Diagnostic>, Vec<(usize, Diagnostic)>) {
     let migrations = Migrations::owned(replayable(files)).after(baseline(baselines));
     let migrations = named(migrations, namespace);
     let (history, problems) = History::replay(&migrations);
+    let problems = judge(&migrations.migrations, problems, config);
     let (before, later): (Vec<_>, Vec<_>) =
-        problems.into_iter().partition(|problem| problem.at.migration == At::BASELINE);
-    let located = |problem| located(baselines, files, problem);
-    let later = later.into_iter().map(|problem| (problem.at.migration, located(problem)));
+        problems.into_iter().partition(|(problem, _)| problem.at.migration == At::BASELINE);
+    let located = |(problem, level)| located(baselines, files, problem).at_level(level);
+    let later = later.into_iter().map(|told| (told.0.at.migration, located(told)));
     (history, before.into_iter().map(located).collect(), later.collect())
 }
 
@@ -217,9 +238,9 @@ fn replayable(files: &[File]) -> Vec<Migration> {
 }
 
 fn located(baselines: &[File], files: &[File], problem: Problem) -> Diagnostic {
-    let place = |at: At, path: &[Segment]| {
+    let place = |at: At, path: &[Segment], within: Option<&Range<usize>>| {
         if at.migration != At::BASELINE {
-            return files[at.migration].place(at.action, path);
+            return files[at.migration].place(at.action, path, within);
         }
         let mut action = at.action;
         let file = baselines.iter().find(|file| {
@@ -230,12 +251,15 @@ fn located(baselines: &[File], files: &[File], problem: Problem) -> Diagnostic {
             }
             here
         });
-        file.expect("a problem of a baseline is one of its actions").place(action, path)
+        file.expect("a problem of a baseline is one of its actions").place(action, path, within)
     };
-    let mut diagnostic =
-        Diagnostic::new(problem.rule, place(problem.at, &problem.path), problem.message);
+    let mut diagnostic = Diagnostic::new(
+        problem.rule,
+        place(problem.at, &problem.path, problem.within.as_ref()),
+        problem.message,
+    );
     if let Some((at, path, label)) = problem.related {
-        diagnostic = diagnostic.related(place(at, &path), label);
+        diagnostic = diagnostic.related(place(at, &path, None), label);
     }
     match problem.help {
         Some(help) => diagnostic.help(help),
@@ -245,6 +269,8 @@ fn located(baselines: &[File], files: &[File], problem: Problem) -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
+    use reshape_runtime::model::Transform;
+
     use super::*;
 
     fn set(case: &str) -> Set {
@@ -256,6 +282,7 @@ mod tests {
             rule: Rule::UnknownTable,
             at: At { migration: at.0, action: at.1 },
             path: path.to_vec(),
+            within: None,
             message: "wrong".to_owned(),
             help: None,
             related: None,
@@ -293,6 +320,25 @@ mod tests {
             "0002_change.toml:35: \"text\" }",
             "in an inline table, after a string of several lines"
         );
+    }
+
+    #[test]
+    fn a_problem_inside_a_string_is_shown_at_the_very_word() {
+        let set = set("good/all_actions_toml");
+        let mut problem = problem((1, 1), &["up".into()]);
+        let File { migration: Some(migration), .. } = &set.files[1] else { panic!("it is good") };
+        let Action::AddColumn(action) = &migration.actions[1] else { panic!("{migration:?}") };
+        let Some(Transform::Expression(sql)) = &action.up else { panic!("{action:?}") };
+        let at = sql.find("WHEN").expect("it is a case");
+        problem.within = Some(at..at + 4);
+        let text = located(&set.baselines, &set.files, problem).render(false);
+        insta::assert_snapshot!(text, @r"
+        error[R0201]: wrong
+          --> good/all_actions_toml/0002_change.toml:24:3
+           |
+        24 |   WHEN name = '' THEN NULL
+           |   ^^^^
+        ");
     }
 
     #[test]
@@ -336,7 +382,7 @@ mod tests {
 
     #[test]
     fn what_follows_a_broken_file_is_not_replayed() {
-        let set = set("bad/toml_syntax");
+        let set = set("several/toml_syntax");
         let broken = set.files.iter().position(|file| file.migration.is_none()).unwrap();
         assert_eq!(replayable(&set.files).len(), broken);
         assert!(set.files[broken + 1..].iter().any(|file| file.migration.is_some()));

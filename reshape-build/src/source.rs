@@ -140,7 +140,7 @@ impl Candidate {
                 Diagnostic::new(Rule::UnreadableFile, whole(&self.path), message)
             }
         };
-        File::unreadable(Source::new(&self.path, ""), problem)
+        File::unreadable(Source::new(&self.path, ""), self.format, problem)
     }
 
     pub(crate) fn file_name(&self) -> String {

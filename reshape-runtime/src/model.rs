@@ -177,25 +177,45 @@ pub struct Allow {
     pub reason: Str,
 }
 
-/// A consequence that has to be accepted, or the batch is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// A consequence that has to be accepted, or the migration is refused or warned about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Str", into = "Str")]
 pub enum Lint {
     /// On PostgreSQL 14 a version's views read their tables with the rights of the views' owner, so row-level security does not hold through them.
     RowSecurityBypass,
     /// The tables that the batch changes are not what the migrations before it say.
     Drift,
+    /// A hazard that is found without a database, by the name of its [rule](crate::Rule). Any name: what a later release knows is recorded in
+    /// databases that this one reads.
+    Hazard(Str),
 }
 
 impl Lint {
-    /// Every value.
-    pub const ALL: [Self; 2] = [Self::RowSecurityBypass, Self::Drift];
+    /// Those that a database decides about, when a batch starts.
+    pub const OF_DATABASES: [Self; 2] = [Self::RowSecurityBypass, Self::Drift];
 
     /// Its name in a migration file.
-    pub const fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::RowSecurityBypass => "row_security_bypass",
             Self::Drift => "drift",
+            Self::Hazard(name) => name,
+        }
+    }
+}
+
+impl From<Str> for Lint {
+    fn from(name: Str) -> Self {
+        let known = Self::OF_DATABASES.into_iter().find(|lint| lint.name() == name);
+        known.unwrap_or(Self::Hazard(name))
+    }
+}
+
+impl From<Lint> for Str {
+    fn from(lint: Lint) -> Self {
+        match lint {
+            Lint::Hazard(name) => name,
+            Lint::RowSecurityBypass | Lint::Drift => Self::Owned(lint.name().to_owned()),
         }
     }
 }

@@ -152,6 +152,13 @@ rules! {
     "R0400" "unused-allow" UnusedAllow = Hazard(LintLevel::Warn), "a migration accepts a hazard that it does not have";
 
     // R05: the lock file.
+    "R0501" "lock-edited" LockEdited = Error, "a migration does something else than when it was locked";
+    "R0502" "lock-renamed" LockRenamed = Error, "a migration has another name than when it was locked";
+    "R0503" "lock-reordered" LockReordered = Error, "a migration stands in another place than when it was locked";
+    "R0504" "lock-inserted" LockInserted = Error, "a new migration comes before one that is locked";
+    "R0505" "lock-deleted" LockDeleted = Error, "a migration that is locked is gone";
+    "R0506" "lock-broken" LockBroken = Error, "the lock file was merged wrongly or changed by hand";
+    "R0507" "lock-missing" LockMissing = Error, "there is no lock file, and there must be one";
 
     // R06: queries in Rust code.
 

@@ -48,10 +48,10 @@ fn write_if_changed(path: &Path, text: &str) -> io::Result<()> {
     fs::write(path, text)
 }
 
-/// `migrations.rs`: `ACTIONS_<n>` for each migration of the index, `BASELINE` and `MIGRATIONS`. With a problem anywhere, all are empty: what the
+/// `migrations.rs`: `ACTIONS_<n>` for each migration of the index, `BASELINE` and `MIGRATIONS`. With an error anywhere, all are empty: what the
 /// index names is there, and nothing that is wrong can run.
 pub(crate) fn constants(set: &Set) -> String {
-    let valid = set.problems.is_empty();
+    let valid = set.problems.errors().next().is_none();
     let mut lines = vec!["// Written by reshape-build from the migration files.".to_owned()];
     let mut migrations = Vec::new();
     for (number, (migration, _)) in set.migrations().enumerate() {

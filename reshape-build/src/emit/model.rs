@@ -85,7 +85,6 @@ emit_structs! {
 
 emit_keywords! {
     Direction { Asc, Desc }
-    Lint { RowSecurityBypass, Drift }
     IndexMethod { Btree, Hash, Gist, Spgist, Gin, Brin }
     Nulls { First, Last }
     ReferentialAction { NoAction, Restrict, Cascade, SetNull, SetDefault }
@@ -94,6 +93,19 @@ emit_keywords! {
 emit_actions! {
     CreateTable, RenameTable, RemoveTable, AddColumn, AlterColumn, RemoveColumn, AddIndex, RemoveIndex, AddForeignKey,
     RemoveForeignKey, AddCheck, RemoveCheck, CreateEnum, RemoveEnum, Custom,
+}
+
+impl Emit for Lint {
+    fn emit(&self) -> TokenStream {
+        match self {
+            Self::RowSecurityBypass => quote!(__rt::model::Lint::RowSecurityBypass),
+            Self::Drift => quote!(__rt::model::Lint::Drift),
+            Self::Hazard(name) => {
+                let name = name.emit();
+                quote!(__rt::model::Lint::Hazard(#name))
+            }
+        }
+    }
 }
 
 impl Emit for IndexColumn {

@@ -22,6 +22,17 @@ pub(super) struct Context {
 }
 
 impl Context {
+    pub(super) fn new(source: &Arc<Source>) -> Self {
+        Self { source: Arc::clone(source), problems: RefCell::default(), baseline: false }
+    }
+
+    /// What a parser has found.
+    pub(super) fn report_all(&self, errors: Vec<(Rule, Span, String)>) {
+        for (rule, span, message) in errors {
+            self.report(self.problem(rule, &span, message));
+        }
+    }
+
     pub(super) fn problem(
         &self,
         rule: Rule,

@@ -7,10 +7,12 @@ mod field;
 mod fields;
 mod json;
 mod part;
+mod settings;
+mod string;
 mod toml;
 mod tree;
 
-use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::Arc;
 
 use reshape_runtime::Rule;
@@ -20,8 +22,9 @@ use reshape_runtime::sql::names::MAX_MIGRATION_NAME;
 
 use self::field::{Context, Field, Label, list, name, text};
 use self::fields::Fields;
-use self::tree::Node;
+use self::tree::{Node, Value};
 use crate::checksum::checksum;
+use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::text::{Source, Span};
 
@@ -51,12 +54,13 @@ pub(crate) struct File {
     pub(crate) migration: Option<Migration>,
     pub(crate) problems: Vec<Diagnostic>,
     root: Option<Node>,
+    format: Format,
 }
 
 impl File {
     /// A file that could not even be read.
-    pub(crate) fn unreadable(source: Arc<Source>, problem: Diagnostic) -> Self {
-        Self { source, migration: None, problems: vec![problem], root: None }
+    pub(crate) fn unreadable(source: Arc<Source>, format: Format, problem: Diagnostic) -> Self {
+        Self { source, migration: None, problems: vec![problem], root: None, format }
     }
 
     /// Parses and decodes a file; `stem` is the migration's name unless the file says otherwise.
@@ -66,36 +70,49 @@ impl File {
             Format::Toml => toml::parse(&source.text),
             Format::Json => json::parse(&source.text),
         };
-        let context =
-            Context { source: Arc::clone(&source), problems: RefCell::default(), baseline };
+        let context = Context { baseline, ..Context::new(&source) };
         let (root, migration) = match parsed {
             Ok(root) => {
                 let migration = migration(&root, &context, stem);
                 (Some(root), migration)
             }
             Err(errors) => {
-                for (rule, span, message) in errors {
-                    context.report(context.problem(rule, &span, message));
-                }
+                context.report_all(errors);
                 (None, None)
             }
         };
         let mut problems = context.problems.into_inner();
         problems.sort_by_key(|problem| (problem.line, problem.column));
-        Self { source, migration, problems, root }
+        Self { source, migration, problems, root, format }
     }
 
-    /// The place of a value of an action: exact if it is written in the file, else the nearest value around it.
-    pub(crate) fn place(&self, action: usize, path: &[Segment]) -> Place {
+    /// The place of a value of an action, or of the bytes `within` it if it is a string: exact if it is written in the file, else the nearest
+    /// value around it.
+    pub(crate) fn place(
+        &self,
+        action: usize,
+        path: &[Segment],
+        within: Option<&Range<usize>>,
+    ) -> Place {
         let Some(root) = &self.root else { return Place::whole(&self.source) };
-        if action == At::NO_ACTION && path.first() == Some(&Segment::Key("requires".into())) {
+        let of_file = |key: &'static str| path.first() == Some(&Segment::from(key));
+        if action == At::NO_ACTION && (of_file("requires") || of_file("allow")) {
             return Place::at(&self.source, &root.resolve(path).span);
         }
         let node = root.resolve(&[Segment::Key("actions".into()), Segment::Index(action)]);
         let found = node.resolve(path);
         let span =
             if std::ptr::eq(node, found) { fields::anchor(node) } else { found.span.clone() };
-        Place::at(&self.source, &span)
+        let inside = within.and_then(|within| self.inside(found, within));
+        Place::at(&self.source, &inside.unwrap_or(span))
+    }
+
+    /// The place of some bytes of the value of a string.
+    fn inside(&self, node: &Node, within: &Range<usize>) -> Option<Span> {
+        let Value::String(value) = &node.value else { return None };
+        let text = self.source.slice(&node.span);
+        let found = string::locate(text, self.format, value, within)?;
+        Some(node.span.start + found.start..node.span.start + found.end)
     }
 
     /// The place of the migration's name: its key, or the file as a whole.
@@ -105,6 +122,29 @@ impl File {
             None => Place::whole(&self.source),
         }
     }
+}
+
+/// The settings in a file `reshape.toml`.
+pub(crate) fn settings(source: &Arc<Source>) -> (Config, Vec<Diagnostic>) {
+    let context = Context::new(source);
+    let config = match toml::parse(&source.text) {
+        Ok(root) => settings::settings(&root, &context, "`reshape.toml`"),
+        Err(errors) => {
+            context.report_all(errors);
+            Config::default()
+        }
+    };
+    (config, context.problems.into_inner())
+}
+
+/// The settings in a `Cargo.toml`, and where they are; `None` if there are none, or the file cannot be read.
+pub(crate) fn manifest_settings(source: &Arc<Source>) -> Option<(Place, Config, Vec<Diagnostic>)> {
+    // Most have none, and parsing takes longer than looking.
+    let root = source.text.contains("reshape").then(|| toml::parse(&source.text))?.ok()?;
+    let node = root.get("package")?.get("metadata")?.get("reshape")?;
+    let context = Context::new(source);
+    let config = settings::settings(node, &context, "`package.metadata.reshape`");
+    Some((Place::at(source, &node.span), config, context.problems.into_inner()))
 }
 
 /// The stem of the file that describes what is there before the first migration.
@@ -262,7 +302,10 @@ mod tests {
             for problem in &file.problems {
                 assert!(!problem.render(false).is_empty());
             }
-            let _ = file.place(0, &["column".into(), 3.into(), "name".into()]);
+            let _ = file.place(0, &["column".into(), 3.into(), "name".into()], None);
+            for at in [0..0, 0..2, 1..9, 7..7] {
+                let _ = file.place(0, &["up".into()], Some(&at));
+            }
         };
         for (text, format) in [(toml, Format::Toml), (json, Format::Json)] {
             for at in 0..text.len() {

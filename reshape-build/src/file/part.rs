@@ -8,6 +8,7 @@ use reshape_runtime::model::{
 
 use super::field::{Field, Label, boolean, data_type, expression, keyword, name, non_empty, text};
 use super::fields::Fields;
+use super::settings::hazard;
 use super::tree::{Entry, Value};
 
 const REFERENTIAL_ACTIONS: [(&str, ReferentialAction); 5] = {
@@ -33,19 +34,28 @@ const INDEX_METHODS: [(&str, IndexMethod); 6] = {
     ]
 };
 
-const LINTS: [(&str, Lint); 2] =
-    [(Lint::ALL[0].name(), Lint::ALL[0]), (Lint::ALL[1].name(), Lint::ALL[1])];
-
 const DIRECTIONS: [(&str, Direction); 2] = [("ASC", Direction::Asc), ("DESC", Direction::Desc)];
 
 const NULLS: [(&str, Nulls); 2] = [("FIRST", Nulls::First), ("LAST", Nulls::Last)];
 
 pub(super) fn allow(field: Field<'_>) -> Option<Allow> {
     let mut fields = Fields::of(field, "what is allowed")?;
-    let lint = fields.required("lint", keyword(&LINTS));
+    let lint = fields.required("lint", lint);
     let reason = fields.required("reason", reason);
     fields.finish(&[]);
     Some(Allow { lint: lint?, reason: reason? })
+}
+
+/// What the database decides about, or a hazard, by its name or its id.
+fn lint(field: Field<'_>) -> Option<Lint> {
+    let written = text(field)?;
+    let name = written.to_lowercase().replace('-', "_");
+    let of_database = Lint::OF_DATABASES.into_iter().find(|lint| lint.name() == name);
+    if of_database.is_some() {
+        return of_database;
+    }
+    let rule = hazard(field, &written, &field.node.span, "stays one", &Lint::OF_DATABASES)?;
+    Some(Lint::Hazard(Str::Borrowed(rule.name())))
 }
 
 /// A text for people, which says something.

@@ -1,6 +1,7 @@
 //! What a check finds, and where.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::rule::Rule;
 
@@ -78,6 +79,8 @@ pub struct Problem {
     /// The value that is to blame, as a path from the action's table (from the top of the file, where it is the migration
     /// itself); empty for the whole action.
     pub path: Vec<Segment>,
+    /// Which bytes of that value are to blame, where it is a string and not the whole of it is: SQL, mostly.
+    pub within: Option<Range<usize>>,
     /// What is wrong: lower case, names in backticks, no full stop.
     pub message: String,
     /// What to do about it, where that is known.

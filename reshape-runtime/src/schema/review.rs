@@ -48,6 +48,7 @@ impl<'a> Review<'a> {
             rule,
             at: self.at,
             path,
+            within: None,
             message: message.into(),
             help: None,
             related: None,

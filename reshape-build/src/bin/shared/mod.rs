@@ -24,6 +24,8 @@ enum Commands {
     Shared(Command),
     /// Write down what is in the database, so that a first migration can begin there
     Baseline(BaselineOptions),
+    /// Write down what the migrations are, so that the build fails when one that was applied is changed
+    Lock(LockOptions),
 }
 
 const NOTES: &str = "\
@@ -41,8 +43,10 @@ Deprecated, still accepted:
   generate-schema-query  use `schema-query`";
 
 mod baseline;
+mod lock;
 
 use baseline::BaselineOptions;
+use lock::LockOptions;
 
 /// Parses `arguments`, the program's name first, and runs the command; help calls the program `name`.
 pub(crate) fn main(name: &'static str, arguments: impl IntoIterator<Item = OsString>) -> Exit {
@@ -52,6 +56,7 @@ pub(crate) fn main(name: &'static str, arguments: impl IntoIterator<Item = OsStr
     let command = match command {
         Commands::Shared(command) => command,
         Commands::Baseline(options) => return baseline::write(&options, &dirs),
+        Commands::Lock(options) => return lock::write(&options, &dirs, color()),
     };
     run(&command, || reshape_build::load(&dirs).map_err(|diagnostics| diagnostics.render(color())))
 }

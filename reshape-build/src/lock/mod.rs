@@ -1,0 +1,253 @@
+//! The lock file: migrations that were once locked are not edited, renamed, moved, or removed any more, and none comes before them.
+//!
+//! It stands beside the first folder and has its name: `migrations.lock` beside `migrations`. Without it nothing is checked. The command
+//! `reshape lock` writes it, and it is committed with the migrations: from then on the build fails when one of them is not what it was, says
+//! what has changed, and names the ways out. A migration belongs into it as soon as it may have been applied anywhere.
+//!
+//! Two branches that add migrations conflict in this file when they are merged, which is its purpose: somebody has to say which one comes
+//! first. Keep the blocks of the branch that was merged first, and run `reshape lock` for the others. A merge that keeps both fails the build,
+//! since every block ends in a hash of all that stands above it.
+//!
+//! **Invariant:** written only when asked, never in CI (where `CI` is set in the environment), and never in part.
+
+mod compare;
+mod diff;
+mod file;
+mod report;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io, process};
+
+use reshape_runtime::model::Migration;
+
+use self::compare::{Comparison, compare};
+use self::file::{LockFile, append};
+use self::report::Command;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::file::File;
+use crate::or_default;
+use crate::set::Set;
+use crate::text::Source;
+
+/// What a build does with the lock file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lock {
+    /// What is locked is checked; without a file, nothing is.
+    #[default]
+    Check,
+    /// Without a file the build fails, as with `required = true` under `[lock]` in `reshape.toml`.
+    Required,
+    /// The build itself locks new migrations, unless something is wrong with any of them; in CI it is the same as [`Check`](Self::Check).
+    ///
+    /// An editor that builds with every keystroke then locks what is half written; rather run `reshape lock` when a migration is finished.
+    /// The environment variable `RESHAPE_LOCK=write` asks for it once.
+    Write,
+}
+
+/// The lock file of a set of folders, relative to the same folder as these are.
+pub fn path(folders: &[PathBuf]) -> PathBuf {
+    let first = folders.first().map_or(Path::new("migrations"), PathBuf::as_path);
+    match first.file_name() {
+        Some(name) => {
+            let mut file = name.to_owned();
+            file.push(".lock");
+            first.with_file_name(file)
+        }
+        // `.` and `..` have no name of their own.
+        None => first.join("migrations.lock"),
+    }
+}
+
+/// Whether this is a build that nobody looks at: `CI` is set, and not to `false` or `0`.
+pub fn in_ci() -> bool {
+    env::var_os("CI").is_some_and(|value| !["", "0", "false"].iter().any(|no| value == *no))
+}
+
+/// What `reshape lock` would write.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Update {
+    /// The lock file.
+    pub path: PathBuf,
+    /// The migrations that it would lock, oldest first.
+    pub added: Vec<String>,
+    /// Those whose differences it would accept.
+    pub accepted: Vec<String>,
+    text: Option<String>,
+    folder: PathBuf,
+}
+
+/// Why there is nothing to write.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Refused {
+    /// Something is wrong with the migrations, or they are not what is locked.
+    Problems(Diagnostics),
+    /// There is no migration of this name, neither here nor in the lock file.
+    NoSuch(String),
+}
+
+impl Update {
+    /// Finds out what there is to lock in `folders`, relative to the current folder; `accept` names migrations that are to be locked as they are
+    /// now, whatever was locked.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the migrations, and every difference that was not accepted.
+    pub fn of(folders: &[PathBuf], accept: &[String]) -> Result<Self, Refused> {
+        let folders = or_default(folders.to_vec());
+        let set = Set::load(Path::new(""), &folders);
+        if set.problems.errors().next().is_some() {
+            return Err(Refused::Problems(set.problems));
+        }
+        let lock = read(Path::new(""), &folders);
+        Self::plan(&set, &folders, lock, accept)
+    }
+
+    fn plan(
+        set: &Set,
+        folders: &[PathBuf],
+        lock: Result<Option<LockFile>, Box<Diagnostic>>,
+        accept: &[String],
+    ) -> Result<Self, Refused> {
+        let refused = |problems| {
+            let mut list = Diagnostics::default();
+            list.extend(problems);
+            Err(Refused::Problems(list))
+        };
+        let lock = match lock {
+            Ok(lock) => lock,
+            Err(problem) => return refused(vec![*problem]),
+        };
+        let files = migrations(set);
+        let known = |name: &String| {
+            let blocks = lock.iter().flat_map(|lock| &lock.blocks);
+            files.iter().any(|(_, migration)| migration.name == **name)
+                || blocks.into_iter().any(|block| block.name == *name)
+        };
+        if let Some(unknown) = accept.iter().find(|name| !known(name)) {
+            return Err(Refused::NoSuch(unknown.clone()));
+        }
+        let command = Command::new(folders);
+        let Comparison { differences, new } = match &lock {
+            Some(lock) => compare(lock, &files, &command),
+            None => Comparison { differences: Vec::new(), new: files.len() },
+        };
+        let (accepted, open): (Vec<_>, Vec<_>) = differences
+            .into_iter()
+            .partition(|difference| difference.names.iter().any(|name| accept.contains(name)));
+        if !open.is_empty() {
+            return refused(open.into_iter().map(|difference| difference.problem).collect());
+        }
+        let mut update = Self {
+            path: path(folders),
+            added: Vec::new(),
+            accepted: Vec::new(),
+            text: None,
+            folder: folders.first().cloned().unwrap_or_default(),
+        };
+        let names = |from: usize| files[from..].iter().map(|(_, migration)| *migration);
+        if !accepted.is_empty() {
+            let mut names: Vec<String> = accepted.iter().map(|d| d.names[0].clone()).collect();
+            names.dedup();
+            update.accepted = names;
+            update.text = Some(append(None, files.iter().map(|(_, migration)| *migration)));
+        } else if new > 0 || lock.is_none() {
+            update.text = Some(append(lock.as_ref(), names(files.len() - new)));
+        }
+        update.added =
+            names(files.len() - new).map(|migration| migration.name.to_string()).collect();
+        Ok(update)
+    }
+
+    /// Whether the lock file says all this already.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_none()
+    }
+
+    /// Writes the file, or leaves it as it was.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file system.
+    pub fn write(&self) -> io::Result<()> {
+        self.write_below(Path::new(""))
+    }
+
+    fn write_below(&self, base: &Path) -> io::Result<()> {
+        let Some(text) = &self.text else { return Ok(()) };
+        let path = base.join(&self.path);
+        if !path.exists() {
+            // A build script cannot watch a file that is not there (see `lib.rs`), but it watches the folder, whose time this changes.
+            let mark = temporary(&base.join(&self.folder).join("lock"));
+            fs::write(&mark, "").and_then(|()| fs::remove_file(&mark))?;
+        }
+        let temporary = temporary(&path);
+        let written = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, &path));
+        if written.is_err() {
+            // What failed is the answer, whether or not this works.
+            let _ = fs::remove_file(&temporary);
+        }
+        written
+    }
+}
+
+/// A hidden file beside `path`, which no other process has.
+fn temporary(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}", process::id()));
+    path.with_file_name(name)
+}
+
+/// The files that have a migration.
+fn migrations(set: &Set) -> Vec<(&File, &Migration)> {
+    set.files.iter().filter_map(|file| Some((file, file.migration.as_ref()?))).collect()
+}
+
+/// The lock file, if there is one.
+fn read(base: &Path, folders: &[PathBuf]) -> Result<Option<LockFile>, Box<Diagnostic>> {
+    let path = path(folders);
+    match fs::read_to_string(base.join(&path)) {
+        Ok(text) => LockFile::parse(Source::new(&path, text)).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(report::unreadable(&path, &error).into()),
+    }
+}
+
+/// Compares a set with its lock file; what does not agree is a problem of the set.
+pub(crate) fn check(set: &mut Set, base: &Path, folders: &[PathBuf], lock: Lock) {
+    let command = Command::new(folders);
+    let required = lock == Lock::Required || set.config.lock.required;
+    let mut found = Diagnostics::default();
+    match read(base, folders) {
+        // Where a file cannot be read, nobody knows what it is called.
+        Ok(Some(file)) if set.whole => {
+            let differences = compare(&file, &migrations(set), &command).differences;
+            found.extend(differences.into_iter().map(|difference| difference.problem));
+        }
+        Ok(None) if required => {
+            found.extend([report::missing(&path(folders), &command)]);
+        }
+        Ok(_) => {}
+        Err(problem) => found.extend([*problem]),
+    }
+    // First, since other problems may come of an edit.
+    std::mem::swap(&mut set.problems, &mut found);
+    set.problems.extend(found.into_list());
+}
+
+/// What a build script does: writes if that is asked for, and checks. Gives what went wrong with writing.
+pub(crate) fn build(set: &mut Set, base: &Path, folders: &[PathBuf], lock: Lock) -> io::Result<()> {
+    check(set, base, folders, lock);
+    if lock != Lock::Write || in_ci() || set.problems.errors().next().is_some() {
+        return Ok(());
+    }
+    match Update::plan(set, folders, read(base, folders), &[]) {
+        Ok(update) => update.write_below(base),
+        // Found a moment ago, and reported.
+        Err(Refused::Problems(_) | Refused::NoSuch(_)) => Ok(()),
+    }
+}
