@@ -98,7 +98,7 @@ impl Set {
         later.sort_by_key(|(index, problem)| (*index, problem.line, problem.column));
         problems.extend(later.into_iter().map(|(_, problem)| problem));
         let namespace = namespace.map(str::to_owned);
-        Self { files, whole, baselines, namespace, history, config, problems }
+        Self { files, whole, namespace, history, baselines, config, problems }
     }
 
     /// The migrations that could be read, in order, each with the path of its file.

@@ -38,7 +38,7 @@ fn schema(set: &Set, settings: &typed::Settings) -> String {
 fn catalog(set: &Set, settings: &typed::Settings) -> String {
     let Some(history) = &set.history else { return String::new() };
     let migrations: Vec<&Migration> = set.migrations().map(|(migration, _)| migration).collect();
-    typed::catalog(settings, &migrations, !set.baseline().is_empty(), history.latest())
+    typed::catalog(settings, &migrations, !set.baseline().is_empty(), history)
 }
 
 fn write_if_changed(path: &Path, text: &str) -> io::Result<()> {

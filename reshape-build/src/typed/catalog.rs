@@ -8,6 +8,7 @@
 //! type     <Postgres type>  <Rust type>
 //! enum     <name>  <Rust type>  <value>…
 //! table    <schema>  <name>  <true if it has these columns and no others>
+//! gone     <table>  <column, empty for the table itself>  <what became of it>
 //! column   <name>  <type>  <true if it accepts NULL>  <nothing, default or always>
 //! ```
 //!
@@ -15,10 +16,11 @@
 
 use std::collections::HashSet;
 
+use reshape_runtime::history::History;
 use reshape_runtime::model::{Action, Column, Custom, Migration};
-use reshape_runtime::schema::Schema;
 
 use super::names::{self, Taken};
+use super::story::Story;
 use super::{EnumPath, Settings};
 use crate::emit::line;
 
@@ -59,8 +61,9 @@ pub(crate) fn catalog(
     settings: &Settings,
     migrations: &[&Migration],
     adopted: bool,
-    schema: &Schema,
+    history: &History,
 ) -> String {
+    let schema = history.latest();
     let custom = custom_words(migrations);
     // What `custom` SQL has created is found in the version's schema, too; a database that was there before may have more than is said.
     let open = adopted || !custom.is_empty() || migrations.iter().any(|m| !m.requires.is_empty());
@@ -82,7 +85,7 @@ pub(crate) fn catalog(
         .map(|known| EnumPath {
             name: known.name.clone(),
             module: String::new(),
-            ident: format!("{module}::schema::{}", taken.take(names::camel(&known.name, 'E'))),
+            ident: format!("{module}::schema::{}", taken.take(&names::camel(&known.name, 'E'))),
         })
         .collect();
     for (path, known) in enums.iter().zip(schema.enums()) {
@@ -106,6 +109,9 @@ pub(crate) fn catalog(
                 fill(column),
             ]));
         }
+    }
+    for (table, column, what) in Story::of(migrations, history).gone(schema) {
+        text.push_str(&line(&["gone", &table, &column, &what]));
     }
     text
 }

@@ -61,7 +61,7 @@ pub(crate) fn modules(
             story.tell(action, &migration.name);
         }
         // Names of all of them, so that a module keeps its name when another one gets old.
-        let module = taken.take(names::module(&migration.name, 'v'));
+        let module = taken.take(&names::module(&migration.name, 'v'));
         let Some(schema) = known(number).filter(|_| number >= first) else { continue };
         let exports = exports(&mut shapes, schema, &story);
         let about = format!("The tables of version {}.", code(&migration.name));
@@ -96,7 +96,7 @@ fn exports(shapes: &mut Shapes<'_>, schema: &Schema, story: &Story) -> Vec<Strin
     let enums: Vec<EnumPath> = schema
         .enums()
         .map(|enumeration| {
-            let ident = taken.take(names::camel(&enumeration.name, 'E'));
+            let ident = taken.take(&names::camel(&enumeration.name, 'E'));
             let module = shapes.enumeration(enumeration, &ident);
             EnumPath { name: enumeration.name.clone(), module, ident }
         })
@@ -105,9 +105,9 @@ fn exports(shapes: &mut Shapes<'_>, schema: &Schema, story: &Story) -> Vec<Strin
         enums.iter().map(|known| format!("{}::{}", known.module, known.ident)).collect();
     let told = story.tables(schema);
     for table in schema.tables() {
-        let row = taken.take(names::camel(&table.name, 'T'));
-        let new = taken.take(format!("New{row}"));
-        let module = taken.take(names::module(&table.name, 't'));
+        let row = taken.take(&names::camel(&table.name, 'T'));
+        let new = taken.take(&format!("New{row}"));
+        let module = taken.take(&names::module(&table.name, 't'));
         let idents = table::Idents { row, new, module };
         let shape = shapes.table(schema, table, &enums, told.get(&table.name).copied(), &idents);
         let table::Idents { row, new, module } = idents;

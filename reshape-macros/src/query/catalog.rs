@@ -7,7 +7,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use proc_macro2::Span;
-use reshape_sql::{Column, Fill, Named, Relation, Type};
+use reshape_sql::{Column, Fill, Named, Related, Relation, Type};
 
 use crate::index::unescape;
 
@@ -23,6 +23,8 @@ pub(super) struct Catalog {
     /// In the order of the file, for suggestions.
     names: Vec<String>,
     enums: HashMap<String, Vec<String>>,
+    /// What became of a table (without a column) or column.
+    gone: HashMap<(String, String), String>,
     /// Rust types, as paths, by Postgres type.
     types: Vec<(Type, String)>,
 }
@@ -68,6 +70,9 @@ pub(super) fn parse(text: &str) -> Option<Catalog> {
                 let values = values.iter().map(|&value| value.to_owned()).collect();
                 catalog.enums.insert(name.to_owned(), values);
             }
+            ["gone", table, column, what] => {
+                catalog.gone.insert((table.to_owned(), column.to_owned()), what.to_owned());
+            }
             ["table", schema, name, complete] => {
                 catalog.add(table.take());
                 let complete = truth(complete)?;
@@ -105,6 +110,15 @@ impl Catalog {
             self.names.push(relation.name.clone());
             self.tables.insert(relation.name.clone(), (schema, Rc::new(relation)));
         }
+    }
+
+    /// What became of something that is not there.
+    pub(super) fn gone(&self, related: &Related) -> Option<&str> {
+        let key = match related {
+            Related::Table(table) => (table.clone(), String::new()),
+            Related::Column(table, column) => (table.clone(), column.clone()),
+        };
+        self.gone.get(&key).map(String::as_str)
     }
 
     /// Whether there is an enum type of that name.

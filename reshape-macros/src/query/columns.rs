@@ -3,7 +3,7 @@
 //! A column that is one of a table's, or an expression of a certain type, has its type from there. Of any other the statement says it, in the
 //! column's name: `AS "total: i64"` is a field `total` of that type, `AS "total!"` one that is not NULL, `AS "total?"` one that may be.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -38,7 +38,7 @@ pub(super) fn record(
     if columns.is_empty() {
         return (TokenStream::new(), quote!(()));
     }
-    let mut seen: HashMap<String, ()> = HashMap::new();
+    let mut seen = HashSet::new();
     let mut fields = Vec::new();
     let mut values = Vec::new();
     for column in columns {
@@ -60,7 +60,7 @@ pub(super) fn record(
             );
             continue;
         };
-        if seen.insert(said.field.to_owned(), ()).is_some() {
+        if !seen.insert(said.field) {
             let message = format!("there are two columns called `{}`", said.field);
             statement.problem(
                 column.range.clone(),
@@ -70,20 +70,18 @@ pub(super) fn record(
             continue;
         }
         match rust(column, &said, catalog) {
-            Ok(rust) => {
-                match syn::parse_str::<syn::Type>(&rust) {
-                    Ok(rust) => {
-                        let name = sent(&column.name);
-                        fields.push(quote!(pub #field: #rust));
-                        values.push(quote!(#field: row.get(#name)?));
-                    }
-                    Err(_) => statement.problem(
-                        column.range.clone(),
-                        &format!("`{rust}` is no Rust type"),
-                        None,
-                    ),
+            Ok(rust) => match syn::parse_str::<syn::Type>(&rust) {
+                Ok(rust) => {
+                    let name = sent(&column.name);
+                    fields.push(quote!(pub #field: #rust));
+                    values.push(quote!(#field: row.get(#name)?));
                 }
-            }
+                Err(_) => statement.problem(
+                    column.range.clone(),
+                    &format!("`{rust}` is no Rust type"),
+                    None,
+                ),
+            },
             Err((message, help)) => statement.problem(column.range.clone(), &message, Some(&help)),
         }
     }
@@ -134,9 +132,12 @@ fn rust(column: &Output, said: &Said<'_>, catalog: &Catalog) -> Result<String, (
         return Err(say(format!("the type of column `{field}` is not certain")));
     };
     let Some(rust) = catalog.rust(data_type) else {
-        return Err(say(format!(
-            "column `{field}` is of type `{data_type}`, which has no Rust type here"
-        )));
+        let message =
+            format!("column `{field}` is of type `{data_type}`, which has no Rust type here");
+        let help = format!(
+            "give it one in the build script, with `Builder::library` or `Builder::rust_type`, or say one here: `AS \"{field}: …\"`"
+        );
+        return Err((message, help));
     };
     // What is not certain to be no NULL may be one.
     let nullable = said.nullable.unwrap_or(column.nullable != Some(false));

@@ -42,7 +42,9 @@ fn checked(arguments: &Arguments, catalog: &Catalog) -> syn::Result<TokenStream>
     let query = reshape_sql::query(&sql, catalog);
     let mut statement = Statement::new(&arguments.sql, &sql);
     for finding in &query.findings {
-        statement.problem(finding.range.clone(), &finding.message, finding.help.as_deref());
+        let gone = finding.related.as_ref().and_then(|related| catalog.gone(related));
+        let help = gone.or(finding.help.as_deref());
+        statement.problem(finding.range.clone(), &finding.message, help);
     }
     statement.result()?;
     is_judged(&query, &mut statement);
@@ -59,12 +61,16 @@ fn checked(arguments: &Arguments, catalog: &Catalog) -> syn::Result<TokenStream>
     let given = &arguments.parameters;
     let names: Vec<_> =
         (1..=given.len()).map(|number| format_ident!("parameter_{number}")).collect();
-    let checks = given.iter().zip(&names).zip(&query.parameters).filter_map(|((given, name), parameter)| {
-        let fits = format_ident!("{}", fits(parameter.data_type.as_ref()?, catalog)?);
-        Some(quote_spanned! { given.span() =>
-            (&__rt::typed::fits::Given::new(#name, __rt::typed::fits::postgres_type::#fits)).check();
-        })
-    });
+    let checks =
+        given.iter().zip(&names).zip(&query.parameters).filter_map(|((given, name), parameter)| {
+            let fits = format_ident!("{}", fits(parameter.data_type.as_ref()?, catalog)?);
+            Some(quote_spanned! { given.span() =>
+                {
+                    use __rt::typed::fits::#fits::{OfAnyType as _, OfKnownType as _};
+                    (&__rt::typed::fits::#fits::Given(#name)).check();
+                }
+            })
+        });
     let text = &arguments.sql;
     // A `match`, so that what the parameters borrow lives as long as the statement around the macro.
     Ok(quote! {
@@ -75,7 +81,6 @@ fn checked(arguments: &Arguments, catalog: &Catalog) -> syn::Result<TokenStream>
                 #item
                 #[allow(unused_imports, clippy::all, clippy::pedantic)]
                 {
-                    use __rt::typed::fits::{OfAnyType as _, OfKnownType as _};
                     #(#checks)*
                 }
                 __rt::typed::Query::<'_, #row>::new(
@@ -100,6 +105,12 @@ fn is_judged(query: &Query, statement: &mut Statement<'_>) {
 }
 
 fn counted(arguments: &Arguments, query: &Query, statement: &mut Statement<'_>) {
+    // Postgres cannot tell the type of a parameter that is not there.
+    if let Some(skipped) = query.parameters.iter().find(|parameter| parameter.range.is_empty()) {
+        let message = format!("`${}` is not used, but one behind it is", skipped.number);
+        statement.whole(&message, Some("number the parameters from `$1`, without gaps"));
+        return;
+    }
     let (wanted, given) = (query.parameters.len(), arguments.parameters.len());
     if wanted == given {
         return;
@@ -113,7 +124,7 @@ fn counted(arguments: &Arguments, query: &Query, statement: &mut Statement<'_>) 
             statement.problem(missing.range.clone(), &message, Some(&help));
         }
         None => {
-            statement.whole(&message, Some("the statement uses `$1`, `$2`, … for its parameters"))
+            statement.whole(&message, Some("the statement uses `$1`, `$2`, … for its parameters"));
         }
     }
 }

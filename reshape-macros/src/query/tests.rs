@@ -39,3 +39,58 @@ fn a_statement_has_to_be_a_literal() {
 fn other_statements_are_refused() {
     assert!(expanded("\"LOCK TABLE users\"").contains("only SELECT, VALUES, INSERT"));
 }
+
+#[test]
+fn the_whole_expansion() {
+    insta::assert_snapshot!(expanded(
+        r#""SELECT id, nick, mood, count(*) AS \"all: i64\" FROM users WHERE name = $1 GROUP BY id", &name"#
+    ));
+}
+
+#[test]
+fn a_given_row_type_needs_no_certainty() {
+    let code = expanded("as Users, \"SELECT *, x.y FROM other.x, users\"");
+    assert!(code.contains("Users,\n") && !code.contains("Record"), "{code}");
+    let code = expanded("crate = rt, as crate::Users<'static>, \"SELECT id FROM users\"");
+    assert!(code.contains("use rt as __rt") && code.contains("crate::Users<'static>"), "{code}");
+}
+
+#[test]
+fn each_mistake_is_told() {
+    let mistakes = [
+        r#""SELECT nam FROM users""#,
+        r#""SELECT * FROM user""#,
+        r#""SELEC 1""#,
+        r#""SELECT id FROM users WHERE id = $1 AND name = $2", 1"#,
+        r#""SELECT id FROM users", 1, 2"#,
+        r#""SELECT id FROM users WHERE id = $2", 1, 2"#,
+        r#""SELECT 1 + 1 FROM users""#,
+        r#""SELECT id, id FROM users""#,
+        r#""SELECT now() AS \"a b\" FROM users""#,
+        r#""SELECT id AS \"a: Vec<\" FROM users""#,
+        r#""SELECT born FROM users""#,
+        r#""SELECT my_function(id) AS x FROM users""#,
+        r#""SELECT * FROM elsewhere.users""#,
+        r#""SELECT 1 AS a; SELECT 2 AS b""#,
+        r#""""#,
+        r#""SELECT id FROM users WHERE mood = 'hapy'""#,
+        r#""INSERT INTO users (id) VALUES (1)""#,
+    ];
+    let told: String =
+        mistakes.iter().map(|text| format!("=== {text}\n{}", expanded(text))).collect();
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn what_is_certain_or_said_is_not_refused() {
+    for text in [
+        r#""SELECT id AS \"n!\", nick AS \"m?\", id AS \"o: u64\", name AS \"type\" FROM users""#,
+        r#""SELECT upper(name) AS loud, id + 1 AS next, $1::text AS said FROM users", "x""#,
+        r#""DELETE FROM users WHERE id = ANY($1)", &ids"#,
+        r#""UPDATE users SET nick = NULL""#,
+        r#""VALUES (1)""#,
+    ] {
+        let code = expanded(text);
+        assert!(code.contains("fn main") || text.contains("VALUES (1)"), "{text}: {code}");
+    }
+}

@@ -31,15 +31,20 @@ fn with_users() -> (TestDatabase, Client) {
 #[test]
 fn columns_have_their_types() {
     let (_database, mut client) = with_users();
-    let bob = query!("SELECT id, full_name, nick, visits FROM users WHERE id = $1", 2).one(&mut client).unwrap();
-    let (id, name, nick, visits): (i64, String, Option<String>, i64) = (bob.id, bob.full_name, bob.nick, bob.visits);
+    let bob = query!("SELECT id, full_name, nick, visits FROM users WHERE id = $1", 2)
+        .one(&mut client)
+        .unwrap();
+    let (id, name, nick, visits): (i64, String, Option<String>, i64) =
+        (bob.id, bob.full_name, bob.nick, bob.visits);
     assert_eq!((id, name.as_str(), nick.as_deref(), visits), (2, "Bob", Some("nobody"), 0));
 }
 
 #[test]
 fn every_type_has_its_field() {
     let (_database, mut client) = newest();
-    NewEverything { normal: Some(2), mood: None, ..NewEverything::default() }.insert(&mut client).unwrap();
+    NewEverything { normal: Some(2), mood: None, ..NewEverything::default() }
+        .insert(&mut client)
+        .unwrap();
     let row = query!(
         "SELECT number, small, normal, big, single, precise, short_float, exact, yes, text, padded, byte, bytes, day, hour, local,
             moment, uuid, json, jsonb, address, oid, numbers, days, doubled
@@ -48,12 +53,16 @@ fn every_type_has_its_field() {
     .one(&mut client)
     .unwrap();
     assert_eq!((row.number, row.normal, row.doubled), (1, Some(2), Some(4)));
-    let _: (Option<i16>, Option<i64>, Option<f32>, Option<f64>) = (row.small, row.big, row.single, row.precise);
-    let _: (Option<f32>, Option<rust_decimal::Decimal>, Option<bool>) = (row.short_float, row.exact, row.yes);
+    let _: (Option<i16>, Option<i64>, Option<f32>, Option<f64>) =
+        (row.small, row.big, row.single, row.precise);
+    let _: (Option<f32>, Option<rust_decimal::Decimal>, Option<bool>) =
+        (row.short_float, row.exact, row.yes);
     let _: (Option<String>, Option<String>, Option<i8>) = (row.text, row.padded, row.byte);
     let _: (Option<chrono::NaiveDate>, Option<chrono::NaiveTime>) = (row.day, row.hour);
-    let _: (Option<chrono::NaiveDateTime>, Option<chrono::DateTime<chrono::Utc>>) = (row.local, row.moment);
-    let _: (Option<uuid::Uuid>, Option<serde_json::Value>, Option<u32>) = (row.uuid, row.json, row.oid);
+    let _: (Option<chrono::NaiveDateTime>, Option<chrono::DateTime<chrono::Utc>>) =
+        (row.local, row.moment);
+    let _: (Option<uuid::Uuid>, Option<serde_json::Value>, Option<u32>) =
+        (row.uuid, row.json, row.oid);
     let _: (Option<Vec<i32>>, Option<Vec<chrono::NaiveDate>>) = (row.numbers, row.days);
     assert_eq!((row.bytes, row.jsonb, row.address), (None, None, None));
 }
@@ -73,14 +82,20 @@ fn what_is_not_certain_is_said() {
 #[test]
 fn rows_may_be_of_a_type_of_the_typed_module() {
     let (_database, mut client) = with_users();
-    let all: Vec<Users> = query!(as Users, "SELECT * FROM users ORDER BY full_name DESC").all(&mut client).unwrap();
-    assert_eq!(all.iter().map(|user| user.full_name.as_str()).collect::<Vec<_>>(), ["Cleo", "Bob", "Ada"]);
+    let all: Vec<Users> =
+        query!(as Users, "SELECT * FROM users ORDER BY full_name DESC").all(&mut client).unwrap();
+    assert_eq!(
+        all.iter().map(|user| user.full_name.as_str()).collect::<Vec<_>>(),
+        ["Cleo", "Bob", "Ada"]
+    );
 }
 
 #[test]
 fn one_optional_and_all_count_their_rows() {
     let (_database, mut client) = with_users();
-    let of = |id: i64, client: &mut Client| query!("SELECT id FROM users WHERE id >= $1", id).optional(client);
+    let of = |id: i64, client: &mut Client| {
+        query!("SELECT id FROM users WHERE id >= $1", id).optional(client)
+    };
     assert_eq!(of(3, &mut client).unwrap().map(|row| row.id), Some(3));
     assert!(of(4, &mut client).unwrap().is_none());
     let several = of(1, &mut client).unwrap_err();
@@ -115,9 +130,14 @@ fn statements_that_write_are_run() {
     .unwrap();
     assert_eq!((changed, name.as_str()), (1, "Ada"));
     let mut transaction = client.transaction().unwrap();
-    assert_eq!(query!("DELETE FROM users WHERE mood = 'sad'").execute(&mut transaction).unwrap(), 1);
+    assert_eq!(
+        query!("DELETE FROM users WHERE mood = 'sad'").execute(&mut transaction).unwrap(),
+        1
+    );
     transaction.rollback().unwrap();
-    let left = query!(r#"WITH u AS (SELECT * FROM users) SELECT full_name FROM u"#).one(&mut client).unwrap();
+    let left = query!(r#"WITH u AS (SELECT * FROM users) SELECT full_name FROM u"#)
+        .one(&mut client)
+        .unwrap();
     assert_eq!(left.full_name, "Countess");
 }
 
@@ -132,9 +152,13 @@ fn a_client_of_tokio_runs_them_too() {
         client.batch_execute(migrations::SCHEMA_QUERY).await.unwrap();
         let all = query!("SELECT full_name FROM users").all_async(&client).await.unwrap();
         assert_eq!(all.len(), 3);
-        let one = query!("SELECT full_name FROM users WHERE id = $1", 1).one_async(&client).await.unwrap();
+        let one = query!("SELECT full_name FROM users WHERE id = $1", 1)
+            .one_async(&client)
+            .await
+            .unwrap();
         assert_eq!(one.full_name, "Ada");
-        let none = query!("SELECT full_name FROM users WHERE id = $1", 9).optional_async(&client).await;
+        let none =
+            query!("SELECT full_name FROM users WHERE id = $1", 9).optional_async(&client).await;
         assert!(none.unwrap().is_none());
         assert_eq!(query!("DELETE FROM users").execute_async(&client).await.unwrap(), 3);
         drop(client);
