@@ -24,6 +24,7 @@ pub(crate) fn write(out: &Path, set: &Set, typed: &typed::Settings) -> io::Resul
     fs::create_dir_all(&folder)?;
     write_if_changed(&folder.join("migrations.rs"), &constants(set))?;
     write_if_changed(&folder.join("schema.rs"), &schema(set, typed))?;
+    docs(&folder.join("docs"), set, typed)?;
     write_if_changed(&folder.join("catalog.txt"), &catalog(set, typed))?;
     write_if_changed(&folder.join("index.txt"), &index::index(set))
 }
@@ -32,6 +33,21 @@ pub(crate) fn write(out: &Path, set: &Set, typed: &typed::Settings) -> io::Resul
 fn schema(set: &Set, settings: &typed::Settings) -> String {
     let migrations: Vec<&Migration> = set.migrations().map(|(migration, _)| migration).collect();
     typed::modules(settings, &migrations, set.history.as_ref())
+}
+
+/// `docs/<n>.md` for each migration of the index, which rustdoc alone reads.
+fn docs(folder: &Path, set: &Set, settings: &typed::Settings) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    if set.problems.errors().next().is_some() {
+        return Ok(());
+    }
+    let migrations: Vec<&Migration> = set.migrations().map(|(migration, _)| migration).collect();
+    let history = set.history.as_ref();
+    let pages = typed::pages(settings, &migrations, history, set.namespace.as_deref());
+    for (number, page) in pages.iter().enumerate() {
+        write_if_changed(&folder.join(format!("{number}.md")), page)?;
+    }
+    Ok(())
 }
 
 /// `catalog.txt`: the tables of the newest version, for `query!`, which does not look at it while there are problems.

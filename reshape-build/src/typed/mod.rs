@@ -14,6 +14,7 @@ mod names;
 mod shape;
 mod story;
 mod table;
+mod words;
 
 use reshape_runtime::history::History;
 use reshape_runtime::model::Migration;
@@ -25,6 +26,7 @@ pub use self::library::Library;
 use self::names::Taken;
 use self::shape::Shapes;
 use self::story::Story;
+pub(crate) use self::words::pages;
 
 /// What the build script says about the typed modules.
 #[derive(Clone, Debug, Default)]

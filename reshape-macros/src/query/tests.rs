@@ -3,7 +3,8 @@ use super::*;
 const CATALOG: &str = "reshape-catalog\t1\nopen\tfalse\ntype\tint8\ti64\ntype\ttext\t::std::string::String\n\
     type\tdate\t__rt::typed::Binary\nenum\tmood\tcrate::migrations::schema::Mood\tsad\n\
     table\tpublic\tusers\ttrue\ncolumn\tid\tbigint\tfalse\talways\ncolumn\tname\ttext\tfalse\tnothing\n\
-    column\tnick\ttext\ttrue\tnothing\ncolumn\tmood\tmood\ttrue\tnothing\ncolumn\tborn\tdate\ttrue\tnothing\n";
+    column\tnick\ttext\ttrue\tnothing\ncolumn\tmood\tmood\ttrue\tnothing\ncolumn\tborn\tdate\ttrue\tnothing\n\
+    gone\tusers\tfirst\tit was renamed to `name` by `2_rename`\ngone\tposts\t\tit was removed by `3_remove`\n";
 
 fn expanded(arguments: &str) -> String {
     let catalog = catalog::parse(CATALOG).unwrap();
@@ -60,6 +61,8 @@ fn each_mistake_is_told() {
     let mistakes = [
         r#""SELECT nam FROM users""#,
         r#""SELECT * FROM user""#,
+        r#""SELECT u.first FROM users u""#,
+        r#""SELECT p.id FROM posts p""#,
         r#""SELEC 1""#,
         r#""SELECT id FROM users WHERE id = $1 AND name = $2", 1"#,
         r#""SELECT id FROM users", 1, 2"#,
@@ -76,9 +79,9 @@ fn each_mistake_is_told() {
         r#""SELECT id FROM users WHERE mood = 'hapy'""#,
         r#""INSERT INTO users (id) VALUES (1)""#,
     ];
-    let told: String =
+    let told: Vec<String> =
         mistakes.iter().map(|text| format!("=== {text}\n{}", expanded(text))).collect();
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(told.concat());
 }
 
 #[test]
