@@ -40,6 +40,7 @@ mod config;
 mod diagnostic;
 mod emit;
 mod file;
+mod hazard;
 mod level;
 pub mod lock;
 #[cfg(feature = "cli")]
