@@ -18,6 +18,7 @@ use crate::file::File;
 use crate::hazard;
 use crate::level::judge;
 use crate::source::{self, Candidate};
+use crate::sql::Inspector;
 use crate::text::Source;
 
 /// What a list of folders holds.
@@ -189,7 +190,7 @@ fn replay(
 ) -> (History, Vec<Diagnostic>, Vec<(usize, Diagnostic)>) {
     let migrations = Migrations::owned(replayable(files)).after(baseline(baselines));
     let migrations = named(migrations, namespace);
-    let (history, mut problems) = History::replay(&migrations);
+    let (history, mut problems) = History::replay_with(&migrations, &mut Inspector::default());
     problems.extend(hazard::find(&migrations, &history));
     let problems = judge(&migrations.migrations, problems, config);
     let (before, later): (Vec<_>, Vec<_>) =
