@@ -316,20 +316,24 @@ mod tests {
         );
         write(
             "migrations/2_b.toml",
-            "actions = []\n\n[[allow]]\nlint = \"r0400\"\nreason = \"for later\"\n\n[[allow]]\nlint = \"drift\"\nreason = \"repaired\"\n",
+            "actions = []\n\n[[allow]]\nlint = \"drop-cascade\"\nreason = \"for later\"\n",
         );
         write("reshape.toml", "[lints]\n");
         let out = package.path().join("out");
         let instructions = Builder::new().run(package.path(), &out);
+        assert!(instructions.contains(&"cargo::rerun-if-changed=reshape.toml".to_owned()));
+        let warnings: Vec<&String> =
+            instructions.iter().filter(|line| line.starts_with("cargo::warning")).collect();
         assert_eq!(
-            instructions,
+            warnings,
             [
-                "cargo::rerun-if-changed=migrations",
-                "cargo::rerun-if-env-changed=RESHAPE_LOCK",
-                "cargo::rerun-if-env-changed=RESHAPE_CHECK",
-                "cargo::rerun-if-changed=reshape.toml"
+                "cargo::warning=migrations/2_b.toml:4:8: [R0400] the migration does not have the hazard `drop-cascade`"
             ]
         );
+        let index = fs::read_to_string(out.join("reshape/index.txt")).unwrap();
+        assert!(!index.contains("\nproblem\t") && index.contains("\nmigration\t2_b\t"), "{index}");
+        let constants = fs::read_to_string(out.join("reshape/migrations.rs")).unwrap();
+        assert!(constants.contains("drop-cascade"), "{constants}");
     }
 
     #[test]

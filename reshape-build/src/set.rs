@@ -56,7 +56,7 @@ impl Set {
 
         let mut known = found.problems.is_empty();
         let mut problems = Diagnostics::default();
-        let (config, found_there) = Config::load(root);
+        let (config, found_there) = Config::load(root, root.strip_prefix(base).unwrap_or(root));
         problems.extend(found_there);
         problems.extend(found.problems);
         let mut baselines: Vec<File> = found.baselines.iter().map(Candidate::load).collect();
