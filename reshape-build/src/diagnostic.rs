@@ -45,6 +45,17 @@ pub struct Diagnostic {
     related: Vec<(Place, String)>,
 }
 
+/// A place for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Location<'a> {
+    /// As [`Diagnostic::file`].
+    pub file: &'a str,
+    /// Where it begins, and the place behind it, each as line and column from 1, columns in characters; `None` for the file or folder as a
+    /// whole.
+    pub range: Option<((usize, usize), (usize, usize))>,
+}
+
 /// A place in a source; without a span the source as a whole.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
@@ -59,6 +70,12 @@ impl Place {
 
     pub(crate) fn at(source: &Arc<Source>, span: &Span) -> Self {
         Self { source: Arc::clone(source), span: Some(source.first_line(span)) }
+    }
+
+    fn location(&self) -> Location<'_> {
+        let position = |offset| self.source.position(offset);
+        let range = self.span.as_ref().map(|span| (position(span.start), position(span.end)));
+        Location { file: &self.source.path, range }
     }
 }
 
@@ -99,6 +116,16 @@ impl Diagnostic {
     pub(crate) fn related(mut self, place: Place, label: impl Into<String>) -> Self {
         self.related.push((place, label.into()));
         self
+    }
+
+    /// Where it is, for programs.
+    pub fn location(&self) -> Location<'_> {
+        self.place.location()
+    }
+
+    /// The other places that explain it, each with what is there.
+    pub fn related_places(&self) -> impl Iterator<Item = (Location<'_>, &str)> {
+        self.related.iter().map(|(place, told)| (place.location(), told.as_str()))
     }
 
     /// The problem in one line, `file:line:column: [R0201] message`: where there is no room for more.

@@ -43,6 +43,10 @@ mod file;
 mod hazard;
 mod level;
 pub mod lock;
+#[cfg(feature = "cli")]
+pub mod report;
+#[cfg(feature = "cli")]
+pub mod rules;
 mod set;
 mod source;
 mod text;
@@ -54,7 +58,10 @@ use std::path::{Path, PathBuf};
 use reshape_runtime::Migrations;
 pub use reshape_runtime::Rule;
 
-pub use crate::diagnostic::{Diagnostic, Diagnostics, Level};
+pub use crate::diagnostic::{Diagnostic, Diagnostics, Level, Location};
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub use crate::file::nearest;
 use crate::lock::Lock;
 use crate::set::Set;
 pub use crate::typed::Library;

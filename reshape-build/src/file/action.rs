@@ -135,7 +135,9 @@ fn unknown(field: Field<'_>, kind: &str) -> Option<Action> {
         let all = ACTIONS.iter().map(|(name, _, _)| *name);
         let mut problem =
             field.context.problem(Rule::UnknownAction, span, format!("unknown action `{kind}`"));
-        if let Some(meant) = suggest(kind, all.clone()) {
+        // SQL's words are not slips.
+        let ours = kind.replacen("drop", "remove", 1).replacen("delete", "remove", 1);
+        if let Some(meant) = suggest(&ours, all.clone()) {
             problem = problem.help(format!("did you mean `{meant}`?"));
         }
         problem.help(format!("the actions are {}", names(all)))

@@ -226,6 +226,14 @@ fn suggest<'a>(written: &str, choices: impl Iterator<Item = &'a str>) -> Option<
         .map(|(_, choice)| choice)
 }
 
+/// What was most likely meant by `written`, for the commands that name things.
+#[cfg(feature = "cli")]
+pub fn nearest<'a>(written: &str, choices: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let choices: Vec<(String, &str)> = choices.map(|name| (name.replace('-', "_"), name)).collect();
+    let meant = suggest(written, choices.iter().map(|(plain, _)| plain.as_str()))?;
+    choices.iter().find(|(plain, _)| plain == meant).map(|(_, name)| *name)
+}
+
 /// "`a`, `b`, `c`"
 fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")

@@ -207,9 +207,10 @@ impl CreateTable {
                 place!["columns"],
                 format!("table `{}` has no columns", self.name),
             );
+        } else {
+            self.check_columns(&mut review, table);
+            self.check_primary_key(&mut review, table);
         }
-        self.check_columns(&mut review, table);
-        self.check_primary_key(&mut review, table);
         for (number, key) in self.foreign_keys.iter().enumerate() {
             review.foreign_key(table, key, &place!["foreign_keys", number]);
         }

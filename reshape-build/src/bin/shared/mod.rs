@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args as _, CommandFactory, FromArgMatches, Parser, Subcommand};
 use reshape_runtime::cli::{Command, Exit, run};
 
 /// Zero-downtime migrations of a Postgres database
@@ -24,6 +24,8 @@ enum Commands {
     Shared(Command),
     /// Write down what is in the database, so that a first migration can begin there
     Baseline(BaselineOptions),
+    /// Explain a rule that migrations can break
+    Explain(ExplainOptions),
     /// Write down what the migrations are, so that the build fails when one that was applied is changed
     Lock(LockOptions),
 }
@@ -43,18 +45,31 @@ Deprecated, still accepted:
   generate-schema-query  use `schema-query`";
 
 mod baseline;
+mod check;
+mod explain;
 mod lock;
 
 use baseline::BaselineOptions;
+use check::CheckOptions;
+use explain::ExplainOptions;
 use lock::LockOptions;
 
 /// Parses `arguments`, the program's name first, and runs the command; help calls the program `name`.
 pub(crate) fn main(name: &'static str, arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let matches = Arguments::command().bin_name(name).get_matches_from(arguments);
+    // The command is one of those that an application has too, which has no files to point into.
+    let arguments_with_check =
+        Arguments::command().mut_subcommand("check", CheckOptions::augment_args);
+    let matches = arguments_with_check.bin_name(name).get_matches_from(arguments);
+    let check = matches.subcommand_matches("check").map(CheckOptions::from_arg_matches);
     let Arguments { dirs, command } =
         Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if let Some(options) = check {
+        let options = options.unwrap_or_else(|error| error.exit());
+        return check::check(&options, &dirs, color());
+    }
     let command = match command {
         Commands::Shared(command) => command,
+        Commands::Explain(options) => return explain::explain(&options),
         Commands::Baseline(options) => return baseline::write(&options, &dirs),
         Commands::Lock(options) => return lock::write(&options, &dirs, color()),
     };

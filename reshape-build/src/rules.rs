@@ -1,0 +1,116 @@
+//! Every rule: what breaks it, why that matters, an example, and the safe way. `reshape explain R0201` prints a page.
+//!
+//! The examples follow a migration that creates two tables: `users`, with the columns `id` (`bigint`, the primary key, generated), `name`
+//! (`text`, NOT NULL) and `email` (`text`), and `orders`, with `id` (the same), `user_id` (`bigint`, NOT NULL, a foreign key to `users`) and `total`
+//! (`numeric(10, 2)`, NOT NULL, default 0).
+//!
+//! **Invariant:** every rule has a page, and what a page says is tested: an example marked `bad` breaks that rule and no other, one marked `good`
+//! none.
+
+use reshape_runtime::Rule;
+
+/// Reads each page from `rules/<id>-<name>.md`.
+macro_rules! pages {
+    ($($page:literal)+) => {
+        $(
+            #[doc = include_str!(concat!("../rules/", $page, ".md"))]
+            ///
+            /// ---
+            ///
+        )+
+        pub const PAGES: &[(&str, &str)] =
+            &[$(($page, include_str!(concat!("../rules/", $page, ".md")))),+];
+    };
+}
+
+pages! {
+    // R00: files, and what stands in them.
+    "R0001-invalid-toml"
+    "R0002-invalid-json"
+    "R0003-duplicate-key"
+    "R0004-unreadable-file"
+    "R0005-not-utf8"
+    "R0006-unknown-key"
+    "R0007-missing-key"
+    "R0008-wrong-type"
+    "R0009-unknown-action"
+    "R0010-not-supported-yet"
+    "R0011-unknown-value"
+    "R0012-empty-value"
+    "R0013-nul-character"
+    "R0014-exclusive-keys"
+    "R0015-not-in-baseline"
+    "R0016-two-configurations"
+    "R0017-unknown-lint"
+    "R0018-level-of-error"
+
+    // R01: sets of migrations, their order and their names.
+    "R0101-missing-folder"
+    "R0102-not-a-folder"
+    "R0103-empty-folder"
+    "R0104-unreadable-folder"
+    "R0105-ambiguous-order"
+    "R0106-duplicate-name"
+    "R0107-similar-names"
+    "R0108-migration-name-too-long"
+    "R0109-invalid-namespace"
+    "R0110-unknown-requirement"
+    "R0111-required-later"
+
+    // R02: histories.
+    "R0201-unknown-table"
+    "R0202-unknown-column"
+    "R0203-unknown-index"
+    "R0204-unknown-constraint"
+    "R0205-unknown-enum"
+    "R0206-unknown-type"
+    "R0207-removed-earlier"
+    "R0208-renamed-earlier"
+    "R0209-created-later"
+    "R0210-already-exists"
+    "R0211-wrong-schema"
+    "R0212-identifier-too-long"
+    "R0213-reserved-name"
+    "R0214-listed-twice"
+    "R0215-no-columns"
+    "R0216-not-null-without-value"
+    "R0217-removed-without-down"
+    "R0218-column-in-primary-key"
+    "R0219-still-referenced"
+    "R0220-type-in-use"
+    "R0221-foreign-key-columns"
+    "R0222-foreign-key-types"
+    "R0223-foreign-key-without-unique-key"
+    "R0224-index-of-primary-key"
+    "R0225-conflicting-default"
+    "R0226-invalid-generated"
+    "R0227-identity-type"
+    "R0228-index-method"
+    "R0229-changes-nothing"
+    "R0230-reverts-nothing"
+
+    // R03: sQL in expressions, conditions and `custom` actions.
+
+    // R04: hazards.
+    "R0400-unused-allow"
+
+    // R05: the lock file.
+    "R0501-lock-edited"
+    "R0502-lock-renamed"
+    "R0503-lock-reordered"
+    "R0504-lock-inserted"
+    "R0505-lock-deleted"
+    "R0506-lock-broken"
+    "R0507-lock-missing"
+
+    // R06: queries in Rust code.
+
+    // R07: checks on a live database.
+}
+
+/// The page of a rule, in Markdown.
+pub fn page(rule: Rule) -> &'static str {
+    let name = format!("{}-{}", rule.id(), rule.name());
+    let page = PAGES.iter().find(|(known, _)| *known == name);
+    page.map_or("", |(_, page)| page)
+}
