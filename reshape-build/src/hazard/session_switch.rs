@@ -24,12 +24,13 @@ pub(super) fn check(site: &Site<'_>, problems: &mut Vec<Problem>) {
     } else {
         None
     };
+    let Some(what) = found else { return };
     let goes_back = site.later().any(|later| {
         later.begins("reset")
             || later.begins("set role none")
             || later.begins("set session authorization default")
     });
-    if let (Some(what), false) = (found, goes_back) {
+    if !goes_back {
         problems.push(site.problem(
             Rule::SessionSwitch,
             statement.span(),
