@@ -40,6 +40,7 @@ mod config;
 mod diagnostic;
 mod emit;
 mod file;
+mod hazard;
 mod level;
 #[cfg(feature = "live")]
 pub mod live;

@@ -15,6 +15,7 @@ use reshape_runtime::{Migrations, Rule};
 use crate::config::{self, Config};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::file::File;
+use crate::hazard;
 use crate::level::judge;
 use crate::source::{self, Candidate};
 use crate::text::Source;
@@ -188,7 +189,8 @@ fn replay(
 ) -> (History, Vec<Diagnostic>, Vec<(usize, Diagnostic)>) {
     let migrations = Migrations::owned(replayable(files)).after(baseline(baselines));
     let migrations = named(migrations, namespace);
-    let (history, problems) = History::replay(&migrations);
+    let (history, mut problems) = History::replay(&migrations);
+    problems.extend(hazard::find(&migrations, &history));
     let problems = judge(&migrations.migrations, problems, config);
     let (before, later): (Vec<_>, Vec<_>) =
         problems.into_iter().partition(|(problem, _)| problem.at.migration == At::BASELINE);

@@ -150,6 +150,29 @@ rules! {
 
     // R04: hazards.
     "R0400" "unused-allow" UnusedAllow = Hazard(LintLevel::Warn), "a migration accepts a hazard that it does not have";
+    "R0401" "transaction-control" TransactionControl = Hazard(LintLevel::Deny), "`custom` SQL ends the transaction that it runs in";
+    "R0402" "not-in-transaction" NotInTransaction = Hazard(LintLevel::Deny), "`custom` SQL has a statement that cannot run in a transaction";
+    "R0403" "own-objects" OwnObjects = Hazard(LintLevel::Deny), "`custom` SQL changes what belongs to the migrator, or builds on it";
+    "R0404" "session-switch" SessionSwitch = Hazard(LintLevel::Deny), "`custom` SQL switches the search path or the role for the rest of the session";
+    "R0405" "kept-setting" KeptSetting = Hazard(LintLevel::Warn), "`custom` SQL changes a setting for the rest of the session";
+    "R0406" "no-lock-timeout" NoLockTimeout = Hazard(LintLevel::Warn), "`custom` SQL waits for locks without end";
+    "R0407" "index-blocks-writes" IndexBlocksWrites = Hazard(LintLevel::Warn), "`custom` SQL builds an index while nobody can write the table";
+    "R0408" "constraint-scan" ConstraintScan = Hazard(LintLevel::Warn), "`custom` SQL adds a constraint that is proven for every row under a lock";
+    "R0409" "constraint-builds-index" ConstraintBuildsIndex = Hazard(LintLevel::Warn), "`custom` SQL adds a constraint whose index is built under an exclusive lock";
+    "R0410" "not-null-scan" NotNullScan = Hazard(LintLevel::Warn), "`custom` SQL sets NOT NULL, which is proven for every row under an exclusive lock";
+    "R0411" "table-rewrite" TableRewrite = Hazard(LintLevel::Warn), "`custom` SQL writes a whole table anew under an exclusive lock";
+    "R0412" "add-column-rewrite" AddColumnRewrite = Hazard(LintLevel::Warn), "`custom` SQL adds a column that makes Postgres write the whole table anew";
+    "R0413" "drop-while-in-use" DropWhileInUse = Hazard(LintLevel::Warn), "`custom` SQL drops what the old version still uses";
+    "R0414" "hidden-rename" HiddenRename = Hazard(LintLevel::Warn), "`custom` SQL renames what the migrations go on calling by its old name";
+    "R0415" "explicit-lock" ExplicitLock = Hazard(LintLevel::Warn), "`custom` SQL locks a whole table";
+    "R0416" "truncate-while-in-use" TruncateWhileInUse = Hazard(LintLevel::Warn), "`custom` SQL empties a table that clients use";
+    "R0417" "unbounded-write" UnboundedWrite = Hazard(LintLevel::Warn), "`custom` SQL writes every row of a table in one transaction";
+    "R0418" "drop-cascade" DropCascade = Hazard(LintLevel::Warn), "`custom` SQL drops what it does not name";
+    "R0419" "disabled-triggers" DisabledTriggers = Hazard(LintLevel::Warn), "`custom` SQL keeps triggers from firing, among them those that translate between versions";
+    "R0420" "refresh-blocks-reads" RefreshBlocksReads = Hazard(LintLevel::Warn), "`custom` SQL refreshes a materialised view while nobody can read it";
+    "R0421" "new-enum-value-used" NewEnumValueUsed = Hazard(LintLevel::Warn), "`custom` SQL uses a value of an enum type in the transaction that adds it";
+    "R0422" "changes-migrated-table" MigratedTable = Hazard(LintLevel::Warn), "`custom` SQL changes a table whose columns other actions of the same migration change";
+    "R0423" "narrower-type" NarrowerType = Hazard(LintLevel::Warn), "a column gets a type that does not hold all of its values";
 
     // R05: the lock file.
     "R0501" "lock-edited" LockEdited = Error, "a migration does something else than when it was locked";

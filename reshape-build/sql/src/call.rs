@@ -53,6 +53,10 @@ impl Walk<'_> {
             // What has a syntax of its own is not looked into.
             _ => return Value::default(),
         }
+        // `normalize(x, NFC)`: the second one is a word.
+        if function_name(&callee).is_some_and(|(name, _)| name == "normalize") {
+            return Value::default();
+        }
         let arguments = self.arguments(node, frame);
         let Some((name, own)) = function_name(&callee) else { return Value::default() };
         if !own {
@@ -281,6 +285,12 @@ impl Walk<'_> {
                     _ => None,
                 });
                 return result.map_or_else(Value::default, Value::of).null_if(any());
+            }
+            "age" => {
+                let dates =
+                    |known: &&Type| matches!(&*known.name, "date" | "timestamp" | "timestamptz");
+                let result = known.filter(dates).map(|_| Type::built_in("interval"));
+                return Value::typed(result).null_if(any());
             }
             "lag" | "lead" | "first_value" | "last_value" | "nth_value" => {
                 return Value::typed(first.and_then(Value::data_type).cloned()).null_if(Some(true));

@@ -274,6 +274,10 @@ impl Walk<'_> {
         }
         let nullable =
             if has_else { any_null(results.iter().map(|(value, _)| value)) } else { Some(true) };
+        // Postgres begins with the last one: of `text` and `varchar` the first wins.
+        if has_else {
+            results.rotate_right(1);
+        }
         self.common("CASE", &results).null_if(nullable)
     }
 

@@ -111,8 +111,14 @@ impl Walk<'_> {
         let callee = call.first_child().filter(|callee| callee.kind() == SyntaxKind::NAME_REF);
         let own = callee.as_ref().and_then(SyntaxNode::first_token);
         let own = own.and_then(|token| fold(token.text()));
+        // Others give their columns names of their own.
+        let is_plain = matches!(
+            own.as_deref(),
+            Some("generate_series" | "unnest" | "regexp_split_to_table" | "string_to_table")
+        );
         let name = alias.or(own);
-        let Some((data_type, name)) = value.data_type().cloned().zip(name.clone()) else {
+        let data_type = value.data_type().filter(|_| is_plain).cloned();
+        let Some((data_type, name)) = data_type.zip(name.clone()) else {
             return Item::unknown(name);
         };
         let column = |name: &str, data_type: Type| Field {

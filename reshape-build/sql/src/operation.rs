@@ -226,10 +226,17 @@ impl Walk<'_> {
         range: Range<usize>,
     ) {
         let text = Type::built_in("text");
-        let kind = |value: &Value| value.data_type().cloned().unwrap_or_else(|| text.clone());
-        let (one, other) = (kind(left), kind(right));
-        self.determine(left, &text);
-        self.determine(right, &text);
+        // A constant is first taken for what the other side is: `bytea LIKE '…'`.
+        let (one, other) = match (left.data_type(), right.data_type()) {
+            (Some(one), Some(other)) => (one.clone(), other.clone()),
+            (Some(one), None) => (one.clone(), one.clone()),
+            (None, Some(other)) => (other.clone(), other.clone()),
+            (None, None) => (text.clone(), text.clone()),
+        };
+        if [&one, &other].iter().all(|side| is_text(&side.name)) {
+            self.determine(left, &text);
+            self.determine(right, &text);
+        }
         if one.array || other.array || !(self.is_plain(left) && self.is_plain(right)) {
             return;
         }
@@ -287,7 +294,7 @@ impl Walk<'_> {
                 }
                 let known = known.clone();
                 if known.array {
-                    self.determine(open, &known);
+                    self.adapt(open, &known, open_node);
                     return Value::typed(Some(known));
                 }
                 match &*known.name {
@@ -318,8 +325,8 @@ impl Walk<'_> {
     fn arithmetic(
         &mut self,
         operator: &str,
-        (left, _): (&Value, &SyntaxNode),
-        (right, _): (&Value, &SyntaxNode),
+        (left, left_node): (&Value, &SyntaxNode),
+        (right, right_node): (&Value, &SyntaxNode),
         range: Range<usize>,
     ) -> Value {
         let plain = self.is_plain(left) && self.is_plain(right);
@@ -332,7 +339,8 @@ impl Walk<'_> {
                 if let Outcome::Gives(result) =
                     operators::outcome(operator, &known.name, &known.name)
                 {
-                    self.determine(open, &known);
+                    let first = left.data_type().is_some();
+                    self.adapt(open, &known, if first { right_node } else { left_node });
                     return Value::of(result);
                 }
                 let time = matches!(&*known.name, "time" | "timetz" | "timestamp" | "timestamptz");

@@ -415,7 +415,9 @@ fn strong_name(node: &SyntaxNode) -> Option<String> {
             let otherwise = child(node, SyntaxKind::ELSE_CLAUSE)?;
             strong_name(&expressions(&otherwise).next()?)
         }
-        SyntaxKind::POSTFIX_EXPR => None,
+        SyntaxKind::BIN_EXPR if child(node, SyntaxKind::AT_TIME_ZONE).is_some() => {
+            Some(String::from("timezone"))
+        }
         _ => None,
     }
 }

@@ -10,10 +10,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use quote::{format_ident, quote};
-use reshape_runtime::model::Migration;
+use reshape_runtime::model::{Action, Migration};
 
-use self::model::Emit;
+use self::model::{Emit, NAMES};
 use crate::set::Set;
 use crate::typed;
 
@@ -43,44 +42,48 @@ fn write_if_changed(path: &Path, text: &str) -> io::Result<()> {
 /// index names is there, and nothing that is wrong can run.
 pub(crate) fn constants(set: &Set) -> String {
     let valid = set.problems.errors().next().is_none();
-    let mut lines = vec!["// Written by reshape-build from the migration files.".to_owned()];
-    let mut migrations = Vec::new();
+    let mut text = format!("// Written by reshape-build from the migration files.\n{NAMES}");
+    let mut migrations = String::new();
     for (number, (migration, _)) in set.migrations().enumerate() {
-        // Taken apart, so that a new field does not compile until it is emitted.
-        let Migration { name, description, checksum, actions, allow, requires } = migration;
-        let constant = format_ident!("ACTIONS_{number}");
-        let actions: String = if valid {
-            let lines = actions.iter().map(|action| format!("    {},\n", action.emit()));
-            format!("\n{}", lines.collect::<String>())
-        } else {
-            String::new()
-        };
-        lines.push(format!("pub(super) const {constant}: &[__rt::action::Action] = &[{actions}];"));
-        let (name, description, checksum) = (name.emit(), description.emit(), checksum.emit());
-        let (allow, requires) = (allow.emit(), requires.emit());
-        migrations.push(quote!(__rt::model::Migration {
-            name: #name,
-            description: #description,
-            checksum: #checksum,
-            actions: ::std::borrow::Cow::Borrowed(#constant),
-            allow: #allow,
-            requires: #requires
-        }));
+        let constant = format!("ACTIONS_{number}");
+        list(&mut text, &constant, if valid { &migration.actions } else { &[] });
+        if valid {
+            // Taken apart, so that a new field does not compile until it is emitted.
+            let Migration { name, description, checksum, actions: _, allow, requires } = migration;
+            migrations.push_str("    m::Migration{name:");
+            name.emit(&mut migrations);
+            migrations.push_str(",description:");
+            description.emit(&mut migrations);
+            migrations.push_str(",checksum:");
+            checksum.emit(&mut migrations);
+            migrations.push_str(",actions:B(");
+            migrations.push_str(&constant);
+            migrations.push_str("),allow:");
+            allow.emit(&mut migrations);
+            migrations.push_str(",requires:");
+            requires.emit(&mut migrations);
+            migrations.push_str("},\n");
+        }
     }
-    let mut baseline = set.baseline();
-    if !valid {
-        migrations.clear();
-        baseline.clear();
+    let baseline = if valid { set.baseline() } else { Vec::new() };
+    list(&mut text, "BASELINE", &baseline);
+    text.push_str("pub(super) const MIGRATIONS: &[m::Migration] = &[\n");
+    text.push_str(&migrations);
+    text.push_str("];\n");
+    text
+}
+
+/// Adds a constant with these actions, one to a line.
+fn list(text: &mut String, constant: &str, actions: &[Action]) {
+    text.push_str("pub(super) const ");
+    text.push_str(constant);
+    text.push_str(": &[A] = &[\n");
+    for action in actions {
+        text.push_str("    ");
+        action.emit(text);
+        text.push_str(",\n");
     }
-    let actions = baseline.iter().map(|action| format!("    {},\n", action.emit()));
-    let actions: String = actions.collect();
-    let actions = if actions.is_empty() { actions } else { format!("\n{actions}") };
-    lines.push(format!("pub(super) const BASELINE: &[__rt::action::Action] = &[{actions}];"));
-    lines.push(
-        quote!(pub(super) const MIGRATIONS: &[__rt::model::Migration] = &[#(#migrations),*];)
-            .to_string(),
-    );
-    lines.join("\n") + "\n"
+    text.push_str("];\n");
 }
 
 #[cfg(test)]
@@ -123,7 +126,8 @@ mod tests {
     #[test]
     fn every_string_survives() {
         let text = "\0 \r\n \" ' \\ \u{202e} {} 🦀 \u{7f} #\"";
-        let tokens = model::Str::Borrowed(text).emit().to_string();
+        let mut tokens = String::new();
+        model::Str::Borrowed(text).emit(&mut tokens);
         let syn::Expr::Call(call) = syn::parse_str(&tokens).unwrap() else { panic!("{tokens}") };
         let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(literal), .. }) = &call.args[0] else {
             panic!("{tokens}")
@@ -137,7 +141,7 @@ mod tests {
             Set::load(Path::new("../tests/cases"), &["good/order".into(), "there/is/none".into()]);
         let text = constants(&set);
         syn::parse_file(&text).unwrap();
-        assert!(text.contains("ACTIONS_2 : &") || text.contains("ACTIONS_2: &"), "{text}");
+        assert!(text.contains("ACTIONS_2: &"), "{text}");
         assert!(!text.contains("CreateTable"), "{text}");
         let index = index::index(&set);
         let kinds: Vec<&str> = index.lines().map(|line| line.split('\t').next().unwrap()).collect();

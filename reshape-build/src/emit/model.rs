@@ -1,10 +1,13 @@
 //! The model as Rust expressions that are `const`.
 //!
+//! Text rather than tokens, and short names: a build script of the dev profile writes it many times faster, and the compiler reads
+//! it again whenever the crate has changed.
+//!
 //! **Invariant:** every type is taken apart field by field and matched variant by variant, so that a new field or variant does not
 //! compile until it is emitted.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use std::fmt::Write as _;
+
 use reshape_runtime::model::{
     Action, AddCheck, AddColumn, AddForeignKey, AddIndex, Allow, AlterColumn, Check, Column,
     ColumnChanges, CreateEnum, CreateTable, Custom, Direction, ForeignKey, Index, IndexColumn,
@@ -12,19 +15,34 @@ use reshape_runtime::model::{
     RemoveForeignKey, RemoveIndex, RemoveTable, RenameTable, Reverts, Str, TableUp, Transform,
 };
 
+/// The names that the expressions use, to stand before them. `__rt` is the runtime, which the including module brings into scope.
+pub(super) const NAMES: &str = "\
+#[allow(unused_imports)]
+use ::std::borrow::Cow::Borrowed as B;
+#[allow(unused_imports)]
+use ::std::option::Option::{None as N, Some as S};
+#[allow(unused_imports)]
+use __rt::model::{self as m, Action as A};
+";
+
 /// A value that can be written as a constant.
 pub(super) trait Emit {
-    /// The expression. Our own types are named through `__rt`, which the including module brings into scope.
-    fn emit(&self) -> TokenStream;
+    /// Adds the expression to `out`.
+    fn emit(&self, out: &mut String);
 }
 
 macro_rules! emit_structs {
     ($($name:ident { $($field:ident),* $(,)? })*) => {$(
         impl Emit for $name {
-            fn emit(&self) -> TokenStream {
+            fn emit(&self, out: &mut String) {
                 let Self { $($field),* } = self;
-                $(let $field = $field.emit();)*
-                quote!(__rt::model::$name { $($field: #$field),* })
+                out.push_str(concat!("m::", stringify!($name), "{"));
+                $(
+                    out.push_str(concat!(stringify!($field), ":"));
+                    $field.emit(out);
+                    out.push(',');
+                )*
+                out.push('}');
             }
         }
     )*};
@@ -33,10 +51,10 @@ macro_rules! emit_structs {
 macro_rules! emit_keywords {
     ($($name:ident { $($variant:ident),* $(,)? })*) => {$(
         impl Emit for $name {
-            fn emit(&self) -> TokenStream {
-                match self {
-                    $(Self::$variant => quote!(__rt::model::$name::$variant),)*
-                }
+            fn emit(&self, out: &mut String) {
+                out.push_str(match self {
+                    $(Self::$variant => concat!("m::", stringify!($name), "::", stringify!($variant)),)*
+                });
             }
         }
     )*};
@@ -45,11 +63,12 @@ macro_rules! emit_keywords {
 macro_rules! emit_actions {
     ($($variant:ident),* $(,)?) => {
         impl Emit for Action {
-            fn emit(&self) -> TokenStream {
+            fn emit(&self, out: &mut String) {
                 match self {
                     $(Self::$variant(action) => {
-                        let action = action.emit();
-                        quote!(__rt::model::Action::$variant(#action))
+                        out.push_str(concat!("A::", stringify!($variant), "("));
+                        action.emit(out);
+                        out.push(')');
                     })*
                 }
             }
@@ -96,91 +115,112 @@ emit_actions! {
 }
 
 impl Emit for Lint {
-    fn emit(&self) -> TokenStream {
+    fn emit(&self, out: &mut String) {
         match self {
-            Self::RowSecurityBypass => quote!(__rt::model::Lint::RowSecurityBypass),
-            Self::Drift => quote!(__rt::model::Lint::Drift),
+            Self::RowSecurityBypass => out.push_str("m::Lint::RowSecurityBypass"),
+            Self::Drift => out.push_str("m::Lint::Drift"),
             Self::Hazard(name) => {
-                let name = name.emit();
-                quote!(__rt::model::Lint::Hazard(#name))
+                out.push_str("m::Lint::Hazard(");
+                name.emit(out);
+                out.push(')');
             }
         }
     }
 }
 
+/// Adds `name { field: value, … }` to `out`.
+fn fields(out: &mut String, name: &str, fields: &[(&str, &dyn Emit)]) {
+    out.push_str(name);
+    out.push('{');
+    for (field, value) in fields {
+        out.push_str(field);
+        out.push(':');
+        value.emit(out);
+        out.push(',');
+    }
+    out.push('}');
+}
+
 impl Emit for IndexColumn {
-    fn emit(&self) -> TokenStream {
+    fn emit(&self, out: &mut String) {
         match self {
             Self::Name(name) => {
-                let name = name.emit();
-                quote!(__rt::model::IndexColumn::Name(#name))
+                out.push_str("m::IndexColumn::Name(");
+                name.emit(out);
+                out.push(')');
             }
-            Self::Column { column, direction, nulls } => {
-                let (column, direction, nulls) = (column.emit(), direction.emit(), nulls.emit());
-                quote!(__rt::model::IndexColumn::Column {
-                    column: #column, direction: #direction, nulls: #nulls
-                })
-            }
-            Self::Expression { expression, direction, nulls } => {
-                let (expression, direction, nulls) =
-                    (expression.emit(), direction.emit(), nulls.emit());
-                quote!(__rt::model::IndexColumn::Expression {
-                    expression: #expression, direction: #direction, nulls: #nulls
-                })
-            }
+            Self::Column { column, direction, nulls } => fields(
+                out,
+                "m::IndexColumn::Column",
+                &[("column", column), ("direction", direction), ("nulls", nulls)],
+            ),
+            Self::Expression { expression, direction, nulls } => fields(
+                out,
+                "m::IndexColumn::Expression",
+                &[("expression", expression), ("direction", direction), ("nulls", nulls)],
+            ),
         }
     }
 }
 
 impl Emit for Transform {
-    fn emit(&self) -> TokenStream {
+    fn emit(&self, out: &mut String) {
         match self {
             Self::Expression(expression) => {
-                let expression = expression.emit();
-                quote!(__rt::model::Transform::Expression(#expression))
+                out.push_str("m::Transform::Expression(");
+                expression.emit(out);
+                out.push(')');
             }
-            Self::Table { table, schema, value, condition } => {
-                let (table, schema) = (table.emit(), schema.emit());
-                let (value, condition) = (value.emit(), condition.emit());
-                quote!(__rt::model::Transform::Table {
-                    table: #table, schema: #schema, value: #value, condition: #condition
-                })
-            }
+            Self::Table { table, schema, value, condition } => fields(
+                out,
+                "m::Transform::Table",
+                &[("table", table), ("schema", schema), ("value", value), ("condition", condition)],
+            ),
         }
     }
 }
 
 impl Emit for Str {
-    fn emit(&self) -> TokenStream {
+    fn emit(&self, out: &mut String) {
         let text = self.as_ref();
-        quote!(::std::borrow::Cow::Borrowed(#text))
+        // What `Debug` writes is a literal of that string.
+        let written = write!(out, "B({text:?})");
+        written.expect("a string takes everything");
     }
 }
 
 impl Emit for bool {
-    fn emit(&self) -> TokenStream {
-        quote!(#self)
+    fn emit(&self, out: &mut String) {
+        out.push_str(if *self { "true" } else { "false" });
     }
 }
 
 impl<T: Emit> Emit for Option<T> {
-    fn emit(&self) -> TokenStream {
-        let Some(value) = self else { return quote!(::std::option::Option::None) };
-        let value = value.emit();
-        quote!(::std::option::Option::Some(#value))
+    fn emit(&self, out: &mut String) {
+        let Some(value) = self else { return out.push('N') };
+        out.push_str("S(");
+        value.emit(out);
+        out.push(')');
     }
 }
 
 impl<T: Emit + Clone> Emit for List<T> {
-    fn emit(&self) -> TokenStream {
-        let items = self.iter().map(Emit::emit);
-        quote!(::std::borrow::Cow::Borrowed(&[#(#items),*]))
+    fn emit(&self, out: &mut String) {
+        out.push_str("B(&[");
+        for item in self.iter() {
+            item.emit(out);
+            out.push(',');
+        }
+        out.push_str("])");
     }
 }
 
 impl<A: Emit, B: Emit> Emit for (A, B) {
-    fn emit(&self) -> TokenStream {
-        let (a, b) = (self.0.emit(), self.1.emit());
-        quote!((#a, #b))
+    fn emit(&self, out: &mut String) {
+        out.push('(');
+        self.0.emit(out);
+        out.push(',');
+        self.1.emit(out);
+        out.push(')');
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Str, Transform};
+use crate::plan::direct::retype;
 use crate::plan::foreign;
 use crate::plan::lineage::{Column, Formula, Stage};
 use crate::plan::mention::says;
@@ -392,17 +393,19 @@ impl AlterColumn {
         column: &Column,
         up: Option<&str>,
     ) {
+        let mut sql = match self.changes.data_type {
+            Some(_) => batch.drop_checks_early(index),
+            None => Vec::new(),
+        };
         let table = &mut batch.tables[index];
         let on = table.sql();
         let name = ident(&column.name);
         let alter = |change: &str| format!("ALTER TABLE {on} ALTER COLUMN {name} {change}");
-        let mut sql = Vec::new();
         if let Some(data_type) = &self.changes.data_type {
             if self.changes.default.is_some() {
                 sql.push(alter("DROP DEFAULT"));
             }
-            let using = up.map(|up| format!(" USING (\n{up}\n)")).unwrap_or_default();
-            sql.push(alter(&format!("TYPE {data_type}{using}")));
+            sql.extend(retype((&on, &table.name), &column.name, data_type, up));
             let value = table.add_value(data_type, Some(&column.name), false);
             if let Some(changed) = table.column_mut(&column.name) {
                 changed.value = value;

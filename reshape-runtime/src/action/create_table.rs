@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::{Check, Column, ForeignKey, List, Str};
 use crate::plan::constraint::foreign_key::{self, Made};
-use crate::plan::cross::Fill;
+use crate::plan::cross::{Fill, fill_directly};
 use crate::plan::define;
 use crate::plan::lineage::Table;
 use crate::plan::{Batch, Phase, Refusal, Step, own, schema};
@@ -376,7 +376,9 @@ impl CreateTable {
             condition: up.condition.as_deref().map(str::to_owned),
             constraint: up.upsert_constraint.as_deref().map(str::to_owned),
         };
-        batch.fills.push(fill);
+        if !fill_directly(batch, &fill) {
+            batch.fills.push(fill);
+        }
         Ok(())
     }
 }

@@ -16,8 +16,19 @@ pub(super) fn same(index: &Index, live: &LiveIndex, readable: bool) -> bool {
             let (descending, nulls_first) = order(key);
             let sorted = method != "btree"
                 || (descending, nulls_first) == (live.descending, live.nulls_first);
-            key.name() == live.column.as_deref() && sorted
+            is_column(key, live.column.as_deref()) && sorted
         })
+}
+
+/// Whether the key is the column, or none where there is none. An expression that is nothing but a column's name is kept as the column.
+fn is_column(key: &IndexColumn, column: Option<&str>) -> bool {
+    match (key, column) {
+        (IndexColumn::Expression { expression, .. }, Some(column)) => {
+            let bare = expression.trim_matches(|c: char| c.is_whitespace() || "()".contains(c));
+            bare == idents([column]) || bare.to_lowercase() == column
+        }
+        (_, column) => key.name() == column,
+    }
 }
 
 /// Whether a key sorts downwards, and whether NULLs come first.

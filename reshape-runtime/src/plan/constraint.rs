@@ -27,6 +27,8 @@ pub(crate) struct Pending {
     pub(crate) keys: Vec<PendingKey>,
     /// The names of constraints that the batch adds, by table, also of those on tables that it creates.
     pub(crate) names: Vec<(usize, String)>,
+    /// Checks of tables that the batch creates which went before the action that removes them, by table.
+    pub(crate) dropped_early: Vec<(usize, String)>,
 }
 
 /// Makes what is left when all actions are known and all columns have their names.
@@ -106,6 +108,12 @@ impl Batch<'_> {
         let (shown, on) = (known.name.clone(), known.sql());
         let drop = format!("ALTER TABLE {on} DROP CONSTRAINT {}", ident(name));
         if known.created {
+            let early = &mut self.constraints.dropped_early;
+            if let Some(place) = early.iter().position(|(of, other)| *of == table && other == name)
+            {
+                early.remove(place);
+                return Ok(());
+            }
             self.constraints.names.retain(|(of, other)| *of != table || other != name);
             let title = format!("drop {what} `{name}` of `{shown}`");
             self.push_fresh(title, vec![drop], Vec::new());

@@ -18,6 +18,7 @@ use crate::plan::flow::Flow;
 use crate::plan::lineage::{Formula, Stage, Table, ValueId};
 use crate::plan::{Refusal, Step};
 
+mod direct;
 mod duplicates;
 mod fill;
 mod keep;
@@ -27,6 +28,7 @@ mod plan;
 mod relax;
 mod relay;
 
+pub(crate) use direct::fill_directly;
 pub(crate) use fill::Fill;
 pub(crate) use lookup::{Locking, Lookup};
 pub(crate) use relax::Relaxed;

@@ -19,6 +19,7 @@ pub(crate) mod constraint;
 pub(crate) mod contract;
 pub(crate) mod cross;
 pub(crate) mod define;
+pub(crate) mod direct;
 pub(crate) mod domain;
 pub(crate) mod expand;
 pub mod facts;

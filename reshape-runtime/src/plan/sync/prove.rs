@@ -4,6 +4,7 @@ use super::Sync;
 use crate::plan::cross::Locking;
 use crate::plan::flow::Computation;
 use crate::plan::lineage::Formula;
+use crate::plan::mention::code;
 use crate::sql::ident::ident;
 
 impl Sync<'_> {
@@ -35,6 +36,10 @@ impl Sync<'_> {
                     computation.column?;
                     return Some(simple(format!("(\n{sql}\n)")));
                 }
+                // In a sub-select it would be a `text`, and no text can be assigned to, say, an enum.
+                Formula::Expression(sql) if is_untyped(sql) => {
+                    return Some(simple(format!("(\n{sql}\n)")));
+                }
                 Formula::Expression(sql) => sql.clone(),
                 Formula::Lookup(lookup) => lookup.sql(Locking::Yes),
             };
@@ -63,4 +68,11 @@ impl Sync<'_> {
         };
         self.up.stages.iter().chain(&self.down.stages).filter_map(prove).collect()
     }
+}
+
+/// Whether the expression is a string constant or NULL and nothing else: it has the type of whatever it is assigned to.
+fn is_untyped(sql: &str) -> bool {
+    let code = code(sql);
+    let left = code.trim_matches(|c: char| c.is_whitespace() || matches!(c, '(' | ')'));
+    left.is_empty() && sql.contains('\'') || left.eq_ignore_ascii_case("null")
 }

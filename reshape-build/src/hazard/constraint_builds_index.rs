@@ -1,0 +1,53 @@
+//! A key whose index is built under an exclusive lock.
+
+use reshape_runtime::rule::Rule;
+use reshape_runtime::schema::Problem;
+
+use super::site::Site;
+use super::statement::Statement;
+
+pub(super) fn check(site: &Site<'_>, problems: &mut Vec<Problem>) {
+    let statement = site.statement();
+    let Some((table, changes)) = statement.alter_table() else { return };
+    if !site.in_use(&table) {
+        return;
+    }
+    for change in changes {
+        let Some(rest) = change.after("add") else { continue };
+        let named = rest
+            .after("constraint")
+            .map(|rest| Statement { tokens: rest.tokens.get(1..).unwrap_or_default() });
+        let rest = named.unwrap_or(rest);
+        let builds = rest.begins("unique") || rest.begins("primary key") || rest.begins("exclude");
+        if builds && !rest.has("using index") {
+            problems.push(site.problem(
+                Rule::ConstraintBuildsIndex,
+                change.span(),
+                format!("the index of this constraint is built while no query can read or write `{}`", table.name),
+                "build it before, with the action `add_index` and `unique = true`; a later migration can say `ADD CONSTRAINT … UNIQUE USING INDEX …`",
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::hazard::tests::flagged;
+
+    #[test]
+    fn it_is_found_where_it_is_certain() {
+        assert_eq!(
+            flagged(r#"ALTER TABLE users ADD CONSTRAINT k UNIQUE (name)"#),
+            ["constraint-builds-index"]
+        );
+        assert_eq!(
+            flagged(r#"ALTER TABLE users ADD PRIMARY KEY (id)"#),
+            ["constraint-builds-index"]
+        );
+        assert_eq!(flagged(r#"ALTER TABLE users ADD CONSTRAINT k UNIQUE USING INDEX i"#), [""; 0]);
+        assert_eq!(
+            flagged(r#"ALTER TABLE users ADD EXCLUDE USING gist (name WITH =)"#),
+            ["constraint-builds-index"]
+        );
+    }
+}

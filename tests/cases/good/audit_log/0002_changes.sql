@@ -1,0 +1,1 @@
+INSERT INTO "Audit Log" ("After", "Changed", "Operation") VALUES ('{"x": true}', '{x}', 'I');

@@ -1,0 +1,1 @@
+INSERT INTO users (id, email, password_hash, is_admin) VALUES ('11111111-1111-1111-1111-111111111111', 'Root@Example.com', '\x00ff', true), ('22222222-2222-2222-2222-222222222222', 'joe@example.com', decode('deadbeef', 'hex'), false);

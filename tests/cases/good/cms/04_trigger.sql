@@ -1,0 +1,2 @@
+UPDATE pages SET body = 'Hi' WHERE path = '/';
+SELECT * FROM revisions;

@@ -1,0 +1,1 @@
+INSERT INTO pages (path, title, tags, visible) VALUES ('/old', 'Old', '{}', 'empty');

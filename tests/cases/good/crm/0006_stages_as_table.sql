@@ -1,0 +1,1 @@
+INSERT INTO deals (contact_id, stage) VALUES (1, 'won');

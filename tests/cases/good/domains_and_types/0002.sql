@@ -1,0 +1,1 @@
+INSERT INTO points (id, contact, x) VALUES (3, 'q@q', 9);

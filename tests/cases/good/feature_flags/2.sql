@@ -1,0 +1,1 @@
+INSERT INTO flags (key, rollout) VALUES ('new-checkout', 5);

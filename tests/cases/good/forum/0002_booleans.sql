@@ -1,0 +1,1 @@
+INSERT INTO threads (title, is_pinned) VALUES ('Announcement', TRUE);

@@ -1,0 +1,1 @@
+INSERT INTO "Patients" ("Name", "Blood", "select") VALUES ('x', '0-', 30);

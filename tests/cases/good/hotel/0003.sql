@@ -1,0 +1,1 @@
+UPDATE rooms SET rate = 100 WHERE number = 101;

@@ -1,0 +1,1 @@
+INSERT INTO rooms (number, rate) VALUES (103, 99);

@@ -1,0 +1,1 @@
+UPDATE entries SET amount = amount + 1;

@@ -1,0 +1,1 @@
+INSERT INTO customers ("KDNR", name) VALUES ('00000004', 'Schulze');

@@ -1,0 +1,1 @@
+UPDATE loans SET period = daterange(lower(period), lower(period) + 14);

@@ -1,0 +1,1 @@
+INSERT INTO thing (a) VALUES (1), (NULL), (3);

@@ -1,0 +1,1 @@
+INSERT INTO things (b) VALUES (10);

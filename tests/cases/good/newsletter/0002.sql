@@ -1,0 +1,1 @@
+INSERT INTO subscribers (email, settings, domain) VALUES ('n@n.n', '{"lang": "fr"}', 'n.n');

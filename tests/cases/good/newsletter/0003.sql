@@ -1,0 +1,1 @@
+SELECT unsubscribe_token FROM subscribers;

@@ -1,0 +1,1 @@
+INSERT INTO notifications (recipient, type, "table") VALUES ('u3', 'follow', 'x');

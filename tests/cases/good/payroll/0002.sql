@@ -1,0 +1,1 @@
+INSERT INTO salaries VALUES (2, '2024-01-01', 400);

@@ -1,0 +1,1 @@
+INSERT INTO photos (exif, sha1, taken) VALUES ('{"GPS": {"lat": "52.5", "lon": 13}, "ISO": 100, "Flash": true}', 'DA39A3EE5E6B4B0D3255BFEF95601890AFD80709', '2020:01:31 23:59:58'), (NULL, 'zz', ''), ('{}', NULL, NULL);

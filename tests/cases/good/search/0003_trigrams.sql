@@ -1,0 +1,1 @@
+UPDATE documents SET summary = 'short' WHERE id = 1;

@@ -1,0 +1,1 @@
+INSERT INTO synonyms VALUES ('car', 'automobile', DEFAULT);

@@ -1,0 +1,1 @@
+INSERT INTO events VALUES ('A1', now(), 'scanned', 'Leipzig');

@@ -1,0 +1,1 @@
+INSERT INTO answers (respondent, question, answer, answered) VALUES (11, 1, 'x', true);

@@ -1,0 +1,1 @@
+INSERT INTO questions VALUES (99, 'Any comments?');

@@ -1,0 +1,1 @@
+INSERT INTO answers (respondent, question_number, answered) VALUES (3000, 99, false);

@@ -1,0 +1,1 @@
+INSERT INTO taxa VALUES ('Animalia/Chordata/Felis catus', 'cat'), ('Plantae', NULL);

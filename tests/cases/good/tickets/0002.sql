@@ -1,0 +1,1 @@
+INSERT INTO tickets (subject, state, cc) VALUES ('Keyboard', 'waiting', '{c@z}');

@@ -1,0 +1,1 @@
+UPDATE tickets SET state = 'closed', closed_at = now() WHERE subject = 'Mouse';

@@ -1,0 +1,1 @@
+INSERT INTO page (slug) VALUES ('New_Page');
