@@ -147,7 +147,7 @@ impl Project {
             let id = message["package_id"].as_str().unwrap_or_default();
             match message["reason"].as_str() {
                 Some("compiler-artifact") if message["fresh"] == false => {
-                    build.compiled.push(name.to_owned())
+                    build.compiled.push(name.to_owned());
                 }
                 Some("build-script-executed") => {
                     build.scripts.push(id.rsplit(['/', '#']).next().unwrap_or_default().to_owned());
