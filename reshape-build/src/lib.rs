@@ -51,6 +51,7 @@ pub mod report;
 pub mod rules;
 mod set;
 mod source;
+mod sql;
 mod text;
 mod typed;
 

@@ -220,6 +220,10 @@ impl CreateTable {
         for (column, _) in self.up.iter().flat_map(|up| up.values.iter()) {
             review.column(table, column, place!["up", "values", column.to_string()]);
         }
+        if let Some(up) = &self.up {
+            let values = up.values.iter().map(|(column, sql)| (column.as_ref(), sql.as_ref()));
+            review.note_fill(table, &up.table, values, up.condition.as_deref(), &place!["up"]);
+        }
     }
 
     fn check_columns(&self, review: &mut Review<'_>, table: usize) {
@@ -232,6 +236,9 @@ impl CreateTable {
             }
             let column = review.new_column(&self.name, column, &base);
             review.add_column(table, column, place!["columns", number, "name"]);
+        }
+        for (number, column) in self.columns.iter().enumerate() {
+            review.note_generated(table, column, &place!["columns", number]);
         }
     }
 

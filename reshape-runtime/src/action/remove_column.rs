@@ -116,7 +116,12 @@ impl RemoveColumn {
                 .help("give `down`, an expression that computes the column for old clients");
             review.relate_column(&owner, name);
         }
+        let is_new = review.is_new(table);
         review.drop_column(table, column, &place!["column"]);
+        if !is_new {
+            let seen = review.seen(table);
+            review.note_transform(self.down.as_ref(), place!["down"], seen, &known.data_type);
+        }
     }
 }
 

@@ -123,6 +123,7 @@ impl Review<'_> {
 
     /// Checks a check constraint's name and adds it. `base` leads to the check.
     pub(crate) fn check(&mut self, table: usize, check: &Check, base: &[Segment]) {
+        self.note_check(table, check, base);
         if let Some(name) = &check.name {
             let path = join(base, "name");
             self.identifier("check", name, path.clone());
