@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
+use reshape_runtime::testing::Server;
+
 const MAIN: &str = r#"
 reshape_runtime::migrations!();
 
@@ -145,7 +147,7 @@ impl Project {
             let id = message["package_id"].as_str().unwrap_or_default();
             match message["reason"].as_str() {
                 Some("compiler-artifact") if message["fresh"] == false => {
-                    build.compiled.push(name.to_owned())
+                    build.compiled.push(name.to_owned());
                 }
                 Some("build-script-executed") => {
                     build.scripts.push(id.rsplit(['/', '#']).next().unwrap_or_default().to_owned());
@@ -456,4 +458,28 @@ fn a_link_to_a_folder_outside_is_packed_as_the_folder() {
     let unpacked = packed(&project, "app", "linked");
     let build = unpacked.cargo_with("linked-0.0.0", &format!("build {}", patches()), &[]);
     assert_eq!(build.names(), ["1_a"]);
+}
+
+#[test]
+fn a_build_proves_the_migrations_when_it_is_asked() {
+    let project = Project::package("proven", MIGRATIONS);
+    let custom = "[[actions]]\ntype = \"custom\"\ncomplete = \"SELECT nothing_there(1)\"\n";
+    project.write("migrations/1_a.toml", custom);
+    assert!(project.cargo("build").success);
+    let url = Server::shared().unwrap().url();
+    let live =
+        || project.cargo_with("", "build", &[("RESHAPE_CHECK", "live"), ("DATABASE_URL", url)]);
+    let build = live();
+    assert!(!build.success && build.text.contains("needs the feature `live`"), "{}", build.text);
+
+    let manifest = fs::read_to_string(project.folder.join("Cargo.toml")).unwrap();
+    let manifest = manifest.replace("/reshape-build\"", "/reshape-build\"\nfeatures = [\"live\"]");
+    project.write("Cargo.toml", &manifest);
+    assert!(project.cargo("build").success);
+    let build = live();
+    assert!(!build.success && build.text.contains("R0705"), "{}", build.text);
+    assert!(build.text.contains("migrations/1_a.toml:3:20"), "{}", build.text);
+    project.write("migrations/1_a.toml", &custom.replace("nothing_there(1)", "1"));
+    assert!(live().success);
+    assert!(live().compiled.is_empty(), "proven again although nothing has changed");
 }

@@ -255,7 +255,7 @@ impl Column {
             _ => return None,
         }
         Some(match self.base.as_str() {
-            "bool" => (seed % 2 == 0).to_string(),
+            "bool" => seed.is_multiple_of(2).to_string(),
             "int2" | "int4" | "int8" | "oid" | "numeric" | "float4" | "float8" | "money" => {
                 seed.to_string()
             }
