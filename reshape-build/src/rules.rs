@@ -102,6 +102,29 @@ pages! {
 
     // R04: hazards.
     "R0400-unused-allow"
+    "R0401-transaction-control"
+    "R0402-not-in-transaction"
+    "R0403-own-objects"
+    "R0404-session-switch"
+    "R0405-kept-setting"
+    "R0406-no-lock-timeout"
+    "R0407-index-blocks-writes"
+    "R0408-constraint-scan"
+    "R0409-constraint-builds-index"
+    "R0410-not-null-scan"
+    "R0411-table-rewrite"
+    "R0412-add-column-rewrite"
+    "R0413-drop-while-in-use"
+    "R0414-hidden-rename"
+    "R0415-explicit-lock"
+    "R0416-truncate-while-in-use"
+    "R0417-unbounded-write"
+    "R0418-drop-cascade"
+    "R0419-disabled-triggers"
+    "R0420-refresh-blocks-reads"
+    "R0421-new-enum-value-used"
+    "R0422-changes-migrated-table"
+    "R0423-narrower-type"
 
     // R05: the lock file.
     "R0501-lock-edited"
@@ -111,6 +134,13 @@ pages! {
     "R0505-lock-deleted"
     "R0506-lock-broken"
     "R0507-lock-missing"
+
+    // R07: checks on a live database.
+    "R0701-live-start"
+    "R0702-live-rows"
+    "R0703-live-clients"
+    "R0704-live-abort"
+    "R0705-live-complete"
 
     // R06: queries in Rust code.
 

@@ -56,7 +56,7 @@ impl Set {
 
         let mut known = found.problems.is_empty();
         let mut problems = Diagnostics::default();
-        let (config, found_there) = Config::load(root);
+        let (config, found_there) = Config::load(root, root.strip_prefix(base).unwrap_or(root));
         problems.extend(found_there);
         problems.extend(found.problems);
         let mut baselines: Vec<File> = found.baselines.iter().map(Candidate::load).collect();
@@ -100,7 +100,7 @@ impl Set {
         later.sort_by_key(|(index, problem)| (*index, problem.line, problem.column));
         problems.extend(later.into_iter().map(|(_, problem)| problem));
         let namespace = namespace.map(str::to_owned);
-        Self { files, whole, baselines, namespace, history, config, problems }
+        Self { files, whole, namespace, history, baselines, config, problems }
     }
 
     /// The migrations that could be read, in order, each with the path of its file.

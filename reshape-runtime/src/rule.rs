@@ -195,6 +195,11 @@ rules! {
     // R06: queries in Rust code.
 
     // R07: checks on a live database.
+    "R0701" "live-start" LiveStart = Error, "a migration cannot be started on a server";
+    "R0702" "live-rows" LiveRows = Hazard(LintLevel::Warn), "a migration cannot be started while a table has certain rows";
+    "R0703" "live-clients" LiveClients = Error, "a client of a live version cannot read or write";
+    "R0704" "live-abort" LiveAbort = Error, "a rollback does not leave the database as it was, or cannot be repeated";
+    "R0705" "live-complete" LiveComplete = Error, "a migration cannot be completed on a server, or leaves something behind";
 }
 
 impl Rule {

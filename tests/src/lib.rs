@@ -10,6 +10,7 @@ use reshape_runtime::history::History;
 use reshape_runtime::model::{Allow, Lint};
 use reshape_runtime::plan::facts::Facts;
 use reshape_runtime::plan::{Plan, Refusal, Request, Work, plan};
+use reshape_runtime::rule::Rule;
 use reshape_runtime::testing::{Server, TestDatabase};
 use reshape_runtime::{Error, Migrations, Migrator, Report};
 
@@ -19,11 +20,17 @@ use reshape_runtime::{Error, Migrations, Migrator, Report};
 ///
 /// If a check fails: the test is wrong.
 pub fn migrations(files: &[(&str, &str)]) -> Migrations {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let folder = root.path().join("migrations");
+    fs::create_dir(&folder).expect("a folder");
     for (stem, text) in files {
-        fs::write(folder.path().join(format!("{stem}.toml")), text).expect("a migration file");
+        fs::write(folder.join(format!("{stem}.toml")), text).expect("a migration file");
     }
-    match reshape_build::load(&[folder.path()]) {
+    // Tests do on purpose what a hazard is about.
+    let hazards = Rule::ALL.iter().filter(|rule| rule.is_hazard());
+    let levels: String = hazards.map(|rule| format!("{} = \"allow\"\n", rule.name())).collect();
+    fs::write(root.path().join("reshape.toml"), format!("[lints]\n{levels}")).expect("settings");
+    match reshape_build::load(&[&folder]) {
         Ok(migrations) => migrations,
         Err(diagnostics) => panic!("{diagnostics}"),
     }
@@ -204,7 +211,7 @@ pub fn fields(messages: &[SimpleQueryMessage]) -> Vec<String> {
 ///
 /// If the query fails.
 pub fn catalog(client: &mut Client) -> Vec<String> {
-    let mut lines = rows(client, include_str!("catalog.sql"));
+    let mut lines = rows(client, include_str!("../../reshape-build/src/live/catalog.sql"));
     lines.retain(|line| !line.contains(" reshape "));
     lines
 }
@@ -215,7 +222,7 @@ pub fn catalog(client: &mut Client) -> Vec<String> {
 ///
 /// If the query fails.
 pub fn leftovers(client: &mut Client) -> Vec<String> {
-    let mut lines = rows(client, include_str!("catalog.sql"));
+    let mut lines = rows(client, include_str!("../../reshape-build/src/live/catalog.sql"));
     lines.retain(|line| {
         let functions =
             line.starts_with("function reshape ") && !line.starts_with("function reshape beat ");
