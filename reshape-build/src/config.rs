@@ -175,6 +175,21 @@ mod tests {
     }
 
     #[test]
+    fn no_settings_panic() {
+        let text = "[package.metadata.reshape]\nlints = { unused-allow = \"deny\", R0400 = 1 }\n\
+             [package.metadata.reshape.types]\n\"é\" = [1]\n[package.metadata.reshape.lock]\nrequired = \"true\"\n";
+        for at in (0..text.len()).filter(|at| text.is_char_boundary(*at)) {
+            for text in [text[..at].to_owned(), format!("{}\"{}", &text[..at], &text[at..])] {
+                let source = Source::new(Path::new("Cargo.toml"), text.clone());
+                let _ = file::manifest_settings(&source);
+                let own = text.replace("package.metadata.reshape.", "");
+                let (_, problems) = file::settings(&Source::new(Path::new(FILE), own));
+                assert!(problems.iter().all(|problem| !problem.render(false).is_empty()));
+            }
+        }
+    }
+
+    #[test]
     fn the_settings_are_above_the_first_folder() {
         let root = |folder: &str| root_of(&[PathBuf::from(folder), "other".into()]);
         assert_eq!(root("migrations"), Path::new(""));
