@@ -6,6 +6,7 @@
 // All of this is test code.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
@@ -180,7 +181,10 @@ impl Project {
         // The output of a script that has not run is told, too; its time is what counts.
         let time = |build: &Build| {
             let files = build.out.iter().map(|out| out.parent().unwrap().join("output"));
-            files.map(|file| fs::metadata(file).unwrap().modified().unwrap()).collect::<Vec<_>>()
+            // Cargo tells of packages in no order.
+            files
+                .map(|file| fs::metadata(file).unwrap().modified().unwrap())
+                .collect::<BTreeSet<_>>()
         };
         let first = self.cargo(arguments);
         let (before, again) = (time(&first), self.cargo(arguments));
