@@ -88,7 +88,7 @@ pub(crate) fn module(module: &Module, index: &Result<Index, Missing>) -> TokenSt
         });
         let actions = format_ident!("ACTIONS_{position}");
         let actions = if whole { quote!(__embedded::#actions) } else { quote!(&[]) };
-        unit_struct(migration, &index.version(&migration.name), position, &actions, page, runtime)
+        unit_struct(migration, &index.version(&migration.name), position, &actions, page.as_ref(), runtime)
     });
     let versions = index.migrations.iter().map(|migration| {
         let doc = format!(" The schema of version {}.", code(&migration.name));
@@ -141,7 +141,7 @@ fn unit_struct(
     version: &str,
     position: usize,
     actions: &TokenStream,
-    page: Option<TokenStream>,
+    page: Option<&TokenStream>,
     runtime: &Path,
 ) -> TokenStream {
     let Migration { name, type_name, constant: _, checksum, description, file } = migration;

@@ -135,9 +135,8 @@ fn statements_that_write_are_run() {
         1
     );
     transaction.rollback().unwrap();
-    let left = query!(r#"WITH u AS (SELECT * FROM users) SELECT full_name FROM u"#)
-        .one(&mut client)
-        .unwrap();
+    let left =
+        query!("WITH u AS (SELECT * FROM users) SELECT full_name FROM u").one(&mut client).unwrap();
     assert_eq!(left.full_name, "Countess");
 }
 
