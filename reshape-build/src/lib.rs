@@ -42,6 +42,8 @@ mod emit;
 mod file;
 mod hazard;
 mod level;
+#[cfg(feature = "live")]
+pub mod live;
 pub mod lock;
 #[cfg(feature = "cli")]
 pub mod report;
@@ -49,6 +51,7 @@ pub mod report;
 pub mod rules;
 mod set;
 mod source;
+mod sql;
 mod text;
 mod typed;
 
@@ -108,6 +111,7 @@ pub struct Builder {
     folders: Vec<PathBuf>,
     namespace: Option<String>,
     lock: Lock,
+    live: bool,
     typed: Settings,
 }
 
@@ -145,9 +149,15 @@ impl Builder {
 
     /// Gives columns of the type `postgres` in typed modules the type `rust`, as a path that means the same everywhere in the crate:
     /// `.rust_type("email_address", "crate::Email")`. It has to be `FromSql` and `ToSql`, `Clone`, `Debug` and `PartialEq`, and wins over every other choice.
-    /// Arrays become `Vec`s of it, unless their own type is given, as `postgres = "text[]"`.
+    /// The section `[types]` of `reshape.toml` says the same without code. Arrays become `Vec`s of it, unless their own type is given, as `postgres = "text[]"`.
     pub fn rust_type(mut self, postgres: impl Into<String>, rust: impl Into<String>) -> Self {
         self.typed.types.push((postgres.into(), rust.into()));
+        self
+    }
+
+    /// Says where `migrations!` is, for the enums in rows of `query!`: `crate::migrations` unless given.
+    pub fn module(mut self, path: impl Into<String>) -> Self {
+        self.typed.module = Some(path.into());
         self
     }
 
@@ -172,7 +182,9 @@ impl Builder {
         let (manifest, out) = (variable("CARGO_MANIFEST_DIR"), variable("OUT_DIR"));
         let asked = env::var("RESHAPE_LOCK").is_ok_and(|value| value == "write");
         let lock = if asked { Lock::Write } else { self.lock };
-        for instruction in self.lock(lock).run(&manifest, &out) {
+        let live = env::var("RESHAPE_CHECK").is_ok_and(|value| value == "live");
+        let builder = Self { lock, live, ..self };
+        for instruction in builder.run(&manifest, &out) {
             #[expect(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
             {
                 println!("{instruction}");
@@ -185,6 +197,7 @@ impl Builder {
         let folders = or_default(self.folders);
         let mut set = Set::load_as(manifest, &folders, self.namespace.as_deref(), manifest);
         let locked = lock::build(&mut set, manifest, &folders, self.lock);
+        let proof = if self.live { prove(&mut set) } else { None };
         // Cargo looks at everything in a watched folder: a file that is added, edited, renamed or removed counts, and an empty folder
         // is as good as a full one. A path that does not exist makes the script run with every build, until it does. That is
         // wanted here: the build fails anyway, so there is nothing that could stay fresh; watching the folder above instead
@@ -202,19 +215,43 @@ impl Builder {
             instructions.push(format!("cargo::rerun-if-changed={}", file.display()));
         }
         instructions.push("cargo::rerun-if-env-changed=RESHAPE_LOCK".to_owned());
+        if self.lock == Lock::Write {
+            instructions.push("cargo::rerun-if-env-changed=CI".to_owned());
+        }
         if let Err(error) = locked {
             instructions.push(format!("cargo::error=cannot write `{}`: {error}", file.display()));
         }
+        instructions.push("cargo::rerun-if-env-changed=RESHAPE_CHECK".to_owned());
+        instructions.extend(proof);
+        let mut typed = self.typed;
+        typed.types.extend(set.config.types.iter().cloned());
         let settings = config::watched(manifest);
         instructions.extend(settings.map(|file| format!("cargo::rerun-if-changed={file}")));
         // Errors are the macro's business: cargo shows a warning of a build script and goes on.
         let warnings = set.problems.warnings();
         instructions.extend(warnings.map(|warning| format!("cargo::warning={}", warning.line())));
-        if let Err(error) = emit::write(out, &set, &self.typed) {
+        if let Err(error) = emit::write(out, &set, &typed) {
             instructions.push(format!("cargo::error=cannot write to `{}`: {error}", out.display()));
         }
         instructions
     }
+}
+
+/// `RESHAPE_CHECK=live`: what is found becomes a problem of the set; gives what cargo has to be told besides.
+#[cfg(feature = "live")]
+fn prove(set: &mut Set) -> Option<String> {
+    let server = reshape_runtime::testing::Server::shared().map_err(live::Unusable::from);
+    let proven = server.and_then(|server| live::prove(set, server, &mut |_| {}));
+    let error = proven.err()?.to_string().replace('\n', " ");
+    Some(format!("cargo::error=`RESHAPE_CHECK=live`: nothing was proven: {error}"))
+}
+
+#[cfg(not(feature = "live"))]
+fn prove(_: &mut Set) -> Option<String> {
+    Some(
+        "cargo::error=`RESHAPE_CHECK=live` needs the feature `live` of the build dependency `reshape-build`"
+            .to_owned(),
+    )
 }
 
 fn or_default(folders: Vec<PathBuf>) -> Vec<PathBuf> {
@@ -239,6 +276,7 @@ mod tests {
                 "cargo::rerun-if-changed=../tests/cases/bad/duplicate-key/toml",
                 "cargo::rerun-if-changed=none",
                 "cargo::rerun-if-env-changed=RESHAPE_LOCK",
+                "cargo::rerun-if-env-changed=RESHAPE_CHECK",
                 "cargo::rerun-if-changed=Cargo.toml",
             ]
         );
@@ -278,19 +316,24 @@ mod tests {
         );
         write(
             "migrations/2_b.toml",
-            "actions = []\n\n[[allow]]\nlint = \"r0400\"\nreason = \"for later\"\n\n[[allow]]\nlint = \"drift\"\nreason = \"repaired\"\n",
+            "actions = []\n\n[[allow]]\nlint = \"drop-cascade\"\nreason = \"for later\"\n",
         );
         write("reshape.toml", "[lints]\n");
         let out = package.path().join("out");
         let instructions = Builder::new().run(package.path(), &out);
+        assert!(instructions.contains(&"cargo::rerun-if-changed=reshape.toml".to_owned()));
+        let warnings: Vec<&String> =
+            instructions.iter().filter(|line| line.starts_with("cargo::warning")).collect();
         assert_eq!(
-            instructions,
+            warnings,
             [
-                "cargo::rerun-if-changed=migrations",
-                "cargo::rerun-if-env-changed=RESHAPE_LOCK",
-                "cargo::rerun-if-changed=reshape.toml"
+                "cargo::warning=migrations/2_b.toml:4:8: [R0400] the migration does not have the hazard `drop-cascade`"
             ]
         );
+        let index = fs::read_to_string(out.join("reshape/index.txt")).unwrap();
+        assert!(!index.contains("\nproblem\t") && index.contains("\nmigration\t2_b\t"), "{index}");
+        let constants = fs::read_to_string(out.join("reshape/migrations.rs")).unwrap();
+        assert!(constants.contains("drop-cascade"), "{constants}");
     }
 
     #[test]

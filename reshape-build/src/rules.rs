@@ -126,6 +126,13 @@ pages! {
     "R0506-lock-broken"
     "R0507-lock-missing"
 
+    // R07: checks on a live database.
+    "R0701-live-start"
+    "R0702-live-rows"
+    "R0703-live-clients"
+    "R0704-live-abort"
+    "R0705-live-complete"
+
     // R06: queries in Rust code.
 
     // R07: checks on a live database.

@@ -18,6 +18,7 @@ use crate::file::File;
 use crate::hazard;
 use crate::level::judge;
 use crate::source::{self, Candidate};
+use crate::sql::Inspector;
 use crate::text::Source;
 
 /// What a list of folders holds.
@@ -55,7 +56,7 @@ impl Set {
 
         let mut known = found.problems.is_empty();
         let mut problems = Diagnostics::default();
-        let (config, found_there) = Config::load(root);
+        let (config, found_there) = Config::load(root, root.strip_prefix(base).unwrap_or(root));
         problems.extend(found_there);
         problems.extend(found.problems);
         let mut baselines: Vec<File> = found.baselines.iter().map(Candidate::load).collect();
@@ -99,7 +100,7 @@ impl Set {
         later.sort_by_key(|(index, problem)| (*index, problem.line, problem.column));
         problems.extend(later.into_iter().map(|(_, problem)| problem));
         let namespace = namespace.map(str::to_owned);
-        Self { files, whole, baselines, namespace, history, config, problems }
+        Self { files, whole, namespace, history, baselines, config, problems }
     }
 
     /// The migrations that could be read, in order, each with the path of its file.
@@ -189,7 +190,7 @@ fn replay(
 ) -> (History, Vec<Diagnostic>, Vec<(usize, Diagnostic)>) {
     let migrations = Migrations::owned(replayable(files)).after(baseline(baselines));
     let migrations = named(migrations, namespace);
-    let (history, mut problems) = History::replay(&migrations);
+    let (history, mut problems) = History::replay_with(&migrations, &mut Inspector::default());
     problems.extend(hazard::find(&migrations, &history));
     let problems = judge(&migrations.migrations, problems, config);
     let (before, later): (Vec<_>, Vec<_>) =

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use reshape_runtime::Rule;
 
@@ -65,7 +65,7 @@ impl Found {
         let location = base.join(folder);
         let entries = match fs::read_dir(&location) {
             Ok(entries) => entries,
-            Err(error) => return self.problems.push(unreadable_folder(folder, &location, &error)),
+            Err(error) => return self.problems.push(unreadable_folder(base, folder, &error)),
         };
         let count =
             |found: &Self| found.candidates.len() + found.baselines.len() + found.problems.len();
@@ -73,7 +73,7 @@ impl Found {
         for entry in entries {
             match entry {
                 Ok(entry) => self.file(folder, &entry.path()),
-                Err(error) => self.problems.push(unreadable_folder(folder, &location, &error)),
+                Err(error) => self.problems.push(unreadable_folder(base, folder, &error)),
             }
         }
         if count(self) == before {
@@ -152,9 +152,18 @@ fn whole(path: &Path) -> Place {
     Place { source: Source::new(path, ""), span: None }
 }
 
-fn unreadable_folder(folder: &Path, location: &Path, error: &io::Error) -> Diagnostic {
-    let name = display(folder);
+fn unreadable_folder(base: &Path, folder: &Path, error: &io::Error) -> Diagnostic {
+    let (name, location) = (display(folder), base.join(folder));
     match error.kind() {
+        // Cargo leaves this file in what it packs.
+        io::ErrorKind::NotFound if leaves(folder) && base.join("Cargo.toml.orig").exists() => {
+            let message = format!(
+                "the folder `{name}` is outside the package, and so was not packed with it"
+            );
+            Diagnostic::new(Rule::MissingFolder, whole(folder), message).help(
+                "move the folder into the package, or put a symbolic link to it there: cargo packs what the link leads to",
+            )
+        }
         io::ErrorKind::NotFound => {
             let message = format!("there is no folder `{name}`");
             example(folder, Diagnostic::new(Rule::MissingFolder, whole(folder), message))
@@ -170,6 +179,20 @@ fn unreadable_folder(folder: &Path, location: &Path, error: &io::Error) -> Diagn
             Diagnostic::new(Rule::UnreadableFolder, whole(folder), message)
         }
     }
+}
+
+/// Whether a path leads out of the folder that it is relative to.
+fn leaves(path: &Path) -> bool {
+    let mut depth = 0_i64;
+    path.components().any(|component| {
+        depth += match component {
+            Component::Normal(_) => 1,
+            Component::ParentDir => -1,
+            Component::CurDir => 0,
+            Component::RootDir | Component::Prefix(_) => return true,
+        };
+        depth < 0
+    })
 }
 
 fn example(folder: &Path, problem: Diagnostic) -> Diagnostic {

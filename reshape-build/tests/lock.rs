@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use reshape_runtime::testing::{Server, TestDatabase};
 use tempfile::TempDir;
 
 /// A folder with migrations, one table each.
@@ -634,4 +635,44 @@ fn a_start_from_files_refuses_what_is_not_locked_so() {
     let run = project.reshape("migration start --url postgres://127.0.0.1:1/none");
     assert!(run.code == 4 && run.text.contains("`1_a` was edited"), "{run:?}");
     assert!(Path::new(&project.path("migrations.lock")).exists());
+}
+
+/// What a start on `database` comes to, times replaced.
+fn start(project: &Project, database: &TestDatabase) -> String {
+    let run = project.reshape(&format!("migration start --url {}", database.url()));
+    assert_eq!(run.code, 1, "{run:?}");
+    let text = run.text.split("applied on ").enumerate().map(|(part, text)| match part {
+        0 => text.to_owned(),
+        _ => format!("applied on …{}", &text["2026-01-02 03:04".len()..]),
+    });
+    text.collect()
+}
+
+#[test]
+fn a_database_with_another_migration_of_the_name_is_not_touched() {
+    let database = Server::shared().unwrap().database().unwrap();
+    let project = Project::new(&["1_a"]);
+    project.done(&format!("migration start --complete --url {}", database.url()));
+    project.add("2_b");
+    project.done(&format!("migration start --url {}", database.url()));
+
+    project.write("2_b", &table("t2_b", "bigint"));
+    insta::assert_snapshot!(start(&project, &database), @r#"
+    error: the migration `2_b` (its batch is in progress) was edited after it was applied
+      help: restore what was applied, and put the change into a new migration; or, if nobody else needs what was applied, `abort` the batch, and start it as it is now
+    "#);
+    project.add("2_b");
+    project.write("1_a", &table("t1_a", "bigint"));
+    project.done(&format!("migration complete --url {}", database.url()));
+    insta::assert_snapshot!(start(&project, &database), @r#"
+    error: the migration `1_a` (applied on …) was edited after it was applied
+      help: restore what was applied (the column `actions` of `reshape.migrations` has it), and put the change into a new migration; or, if nobody else needs what was applied, revert the database to the migration before it, and start again
+    "#);
+    let status = project.done(&format!("status --url {}", database.url()));
+    assert!(status.contains("1_a"), "{status}");
+
+    // Another way of writing the same is the same.
+    project.write("1_a", &format!("# the first\n{}", table("t1_a", "int")));
+    let again = project.done(&format!("migration start --url {}", database.url()));
+    assert!(again.contains("nothing to do"), "{again}");
 }

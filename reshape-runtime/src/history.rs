@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use crate::action::Action;
 use crate::model::Migrations;
 use crate::rule::Rule;
-use crate::schema::{At, Problem, Review, Schema, Segment, nearest, place};
+use crate::schema::{At, Inspect, Problem, Review, Scene, Schema, Segment, nearest, place};
 use crate::sql::names::{self, MAX_MIGRATION_NAME};
 
 /// A set of migrations together with the schema before the first and after each.
@@ -21,10 +21,26 @@ impl History {
     /// Replays `migrations` from their baseline, or else from an empty schema. Every problem is found, not only the first; after one the replay goes on
     /// with what the author most likely meant, so that one mistake gives one problem.
     pub fn replay(migrations: &Migrations) -> (Self, Vec<Problem>) {
+        Self::replayed(migrations, None)
+    }
+
+    /// The same, and every piece of SQL is shown to the inspector at its point of the history.
+    pub fn replay_with(
+        migrations: &Migrations,
+        inspector: &mut dyn Inspect,
+    ) -> (Self, Vec<Problem>) {
+        Self::replayed(migrations, Some(inspector))
+    }
+
+    fn replayed(
+        migrations: &Migrations,
+        mut inspector: Option<&mut dyn Inspect>,
+    ) -> (Self, Vec<Problem>) {
         let names: Vec<String> =
             migrations.migrations.iter().map(|migration| migration.name.to_string()).collect();
         let mut schema = Schema::new(names.clone());
         let mut problems = Vec::new();
+        let adopted = !migrations.baseline.is_empty();
         for (action, what) in migrations.baseline.iter().enumerate() {
             what.check(&mut schema, At { migration: At::BASELINE, action }, &mut problems);
         }
@@ -35,6 +51,9 @@ impl History {
                 foresee(&mut Review::new(&mut schema, at, &mut problems), what);
             }
         }
+        if inspector.is_some() {
+            schema.note_snippets();
+        }
         // The first of all that are named alike: comparing each name with every other takes longer than all the rest.
         let mut alike: HashMap<String, usize> = HashMap::new();
         for (number, migration) in migrations.migrations.iter().enumerate() {
@@ -44,6 +63,10 @@ impl History {
             check_requires(&mut review, migrations, number);
             for (action, what) in migration.actions.iter().enumerate() {
                 what.check(&mut schema, At { migration: number, action }, &mut problems);
+                if let Some(inspector) = inspector.as_deref_mut() {
+                    let snippets = schema.take_snippets();
+                    Scene::new(&schema, adopted).show(&snippets, inspector, &mut problems);
+                }
             }
             versions.push(schema.snapshot());
         }

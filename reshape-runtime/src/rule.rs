@@ -147,6 +147,15 @@ rules! {
     "R0230" "reverts-nothing" RevertsNothing = Error, "a `custom` action takes back what it never does";
 
     // R03: SQL in expressions, conditions and `custom` actions.
+    "R0301" "sql-syntax" SqlSyntax = Error, "a piece of SQL does not parse";
+    "R0302" "sql-unknown-column" SqlUnknownColumn = Error, "a piece of SQL names a column that is not there";
+    "R0303" "sql-ambiguous-column" SqlAmbiguousColumn = Error, "a piece of SQL names a column that several tables have";
+    "R0304" "sql-unknown-table" SqlUnknownTable = Error, "a piece of SQL names a table that is not there";
+    "R0305" "sql-unknown-function" SqlUnknownFunction = Error, "a piece of SQL calls a function whose name is a slip of another";
+    "R0306" "sql-type-mismatch" SqlTypeMismatch = Error, "a piece of SQL has a value of a type that cannot stand there";
+    "R0307" "sql-unknown-enum-value" SqlUnknownEnumValue = Error, "a piece of SQL has a text that is no value of its enum type";
+    "R0308" "sql-not-allowed-here" SqlNotAllowedHere = Error, "a sub-select, an aggregate or the like stands where Postgres takes none";
+    "R0309" "sql-not-immutable" SqlNotImmutable = Error, "an index or a generated column calls a function that is not immutable";
 
     // R04: hazards.
     "R0400" "unused-allow" UnusedAllow = Hazard(LintLevel::Warn), "a migration accepts a hazard that it does not have";
@@ -186,6 +195,11 @@ rules! {
     // R06: queries in Rust code.
 
     // R07: checks on a live database.
+    "R0701" "live-start" LiveStart = Error, "a migration cannot be started on a server";
+    "R0702" "live-rows" LiveRows = Hazard(LintLevel::Warn), "a migration cannot be started while a table has certain rows";
+    "R0703" "live-clients" LiveClients = Error, "a client of a live version cannot read or write";
+    "R0704" "live-abort" LiveAbort = Error, "a rollback does not leave the database as it was, or cannot be repeated";
+    "R0705" "live-complete" LiveComplete = Error, "a migration cannot be completed on a server, or leaves something behind";
 }
 
 impl Rule {

@@ -16,11 +16,13 @@ mod names;
 mod problem;
 mod review;
 mod rules;
+mod snippet;
 mod suggest;
 mod table;
 mod types;
 
 pub use problem::{At, Problem, Segment};
+pub use snippet::{Inspect, Missing, Remark, Scene, Seen, Snippet, SnippetRole};
 pub use table::{Enum, ForeignKey, Table};
 
 pub(crate) use names::object_name;
@@ -67,6 +69,16 @@ impl Schema {
     /// The enum type `name`; case matters.
     pub fn enumeration(&self, name: &str) -> Option<&Enum> {
         self.enums().find(|found| found.name == name)
+    }
+
+    /// From now on the SQL of each action is noted.
+    pub(crate) fn note_snippets(&mut self) {
+        self.memory.note_snippets();
+    }
+
+    /// The SQL that has been noted since the last time.
+    pub(crate) fn take_snippets(&mut self) -> Vec<Snippet> {
+        self.memory.take_snippets()
     }
 
     /// The schema as it is now, without the memory of how it came to be.

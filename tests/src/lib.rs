@@ -211,7 +211,7 @@ pub fn fields(messages: &[SimpleQueryMessage]) -> Vec<String> {
 ///
 /// If the query fails.
 pub fn catalog(client: &mut Client) -> Vec<String> {
-    let mut lines = rows(client, include_str!("catalog.sql"));
+    let mut lines = rows(client, include_str!("../../reshape-build/src/live/catalog.sql"));
     lines.retain(|line| !line.contains(" reshape "));
     lines
 }
@@ -222,7 +222,7 @@ pub fn catalog(client: &mut Client) -> Vec<String> {
 ///
 /// If the query fails.
 pub fn leftovers(client: &mut Client) -> Vec<String> {
-    let mut lines = rows(client, include_str!("catalog.sql"));
+    let mut lines = rows(client, include_str!("../../reshape-build/src/live/catalog.sql"));
     lines.retain(|line| {
         let functions =
             line.starts_with("function reshape ") && !line.starts_with("function reshape beat ");

@@ -64,6 +64,7 @@ impl Walk<'_> {
         }
         let Some(function) = functions::find(&name) else {
             if !self.catalog.may_be_created(&name)
+                && !self.catalog.is_open()
                 && let Some(slip) = functions::slip(&name)
             {
                 let message = format!("there is no function `{name}`");

@@ -15,8 +15,14 @@ pub trait Catalog {
     /// The values of the enum type `name`, if it is one.
     fn enumeration(&self, name: &str) -> Option<Vec<String>>;
 
-    /// Whether somebody may have created functions or types that are not known here, e.g. an extension or `custom` SQL that mentions `name`.
+    /// Whether somebody may have created something called `name` that is not known here: `custom` SQL that mentions it.
     fn may_be_created(&self, name: &str) -> bool;
+
+    /// Whether there may be functions, operators and casts of all kinds that are not known here: those of an extension, or of a database that is older
+    /// than its history.
+    fn is_open(&self) -> bool {
+        false
+    }
 }
 
 /// What a name stands for.
@@ -112,6 +118,10 @@ impl Catalog for Tables {
     }
 
     fn may_be_created(&self, _: &str) -> bool {
+        self.open
+    }
+
+    fn is_open(&self) -> bool {
         self.open
     }
 }

@@ -292,7 +292,7 @@ impl Walk<'_> {
                 if !found.array
                     && !target.array
                     && crate::operators::cannot_cast(&found.name, &target.name)
-                    && !self.catalog.may_be_created("cast") =>
+                    && !self.is_open() =>
             {
                 let message = format!("a value of type `{found}` cannot be cast to `{target}`");
                 self.report(Finding::new(Rule::TypeMismatch, self.range(node), message));

@@ -259,9 +259,7 @@ impl Walk<'_> {
     fn is_plain(&self, value: &Value) -> bool {
         match &value.kind {
             Kind::Of(data_type) => {
-                !data_type.array
-                    && operators::is_asked(&data_type.name)
-                    && !self.catalog.may_be_created("operator")
+                !data_type.array && operators::is_asked(&data_type.name) && !self.is_open()
             }
             Kind::Literal(_) | Kind::Parameter(_) => true,
             Kind::Unknown => false,
@@ -357,6 +355,8 @@ impl Walk<'_> {
         }
         match operators::outcome(operator, &one.name, &other.name) {
             Outcome::Gives(result) => Value::of(result),
+            // What is similar to a text, an extension (`pg_trgm`) knows.
+            Outcome::Nothing if operator == "%" => Value::default(),
             Outcome::Nothing => {
                 let message =
                     format!("there is no operator `{operator}` for `{one}` and `{other}`");

@@ -37,7 +37,9 @@ pub(crate) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub(crate) fn new(catalog: &'a dyn Catalog, base: usize, length: usize) -> Self {
-        let open = catalog.may_be_created("operator") || catalog.may_be_created("cast");
+        let open = catalog.is_open()
+            || catalog.may_be_created("operator")
+            || catalog.may_be_created("cast");
         Self {
             catalog,
             base,
@@ -62,6 +64,11 @@ impl<'a> Walk<'a> {
         if !self.ahead {
             self.findings.push(finding);
         }
+    }
+
+    /// Whether somebody may have created operators or casts.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
     }
 
     /// What the expression is for, unless it stands in a sub-select.

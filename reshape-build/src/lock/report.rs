@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** always both ways out: back, or, for what was never applied anywhere, `reshape lock --update`.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -157,38 +158,46 @@ fn changed(file: &File, old: &[String], new: &[String]) -> Place {
     match (old.get(first), new.get(first)) {
         (Some(old), Some(new)) => {
             let mut path = Vec::new();
+            let mut within = None;
             if let (Ok(old), Ok(new)) = (serde_json::from_str(old), serde_json::from_str(new)) {
                 // Another kind of action is another action altogether.
                 let (old, new): (Value, Value) = (old, new);
                 if old["type"] == new["type"] {
-                    first_difference(&old, &new, &mut path);
+                    within = first_difference(&old, &new, &mut path);
                 }
             }
-            file.place(first, &path, None)
+            // What is compared has line feeds alone, so that places in a text with other ends of lines are not those of the file.
+            let within = within.filter(|_| !file.source.text.contains('\r'));
+            file.place(first, &path, within.as_ref())
         }
         (None, Some(_)) => file.place(first, &[], None),
         (_, None) => Place::whole(&file.source),
     }
 }
 
-/// The path to the first value that differs, as far down as both have it.
-fn first_difference(old: &Value, new: &Value, path: &mut Vec<Segment>) {
+/// The path to the first value that differs, as far down as both have it; of a text of several lines, what differs in the first line that does.
+fn first_difference(old: &Value, new: &Value, path: &mut Vec<Segment>) -> Option<Range<usize>> {
     match (old, new) {
         (Value::Object(old), Value::Object(new)) => {
-            let different = new.iter().find(|(key, value)| old.get(*key) != Some(value));
-            if let Some((key, value)) = different {
-                path.push(Segment::Key(key.clone().into()));
-                first_difference(old.get(key).unwrap_or(&Value::Null), value, path);
-            }
+            let (key, value) = new.iter().find(|(key, value)| old.get(*key) != Some(value))?;
+            path.push(Segment::Key(key.clone().into()));
+            first_difference(old.get(key).unwrap_or(&Value::Null), value, path)
         }
         (Value::Array(old), Value::Array(new)) => {
             let index = old.iter().zip(new).take_while(|(old, new)| old == new).count();
-            if let Some(value) = new.get(index) {
-                path.push(Segment::Index(index));
-                first_difference(old.get(index).unwrap_or(&Value::Null), value, path);
-            }
+            let value = new.get(index)?;
+            path.push(Segment::Index(index));
+            first_difference(old.get(index).unwrap_or(&Value::Null), value, path)
         }
-        _ => {}
+        (Value::String(old), Value::String(new)) if new.contains('\n') => {
+            let lines = old.split_inclusive('\n').zip(new.split_inclusive('\n'));
+            let same: usize =
+                lines.take_while(|(old, new)| old == new).map(|(_, new)| new.len()).sum();
+            let line = new[same..].lines().next()?;
+            let indent = line.len() - line.trim_start().len();
+            Some(same + indent..same + line.trim_end().len().max(indent))
+        }
+        _ => None,
     }
 }
 

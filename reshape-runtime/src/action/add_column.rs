@@ -108,7 +108,10 @@ impl AddColumn {
                 )
                 .help("give `up`, an expression over the row's other columns, or a `default`");
         }
+        let seen = review.seen(table);
+        review.note_transform(self.up.as_ref(), place!["up"], seen, &column.data_type);
         review.add_column(table, column, place!["column", "name"]);
+        review.note_generated(table, &self.column, &place!["column"]);
     }
 }
 

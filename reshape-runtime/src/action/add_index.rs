@@ -79,6 +79,7 @@ impl AddIndex {
         let Some(table) = review.table(self.schema.as_deref(), &self.table, place!["table"]) else {
             return;
         };
+        review.note_index(table, &self.index, &place!["index"]);
         let mut index = self.index.clone();
         for (number, key) in index.columns.to_mut().iter_mut().enumerate() {
             let (name, path) = match key {

@@ -126,6 +126,12 @@ impl AlterColumn {
         }
         self.check_nullable(&mut review, table, column);
         self.check_default(&mut review, table, column);
+        let known = review.get(table).columns[column].clone();
+        let new_name = self.changes.name.as_ref().unwrap_or(&known.name);
+        let new_type = self.changes.data_type.as_ref().unwrap_or(&known.data_type);
+        let seen = review.seen(table).also(&known.name, new_name);
+        review.note_transform(self.up.as_ref(), place!["up"], seen, new_type);
+        review.note_default(self.changes.default.as_deref(), new_type, &place!["changes"]);
         review.change_column(table, column, |column| {
             if let Some(data_type) = &self.changes.data_type {
                 column.data_type.clone_from(data_type);
@@ -136,6 +142,11 @@ impl AlterColumn {
             }
         });
         self.check_name(&mut review, table, column);
+        if !review.is_new(table) {
+            let now = review.get(table).columns[column].name.clone();
+            let seen = review.seen(table).also(&now, &known.name);
+            review.note_transform(self.down.as_ref(), place!["down"], seen, &known.data_type);
+        }
     }
 
     fn check_nullable(&self, review: &mut Review<'_>, table: usize, column: usize) {
@@ -153,6 +164,7 @@ impl AlterColumn {
                         format!("column `{name}` is in the primary key of table `{owner}`"),
                     )
                     .help("a primary key's columns are always NOT NULL");
+                review.relate_column(&owner, name);
             }
             Some(false)
                 if known.nullable

@@ -220,18 +220,27 @@ impl CreateTable {
         for (column, _) in self.up.iter().flat_map(|up| up.values.iter()) {
             review.column(table, column, place!["up", "values", column.to_string()]);
         }
+        if let Some(up) = &self.up {
+            let values = up.values.iter().map(|(column, sql)| (column.as_ref(), sql.as_ref()));
+            review.note_fill(table, &up.table, values, up.condition.as_deref(), &place!["up"]);
+        }
     }
 
     fn check_columns(&self, review: &mut Review<'_>, table: usize) {
         for (number, column) in self.columns.iter().enumerate() {
             let base = place!["columns", number];
-            if self.columns[..number].iter().any(|earlier| earlier.name == column.name) {
+            let mut earlier = self.columns[..number].iter();
+            if let Some(first) = earlier.position(|earlier| earlier.name == column.name) {
                 let message = format!("column `{}` is listed twice", column.name);
                 review.report(Rule::ListedTwice, place!["columns", number, "name"], message);
+                review.listed_first(place!["columns", first, "name"]);
                 continue;
             }
             let column = review.new_column(&self.name, column, &base);
             review.add_column(table, column, place!["columns", number, "name"]);
+        }
+        for (number, column) in self.columns.iter().enumerate() {
+            review.note_generated(table, column, &place!["columns", number]);
         }
     }
 
@@ -259,6 +268,9 @@ impl CreateTable {
                     path,
                     format!("the primary key names `{name}` twice"),
                 );
+                if let Some(first) = self.primary_key.iter().position(|first| first == name) {
+                    review.listed_first(place!["primary_key", first]);
+                }
             } else {
                 key.push(name.to_owned());
             }

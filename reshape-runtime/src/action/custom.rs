@@ -81,6 +81,7 @@ impl Custom {
         for sql in self.start.iter().chain(&self.complete) {
             review.note_custom(sql);
         }
+        review.note_statements(self);
         let again = self.reverts.as_ref().is_some_and(|reverts| reverts.start.is_some());
         if again && self.complete.is_none() {
             review

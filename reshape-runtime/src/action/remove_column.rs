@@ -97,6 +97,7 @@ impl RemoveColumn {
                         format!("column `{name}` is in the primary key of table `{owner}`"),
                     )
                     .help("a column of a primary key cannot be removed");
+                review.relate_column(&owner, name);
             }
         } else if !review.referrers(table, Some(name)).is_empty() {
             let subject = format!("column `{name}` of table `{owner}`");
@@ -116,7 +117,12 @@ impl RemoveColumn {
                 .help("give `down`, an expression that computes the column for old clients");
             review.relate_column(&owner, name);
         }
+        let is_new = review.is_new(table);
         review.drop_column(table, column, &place!["column"]);
+        if !is_new {
+            let seen = review.seen(table);
+            review.note_transform(self.down.as_ref(), place!["down"], seen, &known.data_type);
+        }
     }
 }
 

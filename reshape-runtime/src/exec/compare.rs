@@ -189,8 +189,9 @@ fn pending<'m>(known: &[Applied], wanted: &'m [Migration]) -> Vec<&'m str> {
 
 fn compare(known: &[Applied], wanted: &Migrations, snapshot: &Snapshot) -> Result<Relation, Error> {
     let Some(latest) = wanted.latest() else { return Ok(Relation::Equal) };
-    if let Some(edited) = edited(known, wanted).next() {
-        return Err(was_edited(edited));
+    let edited: Vec<&Applied> = edited(known, wanted).collect();
+    if !edited.is_empty() {
+        return Err(were_edited(&edited));
     }
     let set = wanted;
     let wanted = &wanted.migrations;
@@ -227,18 +228,15 @@ fn compare(known: &[Applied], wanted: &Migrations, snapshot: &Snapshot) -> Resul
     }
 }
 
-/// The names of those in the database whose content is another one here.
+/// Those in the database whose content is another one here.
 pub(super) fn edited<'a>(
     known: &'a [Applied],
     wanted: &'a Migrations,
-) -> impl Iterator<Item = &'a str> {
-    known
-        .iter()
-        .filter(|applied| {
-            let here = wanted.migrations.iter().find(|migration| migration.name == applied.name);
-            here.is_some_and(|migration| !same(applied, migration))
-        })
-        .map(|applied| applied.name.as_str())
+) -> impl Iterator<Item = &'a Applied> {
+    known.iter().filter(|applied| {
+        let here = wanted.migrations.iter().find(|migration| migration.name == applied.name);
+        here.is_some_and(|migration| !same(applied, migration))
+    })
 }
 
 /// Whether the migration is still the one that was applied. A row of the command line has no checksum, so its actions are
@@ -252,12 +250,30 @@ fn same(applied: &Applied, migration: &Migration) -> bool {
     }
 }
 
-fn was_edited(name: &str) -> Error {
-    Error::new(
-        ErrorKind::History,
-        format!("the migration `{name}` was edited after it was applied"),
-    )
-    .with_help("restore it as it was, and put the change into a new migration")
+fn were_edited(edited: &[&Applied]) -> Error {
+    let since = |applied: &Applied| match &applied.completed_at {
+        Some(time) => format!("`{}` (applied on {time})", applied.name),
+        None => format!("`{}` (its batch is in progress)", applied.name),
+    };
+    let message = match edited {
+        [one] => format!("the migration {} was edited after it was applied", since(one)),
+        several => {
+            let names: Vec<String> = several.iter().map(|applied| since(applied)).collect();
+            format!("the migrations {} were edited after they were applied", names.join(", "))
+        }
+    };
+    let in_progress = edited.iter().any(|applied| applied.completed_at.is_none());
+    let (kept, discard) = if in_progress {
+        ("", "`abort` the batch, and start it as it is now")
+    } else {
+        (
+            " (the column `actions` of `reshape.migrations` has it)",
+            "revert the database to the migration before it, and start again",
+        )
+    };
+    Error::new(ErrorKind::History, message).with_help(format!(
+        "restore what was applied{kept}, and put the change into a new migration; or, if nobody else needs what was applied, {discard}"
+    ))
 }
 
 fn retired(set: &Migrations, latest: &Migration, unknown: &[&str]) -> Error {

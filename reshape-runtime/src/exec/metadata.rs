@@ -31,6 +31,9 @@ pub(super) struct Applied {
     /// Read only where there is no checksum to compare.
     #[serde(default)]
     pub(super) actions: Option<serde_json::Value>,
+    /// When, by the clock of the session that completed it, to the minute; none in a batch that is not complete.
+    #[serde(default)]
+    pub(super) completed_at: Option<String>,
 }
 
 impl From<&Migration> for Applied {
@@ -39,6 +42,7 @@ impl From<&Migration> for Applied {
             name: migration.name.to_string(),
             checksum: Some(migration.checksum.to_string()),
             actions: None,
+            completed_at: None,
         }
     }
 }
@@ -74,6 +78,10 @@ pub(super) struct Snapshot {
     pub(super) schemas: BTreeSet<String>,
 }
 
+/// For [`Applied::completed_at`].
+const COMPLETED_AT: &str =
+    "'completed_at', pg_catalog.to_char(m.completed_at, 'YYYY-MM-DD HH24:MI')";
+
 const SCHEMAS: &str = "(SELECT coalesce(jsonb_agg(n.nspname), '[]') FROM pg_catalog.pg_namespace n \
     WHERE n.nspname LIKE 'migration\\_%')";
 
@@ -85,7 +93,7 @@ fn own_query(set: &Set, layout: i64) -> String {
         "SELECT (SELECT value FROM reshape.data WHERE key = 'metadata'), b.state, b.token, b.plan, \
            b.last_error, \
            (SELECT coalesce(jsonb_agg(jsonb_build_object('name', m.name, 'checksum', m.checksum, \
-              'actions', CASE WHEN m.checksum IS NULL THEN m.actions END) ORDER BY m.index), '[]') \
+              {COMPLETED_AT}, 'actions', CASE WHEN m.checksum IS NULL THEN m.actions END) ORDER BY m.index), '[]') \
               FROM reshape.migrations m WHERE {of_set}), \
            (SELECT coalesce(jsonb_agg(jsonb_build_object('step', j.step, 'status', j.status, \
               'rows', j.rows, 'position', j.position) ORDER BY j.step), '[]') FROM reshape.journal j WHERE j.namespace = b.namespace), \
@@ -176,9 +184,11 @@ fn read_foreign(client: &mut Client, set: &Set) -> Result<Snapshot, Failure> {
     if set.is_default() && is_true(found, 1) {
         let applied = rows(
             client,
-            "SELECT coalesce(jsonb_agg(jsonb_build_object('name', m.name, 'actions', m.actions) \
-               ORDER BY m.index), '[]') FROM reshape.migrations m \
-               WHERE coalesce(to_jsonb(m) ->> 'namespace', 'default') = 'default'",
+            &format!(
+                "SELECT coalesce(jsonb_agg(jsonb_build_object('name', m.name, 'actions', m.actions, {COMPLETED_AT}) \
+                   ORDER BY m.index), '[]') FROM reshape.migrations m \
+                   WHERE coalesce(to_jsonb(m) ->> 'namespace', 'default') = 'default'"
+            ),
         )?;
         snapshot.applied =
             json(applied.first().and_then(|row| row.get(0)).unwrap_or("[]"), "migrations")?;

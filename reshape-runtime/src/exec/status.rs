@@ -55,7 +55,7 @@ impl Run<'_> {
             let batch = plan.into_iter().flat_map(|plan| plan.migrations.iter());
             let known: Vec<Applied> =
                 snapshot.applied.iter().cloned().chain(batch.map(Applied::from)).collect();
-            edited(&known, set).map(str::to_owned).collect()
+            edited(&known, set).map(|applied| applied.name.clone()).collect()
         });
         let reverts = plan.map_or_else(Vec::new, |plan| plan.reverts.clone());
         let done = snapshot.journal.iter().filter(|entry| entry.status == "done").count();

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::problem::{At, Segment};
+use super::snippet::Snippet;
 
 /// Something with a name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,11 +57,45 @@ pub(crate) struct Memory {
     pub(crate) other_sets: bool,
     /// Every word of the `custom` SQL so far, in lower case.
     custom: BTreeSet<String>,
+    /// The SQL of the action that is being replayed; `None` where nobody wants to know.
+    snippets: Option<Vec<Snippet>>,
 }
 
 impl Memory {
     pub(crate) fn new(names: Vec<String>) -> Self {
         Self { names, ..Self::default() }
+    }
+
+    /// From now on the SQL of each action is noted.
+    pub(crate) fn note_snippets(&mut self) {
+        self.snippets = Some(Vec::new());
+    }
+
+    /// Whether SQL is noted.
+    pub(crate) fn is_noting(&self) -> bool {
+        self.snippets.is_some()
+    }
+
+    /// Notes a piece of SQL.
+    pub(crate) fn note(&mut self, snippet: Snippet) {
+        if let Some(snippets) = &mut self.snippets {
+            snippets.push(snippet);
+        }
+    }
+
+    /// What has been noted since the last time.
+    pub(crate) fn take_snippets(&mut self) -> Vec<Snippet> {
+        self.snippets.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The names of all columns that the table has or had.
+    pub(crate) fn columns_of(&self, table: &str) -> Vec<String> {
+        let from = Object::Column(table.to_owned(), String::new());
+        let of_table = self.events.range(from..).map_while(|(object, _)| match object {
+            Object::Column(owner, name) if owner == table => Some(name.clone()),
+            _ => None,
+        });
+        of_table.collect()
     }
 
     /// The name of the migration at `at`.

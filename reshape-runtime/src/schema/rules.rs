@@ -123,6 +123,7 @@ impl Review<'_> {
     /// Checks the definition of a new column of the table called `table`, and completes it: serial types are spelled out,
     /// what implies NOT NULL says so. `base` leads to the column.
     pub(crate) fn new_column(&mut self, table: &str, column: &Column, base: &[Segment]) -> Column {
+        self.note_default(column.default.as_deref(), &column.data_type, base);
         self.column_name(&column.name, join(base, "name"));
         let found = self.known_type(&column.data_type, join(base, "type"));
         let mut complete = column.clone();

@@ -4,8 +4,10 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use reshape_build::live::{self, Unusable};
 use reshape_build::{Diagnostics, report};
 use reshape_runtime::cli::Exit;
+use reshape_runtime::testing::Server;
 
 /// Options of `check`.
 #[derive(Args, Debug)]
@@ -16,6 +18,9 @@ pub(crate) struct CheckOptions {
     /// Exit with 4 for warnings too
     #[arg(long)]
     deny_warnings: bool,
+    /// Prove every migration on a scratch database: of the server of `DATABASE_URL`, or of a private one
+    #[arg(long)]
+    live: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -32,7 +37,17 @@ enum Format {
 
 /// Checks the migrations in `folders`.
 pub(crate) fn check(options: &CheckOptions, folders: &[PathBuf], color: bool) -> Exit {
-    let (migrations, problems) = reshape_build::check(folders);
+    let (mut migrations, mut problems) = reshape_build::check(folders);
+    if options.live && migrations.is_some() {
+        problems = match prove(options, folders) {
+            Ok(problems) => problems,
+            Err(error) => {
+                let _ = writeln!(io::stderr(), "error: nothing was proven: {error}");
+                return Exit::Failed;
+            }
+        };
+        migrations = migrations.filter(|_| problems.errors().next().is_none());
+    }
     let count = migrations.as_ref().map(|set| set.migrations.len());
     match options.format {
         Format::Human => human(&problems, count, color),
@@ -42,6 +57,16 @@ pub(crate) fn check(options: &CheckOptions, folders: &[PathBuf], color: bool) ->
     }
     let fatal = if options.deny_warnings { !problems.is_empty() } else { migrations.is_none() };
     if fatal { Exit::Invalid } else { Exit::Done }
+}
+
+/// Proves the migrations on a server. People see how far it is; programs want nothing but the result.
+fn prove(options: &CheckOptions, folders: &[PathBuf]) -> Result<Diagnostics, Unusable> {
+    let server = Server::shared()?;
+    live::check(folders, server, &mut |line| {
+        if matches!(options.format, Format::Human) {
+            print(&format!("{line}\n"));
+        }
+    })
 }
 
 fn human(problems: &Diagnostics, migrations: Option<usize>, color: bool) {

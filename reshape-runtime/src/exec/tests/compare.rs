@@ -4,7 +4,7 @@ use super::{migration, plan};
 use crate::error::ErrorKind;
 use crate::exec::compare::{Todo, decide};
 use crate::exec::metadata::{Applied, Snapshot};
-use crate::model::Migrations;
+use crate::model::{Migration, Migrations};
 use crate::plan::Plan;
 use crate::report::State;
 
@@ -87,10 +87,20 @@ fn errors_name_the_migrations() {
         |names: &[&'static str]| Migrations::owned(names.iter().map(|n| migration(n)).collect());
     let both = message(&["a", "x"], set(&["a", "b"]));
     assert!(both.contains("unknown here: `x`") && both.contains("pending here: `b`"), "{both}");
-    let mut edited = migration("a");
-    edited.checksum = "other".into();
-    let edited = message(&["a"], Migrations::owned(vec![edited]));
-    assert_eq!(edited, "the migration `a` was edited after it was applied");
+    let edited = |name: &'static str| Migration { checksum: "other".into(), ..migration(name) };
+    assert_eq!(
+        message(&["a"], Migrations::owned(vec![edited("a")])),
+        "the migration `a` (its batch is in progress) was edited after it was applied"
+    );
+    let mut snapshot = snapshot(State::Idle, &["a", "b", "c"], &[]);
+    for applied in &mut snapshot.applied {
+        applied.completed_at = Some(String::from("2026-01-02 03:04"));
+    }
+    let wanted = Migrations::owned(vec![edited("a"), migration("b"), edited("c")]);
+    assert_eq!(
+        decide(&snapshot, &wanted).unwrap_err().message(),
+        "the migrations `a` (applied on 2026-01-02 03:04), `c` (applied on 2026-01-02 03:04) were edited after they were applied"
+    );
 }
 
 /// `c` and `b` are being taken back; `a` is where that leads.
