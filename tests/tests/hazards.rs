@@ -126,7 +126,7 @@ fn a_new_value_of_an_enum_cannot_be_used_at_once() {
     let (_database, mut client) = plain();
     client.batch_execute("BEGIN; ALTER TYPE mood ADD VALUE 'tired'").expect("a new value");
     let error = client.batch_execute("SELECT 'tired'::mood").expect_err("too new");
-    assert_eq!(error.code().map(|code| code.code()), Some("55P04"), "{error:?}");
+    assert_eq!(error.code().map(postgres::error::SqlState::code), Some("55P04"), "{error:?}");
 }
 
 #[test]
