@@ -90,6 +90,15 @@ pages! {
     "R0230-reverts-nothing"
 
     // R03: sQL in expressions, conditions and `custom` actions.
+    "R0301-sql-syntax"
+    "R0302-sql-unknown-column"
+    "R0303-sql-ambiguous-column"
+    "R0304-sql-unknown-table"
+    "R0305-sql-unknown-function"
+    "R0306-sql-type-mismatch"
+    "R0307-sql-unknown-enum-value"
+    "R0308-sql-not-allowed-here"
+    "R0309-sql-not-immutable"
 
     // R04: hazards.
     "R0400-unused-allow"

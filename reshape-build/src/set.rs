@@ -190,7 +190,7 @@ fn replay(
 ) -> (History, Vec<Diagnostic>, Vec<(usize, Diagnostic)>) {
     let migrations = Migrations::owned(replayable(files)).after(baseline(baselines));
     let migrations = named(migrations, namespace);
-    let (history, mut problems) = History::replay_with(&migrations, &mut Inspector::default());
+    let (history, mut problems) = History::replay_with(&migrations, &mut Inspector);
     problems.extend(hazard::find(&migrations, &history));
     let problems = judge(&migrations.migrations, problems, config);
     let (before, later): (Vec<_>, Vec<_>) =
