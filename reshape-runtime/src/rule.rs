@@ -162,7 +162,7 @@ rules! {
     "R0401" "transaction-control" TransactionControl = Hazard(LintLevel::Deny), "`custom` SQL ends the transaction that it runs in";
     "R0402" "not-in-transaction" NotInTransaction = Hazard(LintLevel::Deny), "`custom` SQL has a statement that cannot run in a transaction";
     "R0403" "own-objects" OwnObjects = Hazard(LintLevel::Deny), "`custom` SQL changes what belongs to the migrator, or builds on it";
-    "R0404" "session-switch" SessionSwitch = Hazard(LintLevel::Deny), "`custom` SQL switches the search path or the role for the rest of the session";
+    "R0404" "session-switch" SessionSwitch = Hazard(LintLevel::Deny), "`custom` SQL switches to another role and not back";
     "R0405" "kept-setting" KeptSetting = Hazard(LintLevel::Warn), "`custom` SQL changes a setting for the rest of the session";
     "R0406" "no-lock-timeout" NoLockTimeout = Hazard(LintLevel::Warn), "`custom` SQL waits for locks without end";
     "R0407" "index-blocks-writes" IndexBlocksWrites = Hazard(LintLevel::Warn), "`custom` SQL builds an index while nobody can write the table";

@@ -28,8 +28,9 @@ pub fn migrations(files: &[(&str, &str)]) -> Migrations {
     }
     // Tests do on purpose what a hazard is about.
     let hazards = Rule::ALL.iter().filter(|rule| rule.is_hazard());
-    let levels: String = hazards.map(|rule| format!("{} = \"allow\"\n", rule.name())).collect();
-    fs::write(root.path().join("reshape.toml"), format!("[lints]\n{levels}")).expect("settings");
+    let levels: Vec<String> = hazards.map(|rule| format!("{} = \"allow\"", rule.name())).collect();
+    let settings = format!("[lints]\n{}\n", levels.join("\n"));
+    fs::write(root.path().join("reshape.toml"), settings).expect("settings");
     match reshape_build::load(&[&folder]) {
         Ok(migrations) => migrations,
         Err(diagnostics) => panic!("{diagnostics}"),

@@ -18,9 +18,8 @@ pub(super) fn check(site: &Site<'_>, problems: &mut Vec<Problem>) {
         }
         let words: Vec<String> = rest.words().skip(1).collect();
         let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
-        let why = if words.first().is_some_and(|word| SERIAL.contains(&word.as_str())) {
-            "each row draws a number"
-        } else if rest.has("generated") && rest.has("as identity") {
+        let serial = words.first().is_some_and(|word| SERIAL.contains(&word.as_str()));
+        let why = if serial || rest.has("generated") && rest.has("as identity") {
             "each row draws a number"
         } else if rest.has("generated always as") && !has(&["virtual"]) {
             "the expression is computed for each row"
@@ -59,22 +58,20 @@ mod tests {
 
     #[test]
     fn it_is_found_where_it_is_certain() {
-        assert_eq!(flagged(r#"ALTER TABLE users ADD COLUMN n bigserial"#), ["add-column-rewrite"]);
+        assert_eq!(flagged("ALTER TABLE users ADD COLUMN n bigserial"), ["add-column-rewrite"]);
         assert_eq!(
             flagged(
-                r#"ALTER TABLE users ADD token uuid DEFAULT gen_random_uuid(), ADD COLUMN n int GENERATED ALWAYS AS IDENTITY"#
+                "ALTER TABLE users ADD token uuid DEFAULT gen_random_uuid(), ADD COLUMN n int GENERATED ALWAYS AS IDENTITY"
             ),
             ["add-column-rewrite", "add-column-rewrite"]
         );
         assert_eq!(
-            flagged(
-                r#"ALTER TABLE users ADD COLUMN l int GENERATED ALWAYS AS (length(name)) STORED"#
-            ),
+            flagged("ALTER TABLE users ADD COLUMN l int GENERATED ALWAYS AS (length(name)) STORED"),
             ["add-column-rewrite"]
         );
         assert_eq!(
             flagged(
-                r#"ALTER TABLE users ADD COLUMN at timestamptz DEFAULT now(), ADD COLUMN serial int, ADD x int DEFAULT 3"#
+                "ALTER TABLE users ADD COLUMN at timestamptz DEFAULT now(), ADD COLUMN serial int, ADD x int DEFAULT 3"
             ),
             [""; 0]
         );

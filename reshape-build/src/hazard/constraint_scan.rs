@@ -44,19 +44,16 @@ mod tests {
     #[test]
     fn it_is_found_where_it_is_certain() {
         assert_eq!(
-            flagged(r#"ALTER TABLE users ADD CONSTRAINT c CHECK (id > 0)"#),
+            flagged("ALTER TABLE users ADD CONSTRAINT c CHECK (id > 0)"),
             ["constraint-scan"]
         );
         assert_eq!(
             flagged(
-                r#"ALTER TABLE ONLY users ADD FOREIGN KEY (id) REFERENCES orders (id), ADD CHECK (id > 0)"#
+                "ALTER TABLE ONLY users ADD FOREIGN KEY (id) REFERENCES orders (id), ADD CHECK (id > 0)"
             ),
             ["constraint-scan", "constraint-scan"]
         );
-        assert_eq!(
-            flagged(r#"ALTER TABLE users ADD CONSTRAINT c CHECK (id > 0) NOT VALID"#),
-            [""; 0]
-        );
-        assert_eq!(flagged(r#"CREATE TABLE t (x int); ALTER TABLE t ADD CHECK (x > 0)"#), [""; 0]);
+        assert_eq!(flagged("ALTER TABLE users ADD CONSTRAINT c CHECK (id > 0) NOT VALID"), [""; 0]);
+        assert_eq!(flagged("CREATE TABLE t (x int); ALTER TABLE t ADD CHECK (x > 0)"), [""; 0]);
     }
 }

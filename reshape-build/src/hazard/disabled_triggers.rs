@@ -41,13 +41,13 @@ mod tests {
     #[test]
     fn it_is_found_where_it_is_certain() {
         assert_eq!(
-            flagged(r#"SET LOCAL session_replication_role = 'replica'"#),
+            flagged("SET LOCAL session_replication_role = 'replica'"),
             ["disabled-triggers"]
         );
-        assert_eq!(flagged(r#"ALTER TABLE users DISABLE TRIGGER ALL"#), ["disabled-triggers"]);
+        assert_eq!(flagged("ALTER TABLE users DISABLE TRIGGER ALL"), ["disabled-triggers"]);
         assert_eq!(
             flagged(
-                r#"ALTER TABLE users DISABLE TRIGGER audit; SET LOCAL session_replication_role TO origin"#
+                "ALTER TABLE users DISABLE TRIGGER audit; SET LOCAL session_replication_role TO origin"
             ),
             [""; 0]
         );

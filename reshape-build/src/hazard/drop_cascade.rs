@@ -34,14 +34,14 @@ mod tests {
 
     #[test]
     fn it_is_found_where_it_is_certain() {
-        assert_eq!(flagged(r#"DROP TABLE unheard_of CASCADE"#), ["drop-cascade"]);
+        assert_eq!(flagged("DROP TABLE unheard_of CASCADE"), ["drop-cascade"]);
         assert_eq!(
-            flagged(r#"DROP EXTENSION citext CASCADE; DROP FUNCTION f() CASCADE"#),
+            flagged("DROP EXTENSION citext CASCADE; DROP FUNCTION f() CASCADE"),
             ["drop-cascade", "drop-cascade"]
         );
         assert_eq!(
             flagged(
-                r#"CREATE TABLE t (x int REFERENCES users ON DELETE CASCADE); DROP VIEW v RESTRICT"#
+                "CREATE TABLE t (x int REFERENCES users ON DELETE CASCADE); DROP VIEW v RESTRICT"
             ),
             [""; 0]
         );

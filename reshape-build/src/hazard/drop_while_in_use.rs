@@ -49,14 +49,11 @@ mod tests {
 
     #[test]
     fn it_is_found_where_it_is_certain() {
-        assert_eq!(flagged(r#"DROP TABLE IF EXISTS users, other"#), ["drop-while-in-use"]);
+        assert_eq!(flagged("DROP TABLE IF EXISTS users, other"), ["drop-while-in-use"]);
         assert_eq!(
-            flagged(r#"ALTER TABLE users DROP COLUMN name, DROP CONSTRAINT c"#),
+            flagged("ALTER TABLE users DROP COLUMN name, DROP CONSTRAINT c"),
             ["drop-while-in-use"]
         );
-        assert_eq!(
-            flagged(r#"CREATE TABLE t (x int); DROP TABLE t; DROP TABLE unheard_of"#),
-            [""; 0]
-        );
+        assert_eq!(flagged("CREATE TABLE t (x int); DROP TABLE t; DROP TABLE unheard_of"), [""; 0]);
     }
 }

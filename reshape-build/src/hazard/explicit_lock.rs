@@ -25,10 +25,10 @@ mod tests {
 
     #[test]
     fn it_is_found_where_it_is_certain() {
-        assert_eq!(flagged(r#"LOCK TABLE ONLY users IN EXCLUSIVE MODE"#), ["explicit-lock"]);
-        assert_eq!(flagged(r#"LOCK users, orders"#), ["explicit-lock", "explicit-lock"]);
+        assert_eq!(flagged("LOCK TABLE ONLY users IN EXCLUSIVE MODE"), ["explicit-lock"]);
+        assert_eq!(flagged("LOCK users, orders"), ["explicit-lock", "explicit-lock"]);
         assert_eq!(
-            flagged(r#"LOCK TABLE users IN ACCESS SHARE MODE; LOCK TABLE unheard_of"#),
+            flagged("LOCK TABLE users IN ACCESS SHARE MODE; LOCK TABLE unheard_of"),
             [""; 0]
         );
     }

@@ -42,16 +42,13 @@ mod tests {
 
     #[test]
     fn it_is_found_where_it_is_certain() {
+        assert_eq!(flagged("ALTER TABLE users RENAME COLUMN name TO full_name"), ["hidden-rename"]);
         assert_eq!(
-            flagged(r#"ALTER TABLE users RENAME COLUMN name TO full_name"#),
-            ["hidden-rename"]
-        );
-        assert_eq!(
-            flagged(r#"ALTER TABLE users RENAME TO people; ALTER TABLE orders SET SCHEMA archive"#),
+            flagged("ALTER TABLE users RENAME TO people; ALTER TABLE orders SET SCHEMA archive"),
             ["hidden-rename", "hidden-rename"]
         );
         assert_eq!(
-            flagged(r#"ALTER TABLE users RENAME CONSTRAINT a TO b; ALTER INDEX i RENAME TO j"#),
+            flagged("ALTER TABLE users RENAME CONSTRAINT a TO b; ALTER INDEX i RENAME TO j"),
             [""; 0]
         );
     }

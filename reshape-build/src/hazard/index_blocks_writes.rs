@@ -31,12 +31,12 @@ mod tests {
     #[test]
     fn it_is_found_where_it_is_certain() {
         assert_eq!(
-            flagged(r#"CREATE UNIQUE INDEX i ON public.users USING btree (id)"#),
+            flagged("CREATE UNIQUE INDEX i ON public.users USING btree (id)"),
             ["index-blocks-writes"]
         );
-        assert_eq!(flagged(r#"CREATE TABLE t (x int); CREATE INDEX i ON t (x)"#), [""; 0]);
+        assert_eq!(flagged("CREATE TABLE t (x int); CREATE INDEX i ON t (x)"), [""; 0]);
         assert_eq!(
-            flagged(r#"CREATE INDEX i ON elsewhere.users (id); CREATE INDEX j ON unheard_of (x)"#),
+            flagged("CREATE INDEX i ON elsewhere.users (id); CREATE INDEX j ON unheard_of (x)"),
             [""; 0]
         );
     }

@@ -43,13 +43,13 @@ mod tests {
     fn it_is_found_where_it_is_certain() {
         assert_eq!(
             flagged(
-                r#"ALTER TYPE mood ADD VALUE 'tired'; UPDATE users SET name = 'tired'::mood::text WHERE id = 1"#
+                "ALTER TYPE mood ADD VALUE 'tired'; UPDATE users SET name = 'tired'::mood::text WHERE id = 1"
             ),
             ["new-enum-value-used"]
         );
         assert_eq!(
             flagged(
-                r#"ALTER TYPE mood ADD VALUE IF NOT EXISTS 'tired' AFTER 'sad'; SELECT 'tired', 'sad'::mood"#
+                "ALTER TYPE mood ADD VALUE IF NOT EXISTS 'tired' AFTER 'sad'; SELECT 'tired', 'sad'::mood"
             ),
             [""; 0]
         );

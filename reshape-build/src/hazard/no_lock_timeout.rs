@@ -27,8 +27,8 @@ mod tests {
 
     #[test]
     fn it_is_found_where_it_is_certain() {
-        assert_eq!(flagged(r#"SET LOCAL lock_timeout = 0"#), ["no-lock-timeout"]);
-        assert_eq!(flagged(r#"SET lock_timeout TO '0s'"#), ["no-lock-timeout"]);
-        assert_eq!(flagged(r#"SET LOCAL lock_timeout = '2s'"#), [""; 0]);
+        assert_eq!(flagged("SET LOCAL lock_timeout = 0"), ["no-lock-timeout"]);
+        assert_eq!(flagged("SET lock_timeout TO '0s'"), ["no-lock-timeout"]);
+        assert_eq!(flagged("SET LOCAL lock_timeout = '2s'"), [""; 0]);
     }
 }

@@ -63,16 +63,16 @@ mod tests {
     #[test]
     fn it_is_found_where_it_is_certain() {
         assert_eq!(
-            flagged(r#"CREATE UNIQUE INDEX CONCURRENTLY i ON users (id)"#),
+            flagged("CREATE UNIQUE INDEX CONCURRENTLY i ON users (id)"),
             ["not-in-transaction"]
         );
-        assert_eq!(flagged(r#"VACUUM (ANALYZE) users"#), ["not-in-transaction"]);
-        assert_eq!(flagged(r#"DROP INDEX CONCURRENTLY i"#), ["not-in-transaction"]);
+        assert_eq!(flagged("VACUUM (ANALYZE) users"), ["not-in-transaction"]);
+        assert_eq!(flagged("DROP INDEX CONCURRENTLY i"), ["not-in-transaction"]);
         assert_eq!(
-            flagged(r#"ALTER TABLE p DETACH PARTITION q CONCURRENTLY"#),
+            flagged("ALTER TABLE p DETACH PARTITION q CONCURRENTLY"),
             ["not-in-transaction"]
         );
-        assert_eq!(flagged(r#"DISCARD ALL"#), ["not-in-transaction"]);
-        assert_eq!(flagged(r#"ANALYZE users; CREATE TABLE vacuum (x int)"#), [""; 0]);
+        assert_eq!(flagged("DISCARD ALL"), ["not-in-transaction"]);
+        assert_eq!(flagged("ANALYZE users; CREATE TABLE vacuum (x int)"), [""; 0]);
     }
 }

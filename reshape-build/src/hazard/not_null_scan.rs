@@ -29,10 +29,7 @@ mod tests {
 
     #[test]
     fn it_is_found_where_it_is_certain() {
-        assert_eq!(
-            flagged(r#"ALTER TABLE users ALTER COLUMN name SET NOT NULL"#),
-            ["not-null-scan"]
-        );
-        assert_eq!(flagged(r#"ALTER TABLE users ALTER name DROP NOT NULL"#), [""; 0]);
+        assert_eq!(flagged("ALTER TABLE users ALTER COLUMN name SET NOT NULL"), ["not-null-scan"]);
+        assert_eq!(flagged("ALTER TABLE users ALTER name DROP NOT NULL"), [""; 0]);
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn check(site: &Site<'_>, problems: &mut Vec<Problem>) {
         let schema = ours && qualifies;
         let whole = ours && place > 0 && tokens[place - 1].is("schema");
         if is_target && (generated || schema || whole) {
-            let whose = if defines && !generated {
+            let why = if defines && !generated {
                 "a view over it keeps the version from being removed"
             } else {
                 "it belongs to the migrations themselves"
@@ -41,7 +41,7 @@ pub(super) fn check(site: &Site<'_>, problems: &mut Vec<Problem>) {
             problems.push(site.problem(
                 Rule::OwnObjects,
                 token.range(),
-                format!("`{name}` is not for SQL of a migration: {whose}"),
+                format!("`{name}` is not for SQL of a migration: {why}"),
                 "name the tables themselves, e.g. `public.users`; what the versions need is made and removed by the migrator",
             ));
             return;
@@ -55,29 +55,29 @@ mod tests {
 
     #[test]
     fn it_is_found_where_it_is_certain() {
-        assert_eq!(flagged(r#"DROP VIEW migration_1_base.users"#), ["own-objects"]);
-        assert_eq!(flagged(r#"DELETE FROM reshape.migrations"#), ["own-objects"]);
+        assert_eq!(flagged("DROP VIEW migration_1_base.users"), ["own-objects"]);
+        assert_eq!(flagged("DELETE FROM reshape.migrations"), ["own-objects"]);
         assert_eq!(
-            flagged(r#"UPDATE reshape.data SET value = NULL WHERE key = 'state'"#),
+            flagged("UPDATE reshape.data SET value = NULL WHERE key = 'state'"),
             ["own-objects"]
         );
-        assert_eq!(flagged(r#"DROP SCHEMA reshape"#), ["own-objects"]);
+        assert_eq!(flagged("DROP SCHEMA reshape"), ["own-objects"]);
         assert_eq!(
             flagged(r#"ALTER TABLE users DROP COLUMN "__reshape_name""#),
             ["drop-while-in-use", "own-objects"]
         );
         assert_eq!(
-            flagged(r#"CREATE VIEW v AS SELECT id FROM migration_1_base.users"#),
+            flagged("CREATE VIEW v AS SELECT id FROM migration_1_base.users"),
             ["own-objects"]
         );
         assert_eq!(
             flagged(
-                r#"UPDATE migration_1_base.users SET name = '' WHERE id = 1; SELECT count(*) FROM reshape.migrations; CREATE TABLE migration_notes (x int)"#
+                "UPDATE migration_1_base.users SET name = '' WHERE id = 1; SELECT count(*) FROM reshape.migrations; CREATE TABLE migration_notes (x int)"
             ),
             [""; 0]
         );
         assert_eq!(
-            flagged(r#"INSERT INTO users SELECT index, name FROM reshape.migrations"#),
+            flagged("INSERT INTO users SELECT index, name FROM reshape.migrations"),
             [""; 0]
         );
     }

@@ -31,16 +31,16 @@ mod tests {
 
     #[test]
     fn it_is_found_where_it_is_certain() {
-        assert_eq!(flagged(r#"REFRESH MATERIALIZED VIEW report"#), ["refresh-blocks-reads"]);
+        assert_eq!(flagged("REFRESH MATERIALIZED VIEW report"), ["refresh-blocks-reads"]);
         assert_eq!(
             flagged(
-                r#"REFRESH MATERIALIZED VIEW CONCURRENTLY report; REFRESH MATERIALIZED VIEW report WITH NO DATA"#
+                "REFRESH MATERIALIZED VIEW CONCURRENTLY report; REFRESH MATERIALIZED VIEW report WITH NO DATA"
             ),
             [""; 0]
         );
         assert_eq!(
             flagged(
-                r#"CREATE MATERIALIZED VIEW v AS SELECT 1 WITH NO DATA; REFRESH MATERIALIZED VIEW v"#
+                "CREATE MATERIALIZED VIEW v AS SELECT 1 WITH NO DATA; REFRESH MATERIALIZED VIEW v"
             ),
             [""; 0]
         );

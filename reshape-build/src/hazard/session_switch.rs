@@ -1,54 +1,34 @@
-//! A search path or a role that stays after the migration's transaction.
+//! Another role, which also writes the record that the SQL has run, and may not.
 
 use reshape_runtime::rule::Rule;
 use reshape_runtime::schema::Problem;
 
+use super::kept_setting::config;
 use super::site::Site;
-use super::statement::Statement;
 
 pub(super) fn check(site: &Site<'_>, problems: &mut Vec<Problem>) {
     let statement = site.statement();
-    let found = if let Some(rest) =
-        statement.after("set [session] search_path|schema|role|authorization")
-    {
-        let word = statement.tokens[statement.tokens.len() - rest.tokens.len() - 1].text;
-        // SET ROLE NONE goes back, SET LOCAL ends with the transaction.
-        let what = if word.eq_ignore_ascii_case("authorization") {
-            String::from("SET SESSION AUTHORIZATION")
-        } else {
-            format!("SET {}", word.to_lowercase())
-        };
-        (!rest.begins("none|default")).then_some(what)
-    } else if kept_config(&statement, "search_path") || kept_config(&statement, "role") {
-        Some(String::from("set_config(…, false)"))
-    } else {
-        None
+    let role = statement.after("set [local|session] role");
+    let session = statement.after("set [local] session authorization");
+    let what = match (role, session) {
+        (Some(rest), _) if !rest.begins("none") => "SET ROLE",
+        (_, Some(rest)) if !rest.begins("default") => "SET SESSION AUTHORIZATION",
+        _ if config(&statement, "role").is_some() => "set_config('role', …)",
+        _ => return,
     };
-    let Some(what) = found else { return };
     let goes_back = site.later().any(|later| {
-        later.begins("reset")
-            || later.begins("set role none")
-            || later.begins("set session authorization default")
+        later.begins("reset role|session|all")
+            || later.begins("set [local|session] role none")
+            || later.begins("set [local] session authorization default")
     });
     if !goes_back {
         problems.push(site.problem(
             Rule::SessionSwitch,
             statement.span(),
-            format!("`{what}` holds for the rest of the session, in which later steps run"),
-            "say `SET LOCAL`, which ends with the SQL's own transaction, or qualify the names",
+            format!("after `{what}` that role would also write the record that this SQL has run, and it has no right to"),
+            "end the SQL with `RESET ROLE`, or with `RESET SESSION AUTHORIZATION`",
         ));
     }
-}
-
-/// Whether it calls `set_config` for the setting and for the whole session.
-fn kept_config(statement: &Statement<'_>, setting: &str) -> bool {
-    let tokens = statement.tokens;
-    tokens.iter().enumerate().any(|(place, token)| {
-        token.is("set_config")
-            && matches!(&tokens[place + 1..], [open, name, ..] if open.text == "("
-                && name.text.trim_matches('\'').eq_ignore_ascii_case(setting))
-            && tokens[place..].iter().take_while(|t| t.text != ")").any(|t| t.is("false"))
-    })
 }
 
 #[cfg(test)]
@@ -56,23 +36,18 @@ mod tests {
     use crate::hazard::tests::flagged;
 
     #[test]
-    fn it_is_found_where_it_is_certain() {
-        assert_eq!(flagged(r#"SET search_path TO app, public"#), ["session-switch"]);
-        assert_eq!(flagged(r#"SET LOCAL search_path TO app"#), [""; 0]);
-        assert_eq!(
-            flagged(r#"SELECT pg_catalog.set_config('search_path', '', false)"#),
-            ["session-switch"]
-        );
-        assert_eq!(flagged(r#"SELECT set_config('search_path', '', true)"#), [""; 0]);
-        assert_eq!(
-            flagged(r#"SET ROLE app; SET SESSION AUTHORIZATION app"#),
-            ["session-switch", "session-switch"]
-        );
-        assert_eq!(
-            flagged(
-                r#"CREATE FUNCTION f() RETURNS int LANGUAGE sql SET search_path = public AS 'SELECT 1'"#
-            ),
-            [""; 0]
-        );
+    fn it_is_found_where_nothing_goes_back() {
+        for sql in ["SET ROLE app", "SET LOCAL ROLE app", "SET SESSION AUTHORIZATION app"] {
+            assert_eq!(flagged(sql), ["session-switch"], "{sql}");
+        }
+        assert_eq!(flagged("SELECT set_config('role', 'app', true)"), ["session-switch"]);
+        for sql in [
+            "SET ROLE app; SELECT 1; RESET ROLE",
+            "SET ROLE NONE",
+            "SET SESSION AUTHORIZATION app; SET SESSION AUTHORIZATION DEFAULT",
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql SET role = app AS 'SELECT 1'",
+        ] {
+            assert_eq!(flagged(sql), [""; 0], "{sql}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::token::{Kind, Token};
 
 /// A name with its schema, and where it stands.
+#[allow(clippy::struct_field_names, reason = "there is no other word for it")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Name {
     pub(super) schema: Option<String>,

@@ -60,20 +60,18 @@ mod tests {
 
     #[test]
     fn it_is_found_where_it_is_certain() {
-        assert_eq!(flagged(r#"ALTER TABLE users ALTER COLUMN id TYPE bigint"#), ["table-rewrite"]);
+        assert_eq!(flagged("ALTER TABLE users ALTER COLUMN id TYPE bigint"), ["table-rewrite"]);
         assert_eq!(
-            flagged(
-                r#"ALTER TABLE users ALTER name SET DATA TYPE varchar(10) USING left(name, 10)"#
-            ),
+            flagged("ALTER TABLE users ALTER name SET DATA TYPE varchar(10) USING left(name, 10)"),
             ["table-rewrite"]
         );
         assert_eq!(
-            flagged(r#"ALTER TABLE users SET UNLOGGED; CLUSTER users USING i"#),
+            flagged("ALTER TABLE users SET UNLOGGED; CLUSTER users USING i"),
             ["table-rewrite", "table-rewrite"]
         );
         assert_eq!(
             flagged(
-                r#"ALTER TABLE users ALTER COLUMN name SET DEFAULT 'x', ALTER COLUMN name SET STATISTICS 100"#
+                "ALTER TABLE users ALTER COLUMN name SET DEFAULT 'x', ALTER COLUMN name SET STATISTICS 100"
             ),
             [""; 0]
         );

@@ -136,10 +136,8 @@ fn delimited(text: &str, open: usize, quote: char, backslashes: bool) -> usize {
     while let Some((at, c)) = characters.next() {
         if c == '\\' && backslashes {
             characters.next();
-        } else if c == quote {
-            if characters.next_if(|(_, next)| *next == quote).is_none() {
-                return at + 1;
-            }
+        } else if c == quote && characters.next_if(|(_, next)| *next == quote).is_none() {
+            return at + 1;
         }
     }
     text.len()

@@ -29,13 +29,10 @@ mod tests {
 
     #[test]
     fn it_is_found_where_it_is_certain() {
-        assert_eq!(flagged(r#"COMMIT"#), ["transaction-control"]);
-        assert_eq!(flagged(r#"INSERT INTO users VALUES (1); end work"#), ["transaction-control"]);
-        assert_eq!(flagged(r#"SAVEPOINT a; ROLLBACK TO a; RELEASE a"#), [""; 0]);
-        assert_eq!(flagged(r#"DO $$ BEGIN COMMIT; END $$"#), [""; 0]);
-        assert_eq!(
-            flagged(r#"CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END"#),
-            [""; 0]
-        );
+        assert_eq!(flagged("COMMIT"), ["transaction-control"]);
+        assert_eq!(flagged("INSERT INTO users VALUES (1); end work"), ["transaction-control"]);
+        assert_eq!(flagged("SAVEPOINT a; ROLLBACK TO a; RELEASE a"), [""; 0]);
+        assert_eq!(flagged("DO $$ BEGIN COMMIT; END $$"), [""; 0]);
+        assert_eq!(flagged("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END"), [""; 0]);
     }
 }

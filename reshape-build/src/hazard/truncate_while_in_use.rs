@@ -25,9 +25,9 @@ mod tests {
     #[test]
     fn it_is_found_where_it_is_certain() {
         assert_eq!(
-            flagged(r#"TRUNCATE TABLE users, orders RESTART IDENTITY"#),
+            flagged("TRUNCATE TABLE users, orders RESTART IDENTITY"),
             ["truncate-while-in-use", "truncate-while-in-use"]
         );
-        assert_eq!(flagged(r#"TRUNCATE unheard_of"#), [""; 0]);
+        assert_eq!(flagged("TRUNCATE unheard_of"), [""; 0]);
     }
 }
