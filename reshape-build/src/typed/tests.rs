@@ -94,3 +94,56 @@ fn migrations_with_problems_have_types_as_far_as_they_go() {
     syn::parse_file(&code).unwrap();
     assert!(code.contains("pub mod schema") && code.contains("pub full_name: "), "{code}");
 }
+
+fn loaded(files: &[(&str, &str)]) -> (tempfile::TempDir, Set) {
+    let base = tempfile::tempdir().unwrap();
+    for (stem, text) in files {
+        std::fs::write(base.path().join(format!("{stem}.toml")), text).unwrap();
+    }
+    let set = Set::load(base.path(), &["".into()]);
+    (base, set)
+}
+
+#[test]
+fn a_page_tells_actions_and_plan() {
+    let (_base, set) = loaded(&[("1_users", USERS), ("2_rename", RENAME), ("3_remove", REMOVE)]);
+    let migrations: Vec<&Migration> = set.migrations().map(|(migration, _)| migration).collect();
+    let pages = pages(&Settings::default(), &migrations, set.history.as_ref(), None);
+    assert!(
+        pages[0].contains("- creates table `users` with `id`, `name`, `mood`\n"),
+        "{}",
+        pages[0]
+    );
+    assert!(!pages[0].contains("# Plan"), "its version has no module");
+    assert!(
+        pages[1].contains("- changes column `name` of table `users`: renames it to `full_name`\n")
+    );
+    assert!(pages[2].contains("-- contract: "), "{}", pages[2]);
+}
+
+#[test]
+fn the_catalog_says_what_is_certain() {
+    let custom = "[[actions]]\ntype = \"custom\"\nstart = \"ALTER TABLE users ADD COLUMN x int\"\n";
+    let catalog = |files: &[(&str, &str)]| {
+        let (_base, set) = loaded(files);
+        let migrations: Vec<&Migration> =
+            set.migrations().map(|(migration, _)| migration).collect();
+        catalog(&Settings::default(), &migrations, false, set.history.as_ref().unwrap())
+    };
+    let text = catalog(&[("1_users", USERS), ("2_rename", RENAME), ("3_remove", REMOVE)]);
+    assert!(
+        text.contains("open\tfalse\n") && text.contains("table\tpublic\tusers\ttrue\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("gone\tusers\tname\tit was renamed to `full_name` by `2_rename`\n"),
+        "{text}"
+    );
+    assert!(text.contains("gone\tdays\t\tit was removed by `3_remove`\n"), "{text}");
+    let text = catalog(&[("1_users", USERS), ("2_custom", custom)]);
+    assert!(
+        text.contains("open\ttrue\n") && text.contains("table\tpublic\tusers\tfalse\n"),
+        "{text}"
+    );
+    assert!(text.contains("table\tpublic\tdays\ttrue\n"), "{text}");
+}
