@@ -16,6 +16,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use reshape_runtime::Rule;
 use reshape_runtime::rule::LintLevel;
@@ -46,11 +47,11 @@ pub(crate) struct Lock {
 }
 
 impl Config {
-    /// The settings of the package in `root`, shown as `shown`; nothing where there are none.
-    pub(crate) fn load(root: &Path) -> (Self, Vec<Diagnostic>) {
+    /// The settings of the package in the folder `root`, which people know as `shown`; nothing where there are none.
+    pub(crate) fn load(root: &Path, shown: &Path) -> (Self, Vec<Diagnostic>) {
         let mut problems = Vec::new();
-        let own = read(root, FILE, &mut problems);
-        let manifest = read(root, "Cargo.toml", &mut Vec::new());
+        let own = read(root, shown, FILE, &mut problems);
+        let manifest = read(root, shown, "Cargo.toml", &mut Vec::new());
         // What is wrong with that file as a whole is cargo's business.
         let manifest = manifest.and_then(|source| file::manifest_settings(&source));
         let config = match (own, manifest) {
@@ -101,9 +102,14 @@ pub(crate) fn watched(root: &Path) -> impl Iterator<Item = &'static str> {
 }
 
 /// The text of a file; `None` if there is none.
-fn read(root: &Path, name: &str, problems: &mut Vec<Diagnostic>) -> Option<std::sync::Arc<Source>> {
+fn read(
+    root: &Path,
+    shown: &Path,
+    name: &str,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Arc<Source>> {
     let error = match fs::read_to_string(root.join(name)) {
-        Ok(text) => return Some(Source::new(Path::new(name), text)),
+        Ok(text) => return Some(Source::new(&shown.join(name), text)),
         Err(error) => error,
     };
     let rule = match error.kind() {
@@ -111,7 +117,7 @@ fn read(root: &Path, name: &str, problems: &mut Vec<Diagnostic>) -> Option<std::
         ErrorKind::InvalidData => Rule::NotUtf8,
         _ => Rule::UnreadableFile,
     };
-    let place = Place::whole(&Source::new(Path::new(name), ""));
+    let place = Place::whole(&Source::new(&shown.join(name), ""));
     problems.push(Diagnostic::new(rule, place, format!("cannot read the file: {error}")));
     None
 }
@@ -127,7 +133,7 @@ mod tests {
                 fs::write(root.path().join(name), text).unwrap();
             }
         }
-        let (config, problems) = Config::load(root.path());
+        let (config, problems) = Config::load(root.path(), Path::new(""));
         let problems: Vec<String> = problems.iter().map(|problem| problem.render(false)).collect();
         (config, problems.join("\n\n"))
     }
@@ -166,6 +172,21 @@ mod tests {
     #[test]
     fn a_broken_manifest_is_the_business_of_cargo() {
         assert_eq!(load(None, Some("[package\n")), (Config::default(), String::new()));
+    }
+
+    #[test]
+    fn no_settings_panic() {
+        let text = "[package.metadata.reshape]\nlints = { unused-allow = \"deny\", R0400 = 1 }\n\
+             [package.metadata.reshape.types]\n\"é\" = [1]\n[package.metadata.reshape.lock]\nrequired = \"true\"\n";
+        for at in (0..text.len()).filter(|at| text.is_char_boundary(*at)) {
+            for text in [text[..at].to_owned(), format!("{}\"{}", &text[..at], &text[at..])] {
+                let source = Source::new(Path::new("Cargo.toml"), text.clone());
+                let _ = file::manifest_settings(&source);
+                let own = text.replace("package.metadata.reshape.", "");
+                let (_, problems) = file::settings(&Source::new(Path::new(FILE), own));
+                assert!(problems.iter().all(|problem| !problem.render(false).is_empty()));
+            }
+        }
     }
 
     #[test]

@@ -64,7 +64,7 @@ fn unused(migrations: &[Migration], problems: &[Problem]) -> Vec<Problem> {
                 path,
                 within: None,
                 message: format!("the migration does not have the hazard `{}`", rule.name()),
-                help: Some("remove this table".to_owned()),
+                help: Some("remove the exception".to_owned()),
                 related: None,
             });
         }

@@ -149,9 +149,15 @@ impl Builder {
 
     /// Gives columns of the type `postgres` in typed modules the type `rust`, as a path that means the same everywhere in the crate:
     /// `.rust_type("email_address", "crate::Email")`. It has to be `FromSql` and `ToSql`, `Clone`, `Debug` and `PartialEq`, and wins over every other choice.
-    /// Arrays become `Vec`s of it, unless their own type is given, as `postgres = "text[]"`.
+    /// The section `[types]` of `reshape.toml` says the same without code. Arrays become `Vec`s of it, unless their own type is given, as `postgres = "text[]"`.
     pub fn rust_type(mut self, postgres: impl Into<String>, rust: impl Into<String>) -> Self {
         self.typed.types.push((postgres.into(), rust.into()));
+        self
+    }
+
+    /// Says where `migrations!` is, for the enums in rows of `query!`: `crate::migrations` unless given.
+    pub fn module(mut self, path: impl Into<String>) -> Self {
+        self.typed.module = Some(path.into());
         self
     }
 
@@ -217,12 +223,14 @@ impl Builder {
         }
         instructions.push("cargo::rerun-if-env-changed=RESHAPE_CHECK".to_owned());
         instructions.extend(proof);
+        let mut typed = self.typed;
+        typed.types.extend(set.config.types.iter().cloned());
         let settings = config::watched(manifest);
         instructions.extend(settings.map(|file| format!("cargo::rerun-if-changed={file}")));
         // Errors are the macro's business: cargo shows a warning of a build script and goes on.
         let warnings = set.problems.warnings();
         instructions.extend(warnings.map(|warning| format!("cargo::warning={}", warning.line())));
-        if let Err(error) = emit::write(out, &set, &self.typed) {
+        if let Err(error) = emit::write(out, &set, &typed) {
             instructions.push(format!("cargo::error=cannot write to `{}`: {error}", out.display()));
         }
         instructions
@@ -308,20 +316,24 @@ mod tests {
         );
         write(
             "migrations/2_b.toml",
-            "actions = []\n\n[[allow]]\nlint = \"r0400\"\nreason = \"for later\"\n\n[[allow]]\nlint = \"drift\"\nreason = \"repaired\"\n",
+            "actions = []\n\n[[allow]]\nlint = \"drop-cascade\"\nreason = \"for later\"\n",
         );
         write("reshape.toml", "[lints]\n");
         let out = package.path().join("out");
         let instructions = Builder::new().run(package.path(), &out);
+        assert!(instructions.contains(&"cargo::rerun-if-changed=reshape.toml".to_owned()));
+        let warnings: Vec<&String> =
+            instructions.iter().filter(|line| line.starts_with("cargo::warning")).collect();
         assert_eq!(
-            instructions,
+            warnings,
             [
-                "cargo::rerun-if-changed=migrations",
-                "cargo::rerun-if-env-changed=RESHAPE_LOCK",
-                "cargo::rerun-if-env-changed=RESHAPE_CHECK",
-                "cargo::rerun-if-changed=reshape.toml"
+                "cargo::warning=migrations/2_b.toml:4:8: [R0400] the migration does not have the hazard `drop-cascade`"
             ]
         );
+        let index = fs::read_to_string(out.join("reshape/index.txt")).unwrap();
+        assert!(!index.contains("\nproblem\t") && index.contains("\nmigration\t2_b\t"), "{index}");
+        let constants = fs::read_to_string(out.join("reshape/migrations.rs")).unwrap();
+        assert!(constants.contains("drop-cascade"), "{constants}");
     }
 
     #[test]

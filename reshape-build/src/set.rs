@@ -56,7 +56,7 @@ impl Set {
 
         let mut known = found.problems.is_empty();
         let mut problems = Diagnostics::default();
-        let (config, found_there) = Config::load(root);
+        let (config, found_there) = Config::load(root, root.strip_prefix(base).unwrap_or(root));
         problems.extend(found_there);
         problems.extend(found.problems);
         let mut baselines: Vec<File> = found.baselines.iter().map(Candidate::load).collect();
@@ -190,7 +190,7 @@ fn replay(
 ) -> (History, Vec<Diagnostic>, Vec<(usize, Diagnostic)>) {
     let migrations = Migrations::owned(replayable(files)).after(baseline(baselines));
     let migrations = named(migrations, namespace);
-    let (history, mut problems) = History::replay_with(&migrations, &mut Inspector::default());
+    let (history, mut problems) = History::replay_with(&migrations, &mut Inspector);
     problems.extend(hazard::find(&migrations, &history));
     let problems = judge(&migrations.migrations, problems, config);
     let (before, later): (Vec<_>, Vec<_>) =

@@ -87,6 +87,43 @@ fn without_problems_that_is_said() {
     assert_eq!(reshape(&package, "check --format github"), done(""));
 }
 
+/// The package has a hazard at the level of a warning.
+const HAZARD: (&str, &str) = (
+    "migrations/0002_again.toml",
+    "[[actions]]\ntype = \"custom\"\nstart = \"\"\"\nSELECT 1;\n  TRUNCATE users;\n\"\"\"\n",
+);
+
+#[test]
+fn warnings_are_told_and_fail_nothing_unless_they_are_denied() {
+    let package = package(&[USERS, HAZARD]);
+    let (code, out, err) = reshape(&package, "check");
+    assert_eq!((code, &*out), (0, ""));
+    insta::assert_snapshot!(err);
+    assert_eq!(reshape(&package, "check --deny-warnings").0, 4);
+    let (code, out, _) = reshape(&package, "check --format github");
+    assert!(
+        code == 0 && out.starts_with("::warning file=migrations/0002_again.toml,line=5,"),
+        "{out}"
+    );
+    // Commands that need the migrations have them.
+    let (code, out, _) = reshape(&package, "schema-query");
+    assert_eq!((code, &*out), (0, "SET search_path TO \"migration_0002_again\"\n"));
+
+    let level = |level: &str| format!("[lints]\ntruncate-while-in-use = \"{level}\"\n");
+    let settings = package.path().join("reshape.toml");
+    fs::write(&settings, level("deny")).unwrap();
+    assert_eq!(reshape(&package, "check").0, 4);
+    fs::write(&settings, level("allow")).unwrap();
+    assert_eq!(reshape(&package, "check --deny-warnings").0, 0);
+
+    // With a reason, the migration accepts it whatever its level is.
+    fs::write(&settings, level("deny")).unwrap();
+    let allow =
+        "\n[[allow]]\nlint = \"truncate-while-in-use\"\nreason = \"nobody has signed up yet\"\n";
+    fs::write(package.path().join(HAZARD.0), format!("{}{allow}", HAZARD.1)).unwrap();
+    assert_eq!(reshape(&package, "check --deny-warnings").0, 0);
+}
+
 #[test]
 fn programs_read_json() {
     let (code, out, err) = reshape(&package(&[USERS, BAD]), "check --format json");

@@ -79,9 +79,16 @@ pub(crate) fn module(module: &Module, index: &Result<Index, Missing>) -> TokenSt
         quote!(#runtime::Migrations::embedded_after(#baseline, #set))
     };
     let structs = index.migrations.iter().enumerate().map(|(position, migration)| {
+        let page = format!("/reshape/docs/{position}.md");
+        // For rustdoc alone: a compiler need not read the files of a thousand migrations.
+        let page = whole.then(|| {
+            quote! {
+                #[cfg_attr(doc, doc = ::core::include_str!(::core::concat!(::core::env!("OUT_DIR"), #page)))]
+            }
+        });
         let actions = format_ident!("ACTIONS_{position}");
         let actions = if whole { quote!(__embedded::#actions) } else { quote!(&[]) };
-        unit_struct(migration, &index.version(&migration.name), position, &actions, runtime)
+        unit_struct(migration, &index.version(&migration.name), position, &actions, page.as_ref(), runtime)
     });
     let versions = index.migrations.iter().map(|migration| {
         let doc = format!(" The schema of version {}.", code(&migration.name));
@@ -134,6 +141,7 @@ fn unit_struct(
     version: &str,
     position: usize,
     actions: &TokenStream,
+    page: Option<&TokenStream>,
     runtime: &Path,
 ) -> TokenStream {
     let Migration { name, type_name, constant: _, checksum, description, file } = migration;
@@ -146,6 +154,7 @@ fn unit_struct(
     let query = statement(version, &[]);
     quote! {
         #[doc = #doc]
+        #page
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
         pub struct #type_name;
 

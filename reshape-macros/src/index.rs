@@ -164,7 +164,7 @@ fn ident(text: &str) -> Option<Ident> {
 }
 
 /// `None` for an escape that nobody writes.
-fn unescape(field: &str) -> Option<String> {
+pub(crate) fn unescape(field: &str) -> Option<String> {
     let mut text = String::with_capacity(field.len());
     let mut characters = field.chars();
     while let Some(character) = characters.next() {

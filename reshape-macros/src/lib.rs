@@ -14,6 +14,8 @@ use proc_macro::TokenStream;
 mod ast;
 mod expand;
 mod index;
+#[cfg(feature = "query")]
+mod query;
 mod schema_query;
 
 /// Embeds the migrations that the build script found, as a module.
@@ -80,6 +82,55 @@ pub fn migrations(input: TokenStream) -> TokenStream {
 pub fn schema_query(input: TokenStream) -> TokenStream {
     match syn::parse::<ast::Query>(input) {
         Ok(query) => schema_query::expand(&query, &index::read()).into(),
+        Err(error) => error.into_compile_error().into(),
+    }
+}
+
+/// A statement that is checked when the program is compiled, against the newest version that the crate embeds.
+///
+/// It gives a value that runs the statement: `.all(&mut client)`, `.one`, `.optional` and `.execute`, on everything that is a
+/// `postgres::GenericClient`; with the feature `tokio` also `.all_async(&client)` and so on, for clients of `tokio-postgres`.
+/// Unqualified names mean that version's tables: the connection has run `schema_query!()`.
+///
+/// # Arguments
+///
+/// `query!([crate = path,] [as Row,] "statement" [, parameter]…)`
+///
+/// - the statement, a string literal: one `SELECT`, `VALUES`, `INSERT`, `UPDATE`, `DELETE` or `MERGE`;
+/// - a value for each of its parameters `$1`, `$2`, …; they are borrowed;
+/// - `as Row`: a type that is `FromRow`, a row struct of a typed module, say. Without it the rows are of a struct with a field for each column;
+/// - the path of the runtime's crate, if it has another name.
+///
+/// # Columns
+///
+/// The type of a field is that of the column: `Option` if that may be NULL. Where it is not certain, or of a type without a Rust type, the column's name says it:
+///
+/// | | the field |
+/// |---|---|
+/// | `AS "total: i64"` | has this type, as it stands: `Option<i64>` if it may be NULL |
+/// | `AS "total!"` | is no `Option` |
+/// | `AS "total?"` | is an `Option` |
+///
+/// An enum's type is looked for in `crate::migrations::schema`, unless `Builder::module` says where `migrations!` is.
+///
+/// # Errors
+///
+/// A compile error for each mistake, with the line of the statement and the words underlined: SQL that does not parse, a table or column that is not
+/// there, values too few or too many, a value that cannot be given for a parameter. What cannot be judged is refused.
+///
+/// # Example
+///
+/// ```ignore
+/// let user = query!("SELECT id, name FROM users WHERE email = $1", email).one(&mut client)?;
+/// let count = query!(r#"SELECT count(*) AS "users!" FROM users"#).one(&mut client)?.users;
+/// let all: Vec<Users> = query!(as Users, "SELECT * FROM users").all(&mut client)?;
+/// query!("UPDATE users SET name = $2 WHERE id = $1", user.id, "Ada").execute(&mut client)?;
+/// ```
+#[cfg(feature = "query")]
+#[proc_macro]
+pub fn query(input: TokenStream) -> TokenStream {
+    match syn::parse::<query::Arguments>(input) {
+        Ok(arguments) => query::expand(&arguments, &index::read()).into(),
         Err(error) => error.into_compile_error().into(),
     }
 }

@@ -55,6 +55,8 @@
 //! |---|---|---|
 //! | `client` | yes | [`Migrator`]: everything that talks to a database |
 //! | `macros` | yes | [`migrations!`] and [`schema_query!`] |
+//! | `query` | | [`query!`]: statements that are checked when the program is compiled |
+//! | `chrono`, `jiff`, `json`, `rust_decimal`, `time`, `uuid` | | types for the columns of typed modules, see [`typed`] |
 //! | `cli` | | the module `cli`: `myapp migration start` |
 //! | `testing` | | the module `testing`: a throw-away Postgres, on Unix |
 //! | `tls` | | `sslmode=require`, with rustls and the certificates of the system or of `SSL_CERT_FILE` |
@@ -79,6 +81,7 @@
 //!
 //! - [`action`]: every action, with its fields and an example;
 //! - [`Migrator`]: the commands, and how patient they are;
+//! - [`typed`]: the tables as Rust types;
 //! - [`Lease`]: how an instance says which version it uses;
 //! - [`ErrorKind`]: what can go wrong;
 //! - [`Observer`]: what happens, as it happens.
@@ -89,7 +92,7 @@
 //! project and for its tests, and not documented; what a plan consists of may change with any release.
 // The features named above are links only where they are switched on.
 #![cfg_attr(
-    not(all(feature = "client", feature = "macros")),
+    not(all(feature = "client", feature = "macros", feature = "query")),
     allow(rustdoc::broken_intra_doc_links)
 )]
 
@@ -132,6 +135,8 @@ pub use model::Migrations;
 pub use observer::{Event, Observer};
 pub use plan::Phase;
 pub use report::{Outcome, Report, SetStatus, State, Status, StepReport, StepStatus};
+#[cfg(feature = "query")]
+pub use reshape_macros::query;
 #[cfg(feature = "macros")]
 pub use reshape_macros::{migrations, schema_query};
 pub use rule::Rule;

@@ -10,6 +10,7 @@ use reshape_runtime::history::History;
 use reshape_runtime::model::{Allow, Lint};
 use reshape_runtime::plan::facts::Facts;
 use reshape_runtime::plan::{Plan, Refusal, Request, Work, plan};
+use reshape_runtime::rule::Rule;
 use reshape_runtime::testing::{Server, TestDatabase};
 use reshape_runtime::{Error, Migrations, Migrator, Report};
 
@@ -19,11 +20,17 @@ use reshape_runtime::{Error, Migrations, Migrator, Report};
 ///
 /// If a check fails: the test is wrong.
 pub fn migrations(files: &[(&str, &str)]) -> Migrations {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let folder = root.path().join("migrations");
+    fs::create_dir(&folder).expect("a folder");
     for (stem, text) in files {
-        fs::write(folder.path().join(format!("{stem}.toml")), text).expect("a migration file");
+        fs::write(folder.join(format!("{stem}.toml")), text).expect("a migration file");
     }
-    match reshape_build::load(&[folder.path()]) {
+    // Tests do on purpose what a hazard is about.
+    let hazards = Rule::ALL.iter().filter(|rule| rule.is_hazard());
+    let levels: String = hazards.map(|rule| format!("{} = \"allow\"\n", rule.name())).collect();
+    fs::write(root.path().join("reshape.toml"), format!("[lints]\n{levels}")).expect("settings");
+    match reshape_build::load(&[&folder]) {
         Ok(migrations) => migrations,
         Err(diagnostics) => panic!("{diagnostics}"),
     }

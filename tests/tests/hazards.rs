@@ -150,3 +150,28 @@ fn a_view_over_a_version_keeps_it_from_being_removed() {
     let error = r.migrator().complete().expect_err("a view depends on the version");
     assert!(error.report().contains("people"), "{}", error.report());
 }
+
+#[test]
+fn probe() {
+    let role = "DO $$ BEGIN CREATE ROLE hz_app NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;";
+    let more = "[[actions]]\ntype = \"alter_column\"\ntable = \"users\"\ncolumn = \"name\"\nup = \"upper(name)\"\nchanges = { nullable = true }\n[[actions]]\ntype = \"add_index\"\ntable = \"users\"\nindex = { name = \"i\", columns = [\"name\"] }\n";
+    for sql in [
+        "SET search_path TO app",
+        "SET ROLE hz_app",
+        "SET LOCAL ROLE hz_app",
+        "SET ROLE hz_app; RESET ROLE",
+        "SET SESSION AUTHORIZATION hz_app",
+        "SELECT set_config('search_path', '', false)",
+        "SET SESSION AUTHORIZATION hz_app; RESET SESSION AUTHORIZATION",
+    ] {
+        let change = format!(
+            "{}{more}[[actions]]\ntype = \"custom\"\nstart = '''SELECT 1'''\ncomplete = '''{sql}'''\n",
+            custom(&format!("{role} {sql}"))
+        );
+        let r = Rollout::prepare(TABLES, "", &change);
+        let start = r.start().map(|_| ()).map_err(|e| e.report());
+        let complete = r.migrator().complete().map(|_| ()).map_err(|e| e.report());
+        println!("{sql}: {start:?} / {complete:?}");
+    }
+    panic!("probe");
+}

@@ -92,6 +92,9 @@ impl Fixture {
             .diagnostics
             .replace(&self.folder.display().to_string(), "$DIR")
             .replace(env!("CARGO_PKG_VERSION"), "$VERSION");
+        build.diagnostics = without_hashes(&build.diagnostics)
+            .replace(env!("CARGO_TARGET_TMPDIR"), "$TMP")
+            .replace(&root().display().to_string(), "$ROOT");
         build
     }
 
@@ -112,6 +115,19 @@ impl Fixture {
         write!(text, "{}", build.diagnostics).unwrap();
         text
     }
+}
+
+/// Paths into the folder of a build script's output have a hash.
+fn without_hashes(text: &str) -> String {
+    let mut parts = text.split("/out/reshape/");
+    let mut result = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = result.rfind('-').unwrap();
+        result.truncate(end);
+        result.push_str("-$HASH/out/reshape/");
+        result.push_str(part);
+    }
+    result
 }
 
 #[test]
@@ -165,4 +181,14 @@ fn a_changed_folder_is_embedded_again() {
     .unwrap();
     assert_eq!(fixture.run(), "3_c\nSET search_path TO \"migration_3_c\"\n");
     assert!(fixture.cargo().fresh, "compiled again although nothing has changed");
+}
+
+#[test]
+fn everything_the_typed_modules_offer() {
+    insta::assert_snapshot!(Fixture::new("uses_typed").run());
+}
+
+#[test]
+fn code_that_does_not_fit_the_schema() {
+    insta::assert_snapshot!(Fixture::errors("wrong_code"));
 }

@@ -11,6 +11,7 @@ fn main() {
         .library(Library::Uuid)
         .rust_type("shout", "crate::Shout")
         .rust_type("email_address", "String")
+        .module("reshape_tests_typed::migrations")
         .all_versions()
         .emit();
 }

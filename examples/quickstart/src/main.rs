@@ -1,6 +1,8 @@
-use reshape_runtime::{Migrator, schema_query};
+use reshape_runtime::typed::NewRow;
+use reshape_runtime::{Migrator, query, schema_query};
 
 reshape_runtime::migrations!();
+use migrations::schema::NewUsers;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = std::env::var("DATABASE_URL")?;
@@ -8,6 +10,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut client = postgres::Client::connect(&url, postgres::NoTls)?;
     client.batch_execute(schema_query!())?;
-    client.execute("INSERT INTO users (name) VALUES ($1)", &[&"Ada"])?;
+    let ada = NewUsers::new("Ada").insert(&mut client)?;
+    let found = query!("SELECT name FROM users WHERE id = $1", ada.id).one(&mut client)?;
+    assert_eq!(found.name, ada.name);
     Ok(())
 }

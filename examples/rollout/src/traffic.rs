@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use postgres::Error;
+use reshape_runtime::typed::Error;
 
 use crate::person::Seen;
 use crate::stats::Stats;
@@ -199,7 +199,7 @@ impl Shared {
 
 /// The server's message, which `Display` of the error leaves out.
 fn describe(error: &Error) -> String {
-    match error.as_db_error() {
+    match error.database().and_then(|error| error.as_db_error()) {
         Some(server) => format!("{server} ({})", server.code().code()),
         None => error.to_string(),
     }

@@ -108,7 +108,7 @@ impl Walk<'_> {
             match part.kind() {
                 SyntaxKind::FILTER_CLAUSE => {
                     for (value, node) in self.all(&part, frame) {
-                        self.boolean(&value, &node);
+                        self.boolean(&value, &self.range(&node));
                     }
                 }
                 SyntaxKind::OVER_CLAUSE => {
@@ -183,8 +183,8 @@ impl Walk<'_> {
             }
             "nullif" => {
                 if let [(one, one_node), (other, other_node)] = &arguments[..] {
-                    let range = self.range(other_node);
-                    self.compare("=", (one, one_node), (other, other_node), range);
+                    let (first, range) = (self.range(one_node), self.range(other_node));
+                    self.compare("=", (one, &first), (other, &range), range.clone());
                 }
                 let kind = first.map_or(Kind::Unknown, |first| first.kind.clone());
                 let kind = if matches!(kind, Kind::Literal(_)) { Kind::Unknown } else { kind };

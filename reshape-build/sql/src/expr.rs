@@ -28,14 +28,13 @@ impl Walk<'_> {
                     None => Value::default(),
                 },
             },
-            SyntaxKind::BIN_EXPR => self.binary(node, frame),
+            SyntaxKind::BIN_EXPR | SyntaxKind::BETWEEN_EXPR => self.binary(node, frame),
             SyntaxKind::PREFIX_EXPR => self.prefix(node, frame),
             SyntaxKind::POSTFIX_EXPR => {
                 self.all(node, frame);
                 let local = node.children().any(|child| child.kind() == SyntaxKind::AT_LOCAL);
                 if local { Value::default() } else { Value::of("bool").null_if(Some(false)) }
             }
-            SyntaxKind::BETWEEN_EXPR => self.between(node, frame),
             SyntaxKind::CASE_EXPR => self.case(node, frame),
             SyntaxKind::CAST_EXPR => self.cast(node, frame),
             SyntaxKind::CALL_EXPR => self.call(node, frame),
@@ -219,7 +218,7 @@ impl Walk<'_> {
         let value = self.expression(&inner, frame);
         match node.first_token().map(|token| token.kind()) {
             Some(SyntaxKind::NOT_KW) => {
-                self.boolean(&value, &inner);
+                self.boolean(&value, &self.range(&inner));
                 Value::of("bool").null_if(value.nullable)
             }
             Some(SyntaxKind::MINUS | SyntaxKind::PLUS) => {
@@ -236,17 +235,6 @@ impl Walk<'_> {
         }
     }
 
-    fn between(&mut self, node: &SyntaxNode, frame: &Frame<'_>) -> Value {
-        let values = self.all(node, frame);
-        if let [(target, target_node), bounds @ ..] = &values[..] {
-            for (operator, (bound, bound_node)) in [">=", "<="].into_iter().zip(bounds) {
-                let range = self.range(bound_node);
-                self.compare(operator, (target, target_node), (bound, bound_node), range);
-            }
-        }
-        Value::of("bool").null_if(any_null(values.iter().map(|(value, _)| value)))
-    }
-
     fn case(&mut self, node: &SyntaxNode, frame: &Frame<'_>) -> Value {
         let operand = expressions(node).next().map(|node| (self.expression(&node, frame), node));
         let mut results = Vec::new();
@@ -258,11 +246,10 @@ impl Walk<'_> {
             };
             match &operand {
                 Some((operand, operand_node)) => {
-                    let range = self.range(condition_node);
-                    let condition = (condition, condition_node);
-                    self.compare("=", (operand, operand_node), condition, range);
+                    let (one, range) = (self.range(operand_node), self.range(condition_node));
+                    self.compare("=", (operand, &one), (condition, &range), range.clone());
                 }
-                None => self.boolean(condition, condition_node),
+                None => self.boolean(condition, &self.range(condition_node)),
             }
             results.push((result.clone(), result_node.clone()));
         }
@@ -300,7 +287,7 @@ impl Walk<'_> {
             Some(_) => {}
             None => {
                 self.determine(&value, &target);
-                self.adapt(&value, &target, &inner);
+                self.adapt(&value, &target, &self.range(&inner));
             }
         }
         Value::typed(Some(target)).null_if(value.nullable)

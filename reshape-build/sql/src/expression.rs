@@ -123,7 +123,7 @@ pub fn expression(sql: &str, scope: &Scope<'_>) -> Checked {
     let inner = expressions(&outer).next();
     let inner = inner.unwrap_or(outer);
     if scope.role.is_condition() {
-        walk.boolean(&value, &inner);
+        walk.boolean(&value, &walk.range(&inner));
     } else if let Some(wanted) = scope.wanted {
         walk.assign(&value, wanted, &inner);
     }

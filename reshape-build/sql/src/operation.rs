@@ -9,86 +9,142 @@ use crate::frame::Frame;
 use crate::operators::{self, Outcome};
 use crate::types::{Type, is_text};
 use crate::value::{Kind, Value, any_null};
-use crate::walk::{Walk, expressions, is_expression, is_select};
+use crate::walk::{Walk, expressions, is_select};
+
+/// What stands between the bounds of a BETWEEN.
+const BETWEEN_AND: &str = "between and";
+
+/// Something between operators.
+struct Operand {
+    /// What it is; what it begins with, if operators have made it.
+    node: SyntaxNode,
+    /// Its value, as soon as that is known: what some operators have on their right is no expression.
+    value: Option<Value>,
+    range: Range<usize>,
+    /// The upper bound, where this is the lower one of a BETWEEN.
+    upper: Option<(Value, Range<usize>)>,
+}
+
+/// What stands on the left of an operator.
+struct Left<'v> {
+    value: &'v Value,
+    range: &'v Range<usize>,
+    is_tuple: bool,
+}
+
+impl Operand {
+    fn new(node: SyntaxNode, walk: &Walk<'_>) -> Self {
+        let range = walk.range(&node);
+        Self { node, value: None, range, upper: None }
+    }
+}
 
 impl Walk<'_> {
-    /// An operator between two expressions. A chain of them is a list here: its tree is as deep as it is long.
+    /// Operators between expressions. Which of them binds what is decided here, by the precedence that Postgres has: the tree only says which there are.
     pub(crate) fn binary(&mut self, node: &SyntaxNode, frame: &Frame<'_>) -> Value {
-        let mut chain = Vec::new();
-        let mut first = node.clone();
-        while first.kind() == SyntaxKind::BIN_EXPR {
-            let Some(left) = first.children().find(|child| is_expression(child.kind())) else {
-                return Value::default();
+        let Some((first, rest)) = in_order(node) else { return Value::default() };
+        let mut operands = vec![Operand::new(first, self)];
+        let mut waiting: Vec<String> = Vec::new();
+        for (operator, operand) in rest {
+            while let Some(before) = waiting.pop_if(|before| binds(before) >= binds(&operator)) {
+                self.reduce(&before, &mut operands, frame);
+            }
+            waiting.push(operator);
+            operands.push(Operand::new(operand, self));
+        }
+        while let Some(operator) = waiting.pop() {
+            self.reduce(&operator, &mut operands, frame);
+        }
+        operands.pop().and_then(|operand| operand.value).unwrap_or_default()
+    }
+
+    /// Replaces the last two operands by what the operator makes of them.
+    fn reduce(&mut self, operator: &str, operands: &mut Vec<Operand>, frame: &Frame<'_>) {
+        let (Some(right), Some(left)) = (operands.pop(), operands.pop()) else { return };
+        let range = left.range.start..right.range.end;
+        let is_tuple = left.node.kind() == SyntaxKind::TUPLE_EXPR && left.value.is_none();
+        let value = match left.value {
+            Some(value) => value,
+            None => self.expression(&left.node, frame),
+        };
+        if operator == BETWEEN_AND {
+            let upper = match right.value {
+                Some(upper) => upper,
+                None => self.expression(&right.node, frame),
             };
-            let operator = operator(&first, &left);
-            let right = expressions(&first).nth(1);
-            chain.push((operator, right, first.clone()));
-            first = left;
+            let upper = Some((upper, right.range));
+            operands.push(Operand { node: left.node, value: Some(value), range, upper });
+            return;
         }
-        let mut left_node = first.clone();
-        let mut left = self.expression(&first, frame);
-        for (operator, right, whole) in chain.into_iter().rev() {
-            let range = self.range(&whole);
-            left = self.apply(&operator, (left, &left_node), right, range, frame);
-            left_node = whole;
-        }
-        left
+        let left_side = Left { value: &value, range: &left.range, is_tuple };
+        let value = self.apply(operator, &left_side, right, &range, frame);
+        operands.push(Operand { node: left.node, value: Some(value), range, upper: None });
     }
 
     fn apply(
         &mut self,
         operator: &str,
-        (left, left_node): (Value, &SyntaxNode),
-        right_node: Option<SyntaxNode>,
-        range: Range<usize>,
+        left_side: &Left<'_>,
+        right: Operand,
+        range: &Range<usize>,
         frame: &Frame<'_>,
     ) -> Value {
-        let Some(right_node) = right_node else { return Value::default() };
-        match operator {
-            "is" | "is not" => {
-                if right_node.kind() == SyntaxKind::LITERAL
-                    && matches!(
-                        right_node.first_token().map(|token| token.kind()),
-                        Some(SyntaxKind::TRUE_KW | SyntaxKind::FALSE_KW)
-                    )
-                {
-                    self.boolean(&left, left_node);
+        let left = left_side.value;
+        if right.value.is_none() {
+            match operator {
+                "is" | "is not" => {
+                    let word = right.node.first_token().map(|token| token.kind());
+                    if right.node.kind() == SyntaxKind::LITERAL
+                        && matches!(word, Some(SyntaxKind::TRUE_KW | SyntaxKind::FALSE_KW))
+                    {
+                        self.boolean(left, left_side.range);
+                    }
+                    return Value::of("bool").null_if(Some(false));
                 }
-                return Value::of("bool").null_if(Some(false));
+                "in" | "not in" => return self.within(left_side, &right.node, frame),
+                _ => {}
             }
-            "in" | "not in" => return self.within((&left, left_node), &right_node, frame),
-            _ => {}
+            if let Some(value) = self.quantified(operator, left_side, &right.node, range, frame) {
+                return value;
+            }
         }
-        if let Some(value) =
-            self.quantified(operator, (&left, left_node), &right_node, &range, frame)
-        {
-            return value;
-        }
-        let right = self.expression(&right_node, frame);
-        let nullable = any_null([&left, &right]);
+        let (right_range, upper) = (right.range, right.upper);
+        let right = match right.value {
+            Some(value) => value,
+            None => self.expression(&right.node, frame),
+        };
+        let nullable = any_null([left, &right]);
+        let (one, other) = ((left, left_side.range), (&right, &right_range));
         match operator {
             "and" | "or" => {
-                self.boolean(&left, left_node);
-                self.boolean(&right, &right_node);
+                self.boolean(left, left_side.range);
+                self.boolean(&right, &right_range);
                 Value::of("bool").null_if(nullable)
             }
             "=" | "<>" | "!=" | "<" | ">" | "<=" | ">=" => {
-                self.compare(operator, (&left, left_node), (&right, &right_node), range);
+                self.compare(operator, one, other, range.clone());
                 Value::of("bool").null_if(nullable)
             }
+            "between" => {
+                let (Some((upper, upper_range)), false) = (upper, left_side.is_tuple) else {
+                    return Value::of("bool");
+                };
+                self.compare(">=", one, other, right_range.clone());
+                self.compare("<=", one, (&upper, &upper_range), upper_range.clone());
+                Value::of("bool").null_if(any_null([left, &right, &upper]))
+            }
             "is distinct from" | "is not distinct from" => {
-                self.compare("=", (&left, left_node), (&right, &right_node), range);
+                self.compare("=", one, other, range.clone());
                 Value::of("bool").null_if(Some(false))
             }
             "like" | "not like" | "ilike" | "not ilike" => {
                 let name = if operator.ends_with("ilike") { "~~*" } else { "~~" };
-                self.pattern(name, operator, (&left, left_node), (&right, &right_node), range);
+                self.pattern(name, operator, one, other);
                 Value::of("bool").null_if(nullable)
             }
             "~" | "~*" | "!~" | "!~*" => {
                 let name = if operator.ends_with('*') { "~*" } else { "~" };
-                self.pattern(name, operator, (&left, left_node), (&right, &right_node), range);
-                // Also the bits of a number, inverted: but that has no left side.
+                self.pattern(name, operator, one, other);
                 Value::of("bool").null_if(nullable)
             }
             "similar to" | "not similar to" | "overlaps" | "@@" | "@?" => {
@@ -108,7 +164,7 @@ impl Walk<'_> {
                         self.determine(&right, &left.clone());
                     }
                     (None, Some(right)) if right.array || right.is("jsonb") => {
-                        self.determine(&left, &right.clone());
+                        self.determine(left, &right.clone());
                     }
                     _ => {}
                 }
@@ -126,56 +182,46 @@ impl Walk<'_> {
                 result.map_or_else(Value::default, Value::of).null_if(nullable)
             }
             "->" | "->>" | "#>" | "#>>" => {
-                let json =
-                    left.data_type().filter(|left| left.is("json") || left.is("jsonb")).cloned();
-                let Some(json) = json else { return Value::default() };
+                let json = left.data_type().filter(|left| left.is("json") || left.is("jsonb"));
+                let Some(json) = json.cloned() else { return Value::default() };
                 let text = Type::built_in("text");
                 let key = if operator.starts_with('#') { text.array_of() } else { text.clone() };
                 self.determine(&right, &key);
                 Value::typed(Some(if operator.ends_with(">>") { text } else { json }))
                     .null_if(Some(true))
             }
-            "||" => self
-                .concatenation((&left, left_node), (&right, &right_node), range)
-                .null_if(nullable),
-            "escape" => left,
+            "||" => self.concatenation(one, other, range).null_if(nullable),
+            "escape" => left.clone(),
             "operator" => Value::default(),
-            _ => self
-                .arithmetic(operator, (&left, left_node), (&right, &right_node), range)
-                .null_if(nullable),
+            _ => self.arithmetic(operator, one, other, range).null_if(nullable),
         }
     }
 
     /// `IN (…)`, with a list or a sub-select.
-    fn within(
-        &mut self,
-        left: (&Value, &SyntaxNode),
-        right: &SyntaxNode,
-        frame: &Frame<'_>,
-    ) -> Value {
+    fn within(&mut self, left: &Left<'_>, right: &SyntaxNode, frame: &Frame<'_>) -> Value {
         let select = right.children().find(|child| is_select(child.kind()));
         if let Some(select) = select.filter(|_| right.kind() == SyntaxKind::PAREN_EXPR) {
             let value = self.scalar(&select, frame);
-            if left.1.kind() != SyntaxKind::TUPLE_EXPR {
+            if !left.is_tuple {
                 let range = self.range(&select);
-                self.compare("=", left, (&value, &select), range);
+                self.compare("=", (left.value, left.range), (&value, &range), range.clone());
             }
             return Value::of("bool");
         }
         let elements = self.all(right, frame);
         for (element, node) in &elements {
             let range = self.range(node);
-            self.compare("=", left, (element, node), range);
+            self.compare("=", (left.value, left.range), (element, &range), range.clone());
         }
-        // `$1 IN (…)`: the common type of all of them.
-        Value::of("bool").null_if(any_null(elements.iter().map(|(value, _)| value).chain([left.0])))
+        let elements = elements.iter().map(|(value, _)| value);
+        Value::of("bool").null_if(any_null(elements.chain([left.value])))
     }
 
     /// `= ANY (…)`, `= ALL (…)`, with an array or a sub-select.
     fn quantified(
         &mut self,
         operator: &str,
-        (left, left_node): (&Value, &SyntaxNode),
+        left_side: &Left<'_>,
         right: &SyntaxNode,
         range: &Range<usize>,
         frame: &Frame<'_>,
@@ -185,12 +231,15 @@ impl Walk<'_> {
         if !matches!(call.kind(), SyntaxKind::ANY_FN | SyntaxKind::SOME_FN | SyntaxKind::ALL_FN) {
             return None;
         }
+        let left = left_side.value;
         let result = Value::of("bool");
         let comparison = matches!(operator, "=" | "<>" | "!=" | "<" | ">" | "<=" | ">=");
         if let Some(select) = call.children().find(|child| is_select(child.kind())) {
             let value = self.scalar(&select, frame);
-            if comparison && left_node.kind() != SyntaxKind::TUPLE_EXPR {
-                self.compare(operator, (left, left_node), (&value, &select), range.clone());
+            if comparison && !left_side.is_tuple {
+                let of_select = self.range(&select);
+                let other = (&value, &of_select);
+                self.compare(operator, (left, left_side.range), other, range.clone());
             }
             return Some(result);
         }
@@ -198,18 +247,18 @@ impl Walk<'_> {
         let value = self.expression(&node, frame);
         match (left.data_type(), value.data_type()) {
             (Some(left), None) if !left.array => {
-                if matches!(value.kind, Kind::Parameter(_)) {
-                    let mut element = left.clone();
-                    if element.name == "varchar" {
-                        element.name = "text".into();
-                    }
-                    self.determine(&value, &element.array_of());
+                let mut element = left.clone();
+                if element.name == "varchar" {
+                    element.name = "text".into();
                 }
+                self.determine(&value, &element.array_of());
             }
             (_, Some(array)) if array.array => {
                 let element = Value::typed(Some(array.element()));
                 if comparison && left.data_type().is_none_or(|left| !left.array) {
-                    self.compare(operator, (left, left_node), (&element, &node), range.clone());
+                    let of_array = self.range(&node);
+                    let other = (&element, &of_array);
+                    self.compare(operator, (left, left_side.range), other, range.clone());
                 }
             }
             _ => {}
@@ -221,9 +270,8 @@ impl Walk<'_> {
         &mut self,
         name: &str,
         spelled: &str,
-        (left, left_node): (&Value, &SyntaxNode),
-        (right, right_node): (&Value, &SyntaxNode),
-        range: Range<usize>,
+        (left, left_range): (&Value, &Range<usize>),
+        (right, right_range): (&Value, &Range<usize>),
     ) {
         let text = Type::built_in("text");
         // A constant is first taken for what the other side is: `bytea LIKE '…'`.
@@ -241,16 +289,12 @@ impl Walk<'_> {
             return;
         }
         if operators::outcome(name, &one.name, &other.name) == Outcome::Nothing {
-            let (which, node) =
-                if is_text(&one.name) { (&other, right_node) } else { (&one, left_node) };
+            let (which, range) =
+                if is_text(&one.name) { (&other, right_range) } else { (&one, left_range) };
             let message = format!("`{}` needs text, and this is `{which}`", spelled.to_uppercase());
             self.report(
-                Finding::new(
-                    Rule::TypeMismatch,
-                    if which.array { range } else { self.range(node) },
-                    message,
-                )
-                .help("cast it, as in `x::text`"),
+                Finding::new(Rule::TypeMismatch, range.clone(), message)
+                    .help("cast it, as in `x::text`"),
             );
         }
     }
@@ -268,9 +312,9 @@ impl Walk<'_> {
 
     fn concatenation(
         &mut self,
-        (left, left_node): (&Value, &SyntaxNode),
-        (right, right_node): (&Value, &SyntaxNode),
-        range: Range<usize>,
+        (left, left_range): (&Value, &Range<usize>),
+        (right, right_range): (&Value, &Range<usize>),
+        range: &Range<usize>,
     ) -> Value {
         match (left.data_type(), right.data_type()) {
             (Some(one), Some(other)) if one.array && one == other => {
@@ -282,17 +326,17 @@ impl Walk<'_> {
                 Value::typed(same.then(|| array.clone()))
             }
             (Some(_), Some(_)) => {
-                self.arithmetic("||", (left, left_node), (right, right_node), range)
+                self.arithmetic("||", (left, left_range), (right, right_range), range)
             }
             (Some(known), None) | (None, Some(known)) => {
                 let open = if left.data_type().is_some() { right } else { left };
-                let open_node = if left.data_type().is_some() { right_node } else { left_node };
+                let open_range = if left.data_type().is_some() { right_range } else { left_range };
                 if !open.is_open() {
                     return Value::default();
                 }
                 let known = known.clone();
                 if known.array {
-                    self.adapt(open, &known, open_node);
+                    self.adapt(open, &known, open_range);
                     return Value::typed(Some(known));
                 }
                 match &*known.name {
@@ -301,7 +345,7 @@ impl Walk<'_> {
                         Value::of("text")
                     }
                     "jsonb" | "bytea" => {
-                        self.adapt(open, &known, open_node);
+                        self.adapt(open, &known, open_range);
                         Value::typed(Some(known))
                     }
                     "int2" | "int4" | "int8" | "numeric" | "float4" | "float8" | "bool"
@@ -323,9 +367,9 @@ impl Walk<'_> {
     fn arithmetic(
         &mut self,
         operator: &str,
-        (left, left_node): (&Value, &SyntaxNode),
-        (right, right_node): (&Value, &SyntaxNode),
-        range: Range<usize>,
+        (left, left_range): (&Value, &Range<usize>),
+        (right, right_range): (&Value, &Range<usize>),
+        range: &Range<usize>,
     ) -> Value {
         let plain = self.is_plain(left) && self.is_plain(right);
         let (one, other) = match (left.data_type(), right.data_type()) {
@@ -338,7 +382,7 @@ impl Walk<'_> {
                     operators::outcome(operator, &known.name, &known.name)
                 {
                     let first = left.data_type().is_some();
-                    self.adapt(open, &known, if first { right_node } else { left_node });
+                    self.adapt(open, &known, if first { right_range } else { left_range });
                     return Value::of(result);
                 }
                 let time = matches!(&*known.name, "time" | "timetz" | "timestamp" | "timestamptz");
@@ -361,13 +405,75 @@ impl Walk<'_> {
                 let message =
                     format!("there is no operator `{operator}` for `{one}` and `{other}`");
                 self.report(
-                    Finding::new(Rule::TypeMismatch, range, message)
+                    Finding::new(Rule::TypeMismatch, range.clone(), message)
                         .help("cast one of them, as in `x::text`"),
                 );
                 Value::default()
             }
             Outcome::Unknown => Value::default(),
         }
+    }
+}
+
+/// The operands and operators of nested binary expressions, as they stand in the text. A list, since the tree is as deep as a chain of operators is long.
+fn in_order(node: &SyntaxNode) -> Option<(SyntaxNode, Vec<(String, SyntaxNode)>)> {
+    enum Part {
+        Node(SyntaxNode),
+        Operator(String),
+    }
+    let mut parts = Vec::new();
+    let mut waiting = vec![Part::Node(node.clone())];
+    while let Some(part) = waiting.pop() {
+        match part {
+            Part::Node(node) if node.kind() == SyntaxKind::BIN_EXPR => {
+                let mut operands = expressions(&node);
+                let (left, right) = (operands.next()?, operands.next()?);
+                let operator = operator(&node, &left);
+                waiting.extend([Part::Node(right), Part::Operator(operator), Part::Node(left)]);
+            }
+            // The parser takes too little for its left side and too much for its right one.
+            Part::Node(node) if node.kind() == SyntaxKind::BETWEEN_EXPR => {
+                let mut operands = expressions(&node);
+                let (target, low) = (operands.next()?, operands.next()?);
+                let high = operands.next()?;
+                waiting.extend([
+                    Part::Node(high),
+                    Part::Operator(String::from(BETWEEN_AND)),
+                    Part::Node(low),
+                    Part::Operator(String::from("between")),
+                    Part::Node(target),
+                ]);
+            }
+            part => parts.push(part),
+        }
+    }
+    let mut parts = parts.into_iter();
+    let Some(Part::Node(first)) = parts.next() else { return None };
+    let mut rest = Vec::new();
+    while let (Some(Part::Operator(operator)), Some(Part::Node(node))) =
+        (parts.next(), parts.next())
+    {
+        rest.push((operator, node));
+    }
+    Some((first, rest))
+}
+
+/// How strongly an operator binds: <https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-PRECEDENCE>
+fn binds(operator: &str) -> u8 {
+    match operator {
+        "or" => 1,
+        "and" => 2,
+        "is" | "is not" | "is distinct from" | "is not distinct from" => 4,
+        "=" | "<" | ">" | "<=" | ">=" | "<>" | "!=" => 5,
+        "in" | "not in" | "like" | "not like" | "ilike" | "not ilike" | "similar to"
+        | "not similar to" | "overlaps" | "between" => 6,
+        BETWEEN_AND => 7,
+        "escape" => 8,
+        "+" | "-" => 10,
+        "*" | "/" | "%" => 11,
+        "^" => 12,
+        "at time zone" => 13,
+        _ => 9,
     }
 }
 

@@ -55,12 +55,9 @@ pub(crate) fn outcome(operator: &str, left: &str, right: &str) -> Outcome {
     }
     let operator = if operator == "!=" { "<>" } else { operator };
     let mut known = false;
-    for line in OPERATORS.lines() {
-        let Some(rest) = line.strip_prefix(operator).and_then(|rest| rest.strip_prefix(' ')) else {
-            continue;
-        };
+    for line in lines(operator) {
         known = true;
-        let mut words = rest.split(' ');
+        let mut words = line[operator.len() + 1..].split(' ');
         if words.next() != Some(left) {
             continue;
         }
@@ -70,6 +67,18 @@ pub(crate) fn outcome(operator: &str, left: &str, right: &str) -> Outcome {
         }
     }
     if known { Outcome::Nothing } else { Outcome::Unknown }
+}
+
+/// The lines of the operator, which stand together.
+fn lines(operator: &str) -> impl Iterator<Item = &'static str> {
+    let begin = format!("\n{operator} ");
+    let start = if OPERATORS.starts_with(&begin[1..]) {
+        Some(0)
+    } else {
+        OPERATORS.find(&begin).map(|at| at + 1)
+    };
+    let rest = start.map_or("", |start| &OPERATORS[start..]);
+    rest.lines().take_while(move |line| line.starts_with(&begin[1..]))
 }
 
 /// Whether a value of the type `from` surely cannot be assigned to a column of the type `to`.

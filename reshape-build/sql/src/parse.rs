@@ -36,12 +36,54 @@ fn finding(error: &SyntaxError, sql: &str, base: usize) -> Finding {
         end = start + length.max(rest.chars().next().map_or(0, char::len_utf8));
     }
     let end = boundary(sql, end).max(start);
-    let said = error.message();
-    let mut message = String::from("the SQL does not parse: ");
-    let mut characters = said.trim_end_matches('.').chars();
-    message.extend(characters.next().map(|c| c.to_ascii_lowercase()));
-    message.push_str(characters.as_str());
-    Finding::new(Rule::Syntax, start..end, message)
+    let at_end = sql[start..].trim().is_empty();
+    let message = format!("the SQL does not parse: {}", told(error.message(), at_end));
+    let finding = Finding::new(Rule::Syntax, start..end, message);
+    if sql[start..].starts_with(';') && base > 0 {
+        return finding.help("it is one expression, and has no `;`");
+    }
+    finding
+}
+
+/// What the parser says, without the names that it has for tokens.
+fn told(said: &str, at_end: bool) -> String {
+    // An expression is parsed in parentheses.
+    if said == "expected COMMA" {
+        return String::from("expected `,` or `)`");
+    }
+    let mut words: Vec<String> = Vec::new();
+    for word in said.trim_end_matches('.').split(' ') {
+        let (word, comma) = match word.strip_suffix(',') {
+            Some(word) => (word, ","),
+            None => (word, ""),
+        };
+        let found = words.last().is_some_and(|last| last == "found");
+        let spelled = match word {
+            "R_PAREN" | "EOF" if found && at_end => String::from("the end"),
+            "EOF" => String::from("the end"),
+            "L_PAREN" => String::from("`(`"),
+            "R_PAREN" => String::from("`)`"),
+            "L_BRACK" => String::from("`[`"),
+            "R_BRACK" => String::from("`]`"),
+            "COMMA" => String::from("`,`"),
+            "SEMICOLON" => String::from("`;`"),
+            "EQ" => String::from("`=`"),
+            "COLON" => String::from("`:`"),
+            "DOT" => String::from("`.`"),
+            "STAR" => String::from("`*`"),
+            "IDENT" => String::from("a name"),
+            "STRING" => String::from("a string"),
+            "INT_NUMBER" | "NUMERIC_NUMBER" => String::from("a number"),
+            word => match word.strip_suffix("_KW") {
+                Some(keyword) => format!("`{keyword}`"),
+                None => word.to_owned(),
+            },
+        };
+        words.push(spelled + comma);
+    }
+    let told = words.join(" ");
+    let mut characters = told.chars();
+    characters.next().map(|c| c.to_ascii_lowercase()).into_iter().chain(characters).collect()
 }
 
 fn boundary(sql: &str, mut at: usize) -> usize {
@@ -49,4 +91,35 @@ fn boundary(sql: &str, mut at: usize) -> usize {
         at -= 1;
     }
     at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_about_sql_rather_than_about_the_parser() {
+        assert_eq!(told("expected END_KW", true), "expected `END`");
+        assert_eq!(
+            told("expected an expression, found R_PAREN", true),
+            "expected an expression, found the end"
+        );
+        assert_eq!(
+            told("expected command, found CREATE_KW", false),
+            "expected command, found `CREATE`"
+        );
+        assert_eq!(told("expected COMMA", false), "expected `,` or `)`");
+        assert_eq!(told("Missing trailing `'` symbol", true), "missing trailing `'` symbol");
+    }
+
+    #[test]
+    fn what_is_missing_is_pointed_at() {
+        let at = |sql: &str| match parse(sql, "SELECT (\n", "\n)") {
+            Some(Err(finding)) => sql[finding.range].to_owned(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(at("CASE\n WHEN THEN 1 END"), "THEN");
+        assert_eq!(at("a = = b"), "=");
+        assert_eq!(at("name ||"), "");
+    }
 }

@@ -101,7 +101,7 @@ impl Walk<'_> {
     /// WHERE, HAVING, ON.
     pub(crate) fn condition(&mut self, clause: &SyntaxNode, frame: &Frame<'_>) {
         for (value, node) in self.all(clause, frame) {
-            self.boolean(&value, &node);
+            self.boolean(&value, &self.range(&node));
         }
     }
 
@@ -310,7 +310,7 @@ impl Walk<'_> {
     /// LIMIT, OFFSET, FETCH.
     fn limit(&mut self, clause: &SyntaxNode, frame: &Frame<'_>) {
         for (value, node) in self.all(clause, frame) {
-            self.adapt(&value, &Type::built_in("int8"), &node);
+            self.adapt(&value, &Type::built_in("int8"), &self.range(&node));
         }
     }
 }

@@ -105,7 +105,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The value is taken for one of the type: a constant must be one, a parameter becomes one.
-    pub(crate) fn adapt(&mut self, value: &Value, data_type: &Type, node: &SyntaxNode) {
+    pub(crate) fn adapt(&mut self, value: &Value, data_type: &Type, range: &Range<usize>) {
         self.determine(value, data_type);
         let Kind::Literal(Some(text)) = &value.kind else { return };
         if self.is_enum(data_type) && !data_type.array {
@@ -113,7 +113,7 @@ impl<'a> Walk<'a> {
             if !values.iter().any(|known| known == text) && !self.catalog.may_be_created(text) {
                 let name = &data_type.name;
                 let message = format!("`{text}` is no value of the enum `{name}`");
-                let finding = Finding::new(Rule::UnknownEnumValue, self.range(node), message);
+                let finding = Finding::new(Rule::UnknownEnumValue, range.clone(), message);
                 let near = nearest(text, values.iter().map(String::as_str));
                 let all: Vec<&str> = values.iter().map(String::as_str).collect();
                 let help = match near {
@@ -124,23 +124,23 @@ impl<'a> Walk<'a> {
             }
         } else if is_built_in(&data_type.name) && literal::is_invalid(text, data_type) {
             let message = format!("`'{text}'` is no value of type `{data_type}`");
-            self.report(Finding::new(Rule::TypeMismatch, self.range(node), message));
+            self.report(Finding::new(Rule::TypeMismatch, range.clone(), message));
         }
     }
 
     /// A condition: a boolean.
-    pub(crate) fn boolean(&mut self, value: &Value, node: &SyntaxNode) {
+    pub(crate) fn boolean(&mut self, value: &Value, range: &Range<usize>) {
         let boolean = Type::built_in("bool");
         match value.data_type() {
             Some(data_type) if *data_type != boolean && self.is_certain(data_type) => {
                 let message =
                     format!("a condition is needed here, and this is of type `{data_type}`");
                 self.report(
-                    Finding::new(Rule::TypeMismatch, self.range(node), message)
+                    Finding::new(Rule::TypeMismatch, range.clone(), message)
                         .help("compare it with something: `… = …`, `… IS NOT NULL`"),
                 );
             }
-            _ => self.adapt(value, &boolean, node),
+            _ => self.adapt(value, &boolean, range),
         }
     }
 
@@ -148,8 +148,8 @@ impl<'a> Walk<'a> {
     pub(crate) fn compare(
         &mut self,
         operator: &str,
-        (left, left_node): (&Value, &SyntaxNode),
-        (right, right_node): (&Value, &SyntaxNode),
+        (left, left_range): (&Value, &Range<usize>),
+        (right, right_range): (&Value, &Range<usize>),
         range: Range<usize>,
     ) {
         match (left.data_type(), right.data_type()) {
@@ -163,8 +163,8 @@ impl<'a> Walk<'a> {
                     );
                 }
             }
-            (Some(data_type), None) => self.adapt(right, &data_type.clone(), right_node),
-            (None, Some(data_type)) => self.adapt(left, &data_type.clone(), left_node),
+            (Some(data_type), None) => self.adapt(right, &data_type.clone(), right_range),
+            (None, Some(data_type)) => self.adapt(left, &data_type.clone(), left_range),
             (None, None) => {}
         }
     }
@@ -188,7 +188,7 @@ impl<'a> Walk<'a> {
     /// The value goes into a column of the type; reports where it surely cannot.
     pub(crate) fn assign(&mut self, value: &Value, wanted: &Type, node: &SyntaxNode) {
         let Some(found) = value.data_type() else {
-            self.adapt(value, wanted, node);
+            self.adapt(value, wanted, &self.range(node));
             return;
         };
         if self.open || !self.is_certain(found) || !self.is_certain(wanted) || found == wanted {
@@ -258,7 +258,7 @@ impl<'a> Walk<'a> {
         match kind {
             Some(kind) => {
                 for (value, node) in values {
-                    self.adapt(value, &kind, node);
+                    self.adapt(value, &kind, &self.range(node));
                 }
                 Value::typed(Some(kind))
             }

@@ -34,7 +34,7 @@ pub(super) fn index(set: &Set) -> String {
     text
 }
 
-fn line(fields: &[&str]) -> String {
+pub(crate) fn line(fields: &[&str]) -> String {
     let fields: Vec<String> = fields.iter().map(|field| escape(field)).collect();
     fields.join("\t") + "\n"
 }

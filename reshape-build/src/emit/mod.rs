@@ -12,6 +12,7 @@ use std::path::Path;
 
 use reshape_runtime::model::{Action, Migration};
 
+pub(crate) use self::index::line;
 use self::model::{Emit, NAMES};
 use crate::set::Set;
 use crate::typed;
@@ -22,6 +23,8 @@ pub(crate) fn write(out: &Path, set: &Set, typed: &typed::Settings) -> io::Resul
     fs::create_dir_all(&folder)?;
     write_if_changed(&folder.join("migrations.rs"), &constants(set))?;
     write_if_changed(&folder.join("schema.rs"), &schema(set, typed))?;
+    docs(&folder.join("docs"), set, typed)?;
+    write_if_changed(&folder.join("catalog.txt"), &catalog(set, typed))?;
     write_if_changed(&folder.join("index.txt"), &index::index(set))
 }
 
@@ -29,6 +32,28 @@ pub(crate) fn write(out: &Path, set: &Set, typed: &typed::Settings) -> io::Resul
 fn schema(set: &Set, settings: &typed::Settings) -> String {
     let migrations: Vec<&Migration> = set.migrations().map(|(migration, _)| migration).collect();
     typed::modules(settings, &migrations, set.history.as_ref())
+}
+
+/// `docs/<n>.md` for each migration of the index, which rustdoc alone reads.
+fn docs(folder: &Path, set: &Set, settings: &typed::Settings) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    if set.problems.errors().next().is_some() {
+        return Ok(());
+    }
+    let migrations: Vec<&Migration> = set.migrations().map(|(migration, _)| migration).collect();
+    let history = set.history.as_ref();
+    let pages = typed::pages(settings, &migrations, history, set.namespace.as_deref());
+    for (number, page) in pages.iter().enumerate() {
+        write_if_changed(&folder.join(format!("{number}.md")), page)?;
+    }
+    Ok(())
+}
+
+/// `catalog.txt`: the tables of the newest version, for `query!`, which does not look at it while there are problems.
+fn catalog(set: &Set, settings: &typed::Settings) -> String {
+    let Some(history) = &set.history else { return String::new() };
+    let migrations: Vec<&Migration> = set.migrations().map(|(migration, _)| migration).collect();
+    typed::catalog(settings, &migrations, !set.baseline().is_empty(), history)
 }
 
 fn write_if_changed(path: &Path, text: &str) -> io::Result<()> {

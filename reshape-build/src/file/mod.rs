@@ -140,7 +140,7 @@ pub(crate) fn settings(source: &Arc<Source>) -> (Config, Vec<Diagnostic>) {
 /// The settings in a `Cargo.toml`, and where they are; `None` if there are none, or the file cannot be read.
 pub(crate) fn manifest_settings(source: &Arc<Source>) -> Option<(Place, Config, Vec<Diagnostic>)> {
     // Most have none, and parsing takes longer than looking.
-    let root = source.text.contains("reshape").then(|| toml::parse(&source.text))?.ok()?;
+    let root = source.text.contains("metadata").then(|| toml::parse(&source.text))?.ok()?;
     let node = root.get("package")?.get("metadata")?.get("reshape")?;
     let context = Context::new(source);
     let config = settings::settings(node, &context, "`package.metadata.reshape`");

@@ -17,6 +17,9 @@ pub(super) fn check(site: &Site<'_>, problems: &mut Vec<Problem>) {
     {
         return;
     }
+    if site.later().any(|later| later.begins("reset")) {
+        return;
+    }
     problems.push(site.problem(
         Rule::KeptSetting,
         statement.span(),

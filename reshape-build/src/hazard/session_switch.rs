@@ -18,13 +18,19 @@ pub(super) fn check(site: &Site<'_>, problems: &mut Vec<Problem>) {
         } else {
             format!("SET {}", word.to_lowercase())
         };
-        (!rest.begins("none")).then_some(what)
+        (!rest.begins("none|default")).then_some(what)
     } else if kept_config(&statement, "search_path") || kept_config(&statement, "role") {
         Some(String::from("set_config(…, false)"))
     } else {
         None
     };
-    if let Some(what) = found {
+    let Some(what) = found else { return };
+    let goes_back = site.later().any(|later| {
+        later.begins("reset")
+            || later.begins("set role none")
+            || later.begins("set session authorization default")
+    });
+    if !goes_back {
         problems.push(site.problem(
             Rule::SessionSwitch,
             statement.span(),

@@ -170,7 +170,7 @@ fn index(index: &Index) -> String {
     format!("{unique} {}{method}: {}{condition}", code(&index.name), keys.join(", "))
 }
 
-fn list(names: &[String]) -> String {
+pub(super) fn list(names: &[String]) -> String {
     names.iter().map(|name| code(name)).collect::<Vec<_>>().join(", ")
 }
 

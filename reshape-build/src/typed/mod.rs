@@ -7,22 +7,26 @@
 //!
 //! **Invariant:** the code compiles whatever the names are: paths are absolute, identifiers unique, everything documented.
 
+mod catalog;
 mod docs;
 mod library;
 mod names;
 mod shape;
 mod story;
 mod table;
+mod words;
 
 use reshape_runtime::history::History;
 use reshape_runtime::model::Migration;
 use reshape_runtime::schema::Schema;
 
+pub(crate) use self::catalog::catalog;
 use self::docs::code;
 pub use self::library::Library;
 use self::names::Taken;
 use self::shape::Shapes;
 use self::story::Story;
+pub(crate) use self::words::pages;
 
 /// What the build script says about the typed modules.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) libraries: Vec<Library>,
     /// Rust types by the Postgres types that they stand for.
     pub(crate) types: Vec<(String, String)>,
+    /// The module that `migrations!` makes, as a path that means the same everywhere in the crate.
+    pub(crate) module: Option<String>,
     /// Whether every version gets a module, not only the newest two.
     pub(crate) all_versions: bool,
 }
@@ -57,7 +63,7 @@ pub(crate) fn modules(
             story.tell(action, &migration.name);
         }
         // Names of all of them, so that a module keeps its name when another one gets old.
-        let module = taken.take(names::module(&migration.name, 'v'));
+        let module = taken.take(&names::module(&migration.name, 'v'));
         let Some(schema) = known(number).filter(|_| number >= first) else { continue };
         let exports = exports(&mut shapes, schema, &story);
         let about = format!("The tables of version {}.", code(&migration.name));
@@ -92,7 +98,7 @@ fn exports(shapes: &mut Shapes<'_>, schema: &Schema, story: &Story) -> Vec<Strin
     let enums: Vec<EnumPath> = schema
         .enums()
         .map(|enumeration| {
-            let ident = taken.take(names::camel(&enumeration.name, 'E'));
+            let ident = taken.take(&names::camel(&enumeration.name, 'E'));
             let module = shapes.enumeration(enumeration, &ident);
             EnumPath { name: enumeration.name.clone(), module, ident }
         })
@@ -101,9 +107,9 @@ fn exports(shapes: &mut Shapes<'_>, schema: &Schema, story: &Story) -> Vec<Strin
         enums.iter().map(|known| format!("{}::{}", known.module, known.ident)).collect();
     let told = story.tables(schema);
     for table in schema.tables() {
-        let row = taken.take(names::camel(&table.name, 'T'));
-        let new = taken.take(format!("New{row}"));
-        let module = taken.take(names::module(&table.name, 't'));
+        let row = taken.take(&names::camel(&table.name, 'T'));
+        let new = taken.take(&format!("New{row}"));
+        let module = taken.take(&names::module(&table.name, 't'));
         let idents = table::Idents { row, new, module };
         let shape = shapes.table(schema, table, &enums, told.get(&table.name).copied(), &idents);
         let table::Idents { row, new, module } = idents;

@@ -16,11 +16,11 @@ impl Taken {
     }
 
     /// The identifier, with a number behind it if it is taken.
-    pub(super) fn take(&mut self, ident: String) -> String {
-        let mut candidate = ident.clone();
+    pub(super) fn take(&mut self, ident: &str) -> String {
+        let mut candidate = ident.to_owned();
         let mut number = 2;
         while !self.0.insert(candidate.clone()) {
-            let plain = ident.strip_prefix("r#").unwrap_or(&ident);
+            let plain = ident.strip_prefix("r#").unwrap_or(ident);
             candidate = format!("{plain}_{number}");
             number += 1;
         }
@@ -30,7 +30,7 @@ impl Taken {
 
 /// `user_accounts` becomes `UserAccounts`; `first` comes before what cannot begin an identifier.
 pub(super) fn camel(name: &str, first: char) -> String {
-    let ident = beginning(words(name).map(capitalised).collect(), first);
+    let ident = beginning(&words(name).map(capitalised).collect::<String>(), first);
     // The one keyword in upper camel case.
     if ident == "Self" { "Self_".to_owned() } else { ident }
 }
@@ -38,13 +38,13 @@ pub(super) fn camel(name: &str, first: char) -> String {
 /// `userAccounts` becomes `useraccounts`, `user-accounts` `user_accounts`.
 pub(super) fn module(name: &str, first: char) -> String {
     let words: Vec<String> = words(name).map(str::to_lowercase).collect();
-    keyword(beginning(words.join("_"), first))
+    keyword(beginning(&words.join("_"), first))
 }
 
 /// `first-name` becomes `FIRST_NAME`.
 pub(super) fn constant(name: &str) -> String {
     let words: Vec<String> = words(name).map(str::to_uppercase).collect();
-    beginning(words.join("_"), 'C')
+    beginning(&words.join("_"), 'C')
 }
 
 /// The column's own name wherever that is possible.
@@ -58,7 +58,7 @@ pub(super) fn field(name: &str) -> String {
 }
 
 /// Upper case may be another alphabet's letter and a mark that no identifier takes.
-fn beginning(ident: String, first: char) -> String {
+fn beginning(ident: &str, first: char) -> String {
     let mut ident: String = ident.chars().filter(|char| is_xid_continue(*char)).collect();
     if !ident.starts_with(is_xid_start) {
         ident.insert(0, first);
@@ -126,8 +126,8 @@ mod tests {
     #[test]
     fn what_is_taken_gets_a_number() {
         let mut taken = Taken::with(&["TABLE"]);
-        assert_eq!(taken.take("TABLE".into()), "TABLE_2");
-        assert_eq!(taken.take("r#type".into()), "r#type");
-        assert_eq!(taken.take("r#type".into()), "type_2");
+        assert_eq!(taken.take("TABLE"), "TABLE_2");
+        assert_eq!(taken.take("r#type"), "r#type");
+        assert_eq!(taken.take("r#type"), "type_2");
     }
 }

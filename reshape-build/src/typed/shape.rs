@@ -45,7 +45,7 @@ impl<'a> Shapes<'a> {
         let mut variants = String::new();
         let mut pairs = Vec::new();
         for value in &enumeration.values {
-            let variant = taken.take(names::camel(value, 'V'));
+            let variant = taken.take(&names::camel(value, 'V'));
             docs::write(&mut variants, &docs::code(value));
             variants.push_str(&format!("{variant},\n"));
             pairs.push(format!("{variant} = {value:?}"));
@@ -70,7 +70,7 @@ impl<'a> Shapes<'a> {
         if let Some(module) = self.known.get(&code) {
             return module.clone();
         }
-        let module = self.taken.take(name.to_owned());
+        let module = self.taken.take(name);
         self.code.push_str(&format!("mod {module} {{\n{code}}}\n"));
         self.known.insert(code, module.clone());
         module

@@ -4,8 +4,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use reshape_runtime::model::{Action, AlterColumn, Column};
+use reshape_runtime::history::History;
+use reshape_runtime::model::{Action, AlterColumn, Column, Migration};
 use reshape_runtime::schema::Schema;
+
+use super::docs::code;
 
 /// The tables as they are at one point of the history, and how they came to be so.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +64,50 @@ impl Story {
     pub(super) fn tables(&self, schema: &Schema) -> HashMap<String, &TableStory> {
         let known = schema.tables().filter_map(|table| self.tables.get_key_value(&table.name));
         known.map(|(name, story)| (name.clone(), story)).collect()
+    }
+
+    /// Of all migrations.
+    pub(super) fn of(migrations: &[&Migration], history: &History) -> Self {
+        let mut story = Self::of_baseline(history.schema_after(0));
+        for migration in migrations {
+            for action in migration.actions.iter() {
+                story.tell(action, &migration.name);
+            }
+        }
+        story
+    }
+
+    /// What is not there any more, in words: table, column (empty for the table itself), what became of it.
+    pub(super) fn gone(&self, schema: &Schema) -> Vec<(String, String, String)> {
+        let removed = |by: &str| format!("it was removed by {}", code(by));
+        let renamed =
+            |to: &str, by: &str| format!("it was renamed to {} by {}", code(to), code(by));
+        let mut gone = Vec::new();
+        for (table, by) in &self.removed {
+            gone.push((table.clone(), String::new(), removed(by)));
+        }
+        for (name, table) in &self.tables {
+            for (old, by) in &table.named {
+                gone.push((old.clone(), String::new(), renamed(name, by)));
+            }
+            for (column, by) in &table.removed {
+                gone.push((name.clone(), column.clone(), removed(by)));
+            }
+            let mut columns: Vec<_> = table.columns.iter().collect();
+            columns.sort_by_key(|(column, _)| *column);
+            for (column, story) in columns {
+                for change in &story.changes {
+                    if let Change::Named(old, by) = change {
+                        gone.push((name.clone(), old.clone(), renamed(column, by)));
+                    }
+                }
+            }
+        }
+        gone.retain(|(table, column, _)| match schema.table(table) {
+            Some(table) => !column.is_empty() && table.column(column).is_none(),
+            None => column.is_empty(),
+        });
+        gone
     }
 
     /// Goes on with an action of `migration`.

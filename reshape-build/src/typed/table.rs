@@ -83,8 +83,8 @@ pub(super) fn code(
             };
             Written {
                 column,
-                field: fields.take(names::field(&column.name)),
-                constant: constants.take(names::constant(&column.name)),
+                field: fields.take(&names::field(&column.name)),
+                constant: constants.take(&names::constant(&column.name)),
                 row: null(&path),
                 new,
                 doc: docs::column(schema, table, column, story),

@@ -69,7 +69,7 @@ fn a_given_type_wins() {
         ("int8[]".to_owned(), "crate::Ids".to_owned()),
         ("pg_catalog.date".to_owned(), "D".to_owned()),
     ];
-    let settings = Settings { libraries: vec![Library::Chrono], types, all_versions: false };
+    let settings = Settings { libraries: vec![Library::Chrono], types, ..Settings::default() };
     let rust = |sql: &str| settings.rust(sql, &[]).path;
     assert_eq!(rust("bigint[]"), "crate::Ids");
     assert_eq!(rust("bigint"), "i64");

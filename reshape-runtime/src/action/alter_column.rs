@@ -164,6 +164,7 @@ impl AlterColumn {
                         format!("column `{name}` is in the primary key of table `{owner}`"),
                     )
                     .help("a primary key's columns are always NOT NULL");
+                review.relate_column(&owner, name);
             }
             Some(false)
                 if known.nullable

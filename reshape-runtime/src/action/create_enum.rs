@@ -52,9 +52,10 @@ impl CreateEnum {
     pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
         let mut review = Review::new(schema, at, problems);
         for (number, value) in self.values.iter().enumerate() {
-            if self.values[..number].contains(value) {
+            if let Some(first) = self.values[..number].iter().position(|first| first == value) {
                 let message = format!("value `{value}` is listed twice");
                 review.report(Rule::ListedTwice, place!["values", number], message);
+                review.listed_first(place!["values", first]);
             } else if value.len() > MAX_IDENTIFIER {
                 let message = format!("value `{value}` is {} bytes long", value.len());
                 review

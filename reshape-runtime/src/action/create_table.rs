@@ -229,9 +229,11 @@ impl CreateTable {
     fn check_columns(&self, review: &mut Review<'_>, table: usize) {
         for (number, column) in self.columns.iter().enumerate() {
             let base = place!["columns", number];
-            if self.columns[..number].iter().any(|earlier| earlier.name == column.name) {
+            let mut earlier = self.columns[..number].iter();
+            if let Some(first) = earlier.position(|earlier| earlier.name == column.name) {
                 let message = format!("column `{}` is listed twice", column.name);
                 review.report(Rule::ListedTwice, place!["columns", number, "name"], message);
+                review.listed_first(place!["columns", first, "name"]);
                 continue;
             }
             let column = review.new_column(&self.name, column, &base);
@@ -266,6 +268,9 @@ impl CreateTable {
                     path,
                     format!("the primary key names `{name}` twice"),
                 );
+                if let Some(first) = self.primary_key.iter().position(|first| first == name) {
+                    review.listed_first(place!["primary_key", first]);
+                }
             } else {
                 key.push(name.to_owned());
             }

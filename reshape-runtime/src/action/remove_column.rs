@@ -97,6 +97,7 @@ impl RemoveColumn {
                         format!("column `{name}` is in the primary key of table `{owner}`"),
                     )
                     .help("a column of a primary key cannot be removed");
+                review.relate_column(&owner, name);
             }
         } else if !review.referrers(table, Some(name)).is_empty() {
             let subject = format!("column `{name}` of table `{owner}`");

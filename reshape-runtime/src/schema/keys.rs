@@ -99,14 +99,16 @@ impl Review<'_> {
             let (here_type, there_type) = (type_of(table, here.1), type_of(target, there.1));
             surely_incomparable(self.schema, here_type, there_type).then(|| {
                 let (here, there) = (&here.0, &there.0);
-                (at, format!(
+                let help = format!("give `{from}.{here}` the type of `{to}.{there}`, which is `{there_type}`");
+                (at, help, there.clone(), format!(
                     "the foreign key cannot compare `{from}.{here}` of type `{here_type}` with `{to}.{there}` of type `{there_type}`"
                 ))
             })
         });
-        if let Some((at, message)) = mismatch {
+        if let Some((at, help, there, message)) = mismatch {
             self.report(Rule::ForeignKeyTypes, join(&join(base, "columns"), at), message)
-                .help("give both columns the same type");
+                .help(help);
+            self.relate_column(&to, &there);
             return;
         }
         let names: Vec<String> = referenced.iter().map(|(name, _)| name.clone()).collect();

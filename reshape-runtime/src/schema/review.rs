@@ -56,6 +56,14 @@ impl<'a> Review<'a> {
         self.problems.last_mut().expect("one has just been pushed")
     }
 
+    /// Adds to a list's second naming of something where it is named first.
+    pub(crate) fn listed_first(&mut self, path: Vec<Segment>) {
+        let related = (self.at, path, String::from("listed here already"));
+        if let Some(problem) = self.last() {
+            problem.related = Some(related);
+        }
+    }
+
     /// The problem that was reported last.
     pub(super) fn last(&mut self) -> Option<&mut Problem> {
         self.problems.last_mut()

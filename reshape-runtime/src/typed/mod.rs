@@ -39,8 +39,13 @@ mod binary;
 mod column;
 mod enumeration;
 mod error;
+#[cfg(feature = "query")]
+#[doc(hidden)]
+pub mod fits;
 mod insert;
 mod param;
+#[cfg(feature = "query")]
+mod query;
 mod row;
 
 pub use binary::Binary;
@@ -48,6 +53,8 @@ pub use column::{Column, Table};
 pub use enumeration::Enumeration;
 pub use error::Error;
 pub use insert::{Insert, NewRow, Value};
+#[cfg(feature = "query")]
+pub use query::Query;
 pub use row::{Fields, FromRow, TableRow, decode};
 
 #[doc(hidden)]

@@ -9,7 +9,12 @@ fn column_listed_twice() {
     let told = told(
         &json!([{"type": "create_table", "name": "t", "columns": [{"name": "a", "type": "text"}, {"name": "b", "type": "text"}, {"name": "a", "type": "integer"}], "primary_key": "a"}]),
     );
-    assert_eq!(told, ["1.0 columns.2.name: column `a` is listed twice",]);
+    assert_eq!(
+        told,
+        [
+            "1.0 columns.2.name: column `a` is listed twice | 1.0 columns.0.name: listed here already",
+        ]
+    );
 }
 
 #[test]
@@ -160,7 +165,7 @@ fn alter_column_of_key_and_generated() {
     assert_eq!(
         told,
         [
-            "1.0 changes.nullable: column `id` is in the primary key of table `users` | a primary key's columns are always NOT NULL",
+            "1.0 changes.nullable: column `id` is in the primary key of table `users` | a primary key's columns are always NOT NULL | 0.1 columns.0.name: created here",
             "1.1 changes.default: column `id` is generated and cannot have a default",
         ]
     );
@@ -174,7 +179,7 @@ fn remove_column_in_use() {
     assert_eq!(
         told,
         [
-            "1.0 column: column `id` is in the primary key of table `users` | a column of a primary key cannot be removed",
+            "1.0 column: column `id` is in the primary key of table `users` | a column of a primary key cannot be removed | 0.1 columns.0.name: created here",
         ]
     );
 }

@@ -54,8 +54,8 @@ fn foreign_key_with_mistakes() {
             "1.1 foreign_key.columns.0: table `orders` has no column `usr_id` | did you mean `user_id`?",
             "1.2 foreign_key.referenced_table: table `user` does not exist | did you mean `users`?",
             "1.3 foreign_key.referenced_columns.0: table `users` has no column `idd` | did you mean `id`?",
-            "1.4 foreign_key.columns.0: the foreign key cannot compare `orders.user_id` of type `int8` with `users.name` of type `text` | give both columns the same type",
-            "1.5 foreign_key.columns.0: the foreign key cannot compare `orders.id` of type `uuid` with `users.id` of type `bigint` | give both columns the same type",
+            "1.4 foreign_key.columns.0: the foreign key cannot compare `orders.user_id` of type `int8` with `users.name` of type `text` | give `orders.user_id` the type of `users.name`, which is `text` | 0.1 columns.1.name: created here",
+            "1.5 foreign_key.columns.0: the foreign key cannot compare `orders.id` of type `uuid` with `users.id` of type `bigint` | give `orders.id` the type of `users.id`, which is `bigint` | 0.1 columns.0.name: created here",
             "1.6 foreign_key.referenced_table: table `nowhere` does not exist | no earlier action creates this table; if it was in the database before the first migration, let `reshape baseline` write down what was there; one that `custom` SQL made is not known",
             "1.7 foreign_key.columns: the foreign key has no columns",
         ]
@@ -75,7 +75,7 @@ fn foreign_keys_of_create_table() {
     assert_eq!(
         told,
         [
-            "1.0 foreign_keys.2.columns.0: the foreign key cannot compare `t.feeling` of type `mood` with `t.id` of type `int` | give both columns the same type",
+            "1.0 foreign_keys.2.columns.0: the foreign key cannot compare `t.feeling` of type `mood` with `t.id` of type `int` | give `t.feeling` the type of `t.id`, which is `int` | 1.0 columns.0.name: created here",
         ]
     );
 }
@@ -203,7 +203,7 @@ fn keys_follow_a_renamed_column() {
     assert_eq!(
         told,
         [
-            "1.1 column: column `number` is in the primary key of table `orders` | a column of a primary key cannot be removed",
+            "1.1 column: column `number` is in the primary key of table `orders` | a column of a primary key cannot be removed | 1.0 changes.name: so named here",
             "1.6 column: column `contact` of table `users` is referred to by foreign key `orders_mail_fkey` of table `orders` | remove the foreign key first, with `remove_foreign_key` | 1.3 foreign_key: created here",
         ]
     );
@@ -242,9 +242,9 @@ fn comparable_types_of_foreign_keys() {
     assert_eq!(
         told,
         [
-            "1.5 foreign_keys.1.columns.0: the foreign key cannot compare `t.b` of type `numeric` with `t.a` of type `int` | give both columns the same type",
-            "1.5 foreign_keys.2.columns.0: the foreign key cannot compare `t.c` of type `color` with `m.id` of type `mood` | give both columns the same type",
-            "1.5 foreign_keys.3.columns.0: the foreign key cannot compare `t.d` of type `text` with `l.id` of type `text[]` | give both columns the same type",
+            "1.5 foreign_keys.1.columns.0: the foreign key cannot compare `t.b` of type `numeric` with `t.a` of type `int` | give `t.b` the type of `t.a`, which is `int` | 1.5 columns.0.name: created here",
+            "1.5 foreign_keys.2.columns.0: the foreign key cannot compare `t.c` of type `color` with `m.id` of type `mood` | give `t.c` the type of `m.id`, which is `mood` | 1.2 columns.0.name: created here",
+            "1.5 foreign_keys.3.columns.0: the foreign key cannot compare `t.d` of type `text` with `l.id` of type `text[]` | give `t.d` the type of `l.id`, which is `text[]` | 1.3 columns.0.name: created here",
         ]
     );
 }

@@ -137,7 +137,7 @@ fn enums() {
     assert_eq!(
         told,
         [
-            "1.0 values.2: value `a` is listed twice",
+            "1.0 values.2: value `a` is listed twice | 1.0 values.0: listed here already",
             "1.0 name: there is an enum `mood` already, created by `0001_base` | 0.0 name: created here",
             "1.1 enum: enum `moood` does not exist | did you mean `mood`?",
             "1.2 enum: enum `color` does not exist | no earlier action creates this enum; if it was in the database before the first migration, let `reshape baseline` write down what was there; one that `custom` SQL made is not known",

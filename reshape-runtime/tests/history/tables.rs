@@ -107,7 +107,7 @@ fn primary_key_of_unknown_columns() {
         told,
         [
             "1.0 primary_key.0: the primary key names `numbr`, which is no column of the table | did you mean `number`?",
-            "1.0 primary_key.2: the primary key names `b` twice",
+            "1.0 primary_key.2: the primary key names `b` twice | 1.0 primary_key.1: listed here already",
             "1.0 primary_key.3: the primary key names `elsewhere`, which is no column of the table | it has `number` and `b`",
         ]
     );

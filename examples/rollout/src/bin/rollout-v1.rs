@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
-use postgres::{Client, Error, NoTls, Row, Statement};
+use postgres::{Client, NoTls, Row, Statement};
 use reshape_runtime::schema_query;
+use reshape_runtime::typed::{Error, FromRow};
+use rollout::migrations::versions::v0001_users;
 use rollout::person::{Person, Seen};
 use rollout::traffic::Users;
 use rollout::{migrations, service};
@@ -45,16 +47,16 @@ impl Users for Version1 {
     fn add(&mut self, stamp: i64) -> Result<i64, Error> {
         let person = Person::of(stamp);
         let row = self.client.query_one(&self.add, &[&person.name(), &person.email, &stamp])?;
-        row.try_get(0)
+        v0001_users::users::ID.get(&row)
     }
 
     fn change(&mut self, id: i64, stamp: i64) -> Result<u64, Error> {
         let person = Person::of(stamp);
-        self.client.execute(&self.change, &[&id, &person.name(), &person.email, &stamp])
+        Ok(self.client.execute(&self.change, &[&id, &person.name(), &person.email, &stamp])?)
     }
 
     fn remove(&mut self, id: i64) -> Result<u64, Error> {
-        self.client.execute(&self.remove, &[&id])
+        Ok(self.client.execute(&self.remove, &[&id])?)
     }
 
     fn get(&mut self, id: i64) -> Result<Option<Seen>, Error> {
@@ -67,13 +69,9 @@ impl Users for Version1 {
 }
 
 fn seen(row: &Row) -> Result<Seen, Error> {
-    Ok(Seen {
-        id: row.try_get("id")?,
-        name: row.try_get("name")?,
-        email: row.try_get("email")?,
-        stamp: row.try_get("stamp")?,
-        written_by: row.try_get("written_by")?,
-    })
+    // The table as this version knows it, whatever later migrations make of it.
+    let v0001_users::Users { id, name, email, stamp, written_by } = FromRow::from_row(row)?;
+    Ok(Seen { id, stamp, written_by, name, email })
 }
 
 fn main() -> ExitCode {

@@ -87,7 +87,7 @@ fn errors_name_the_migrations() {
         |names: &[&'static str]| Migrations::owned(names.iter().map(|n| migration(n)).collect());
     let both = message(&["a", "x"], set(&["a", "b"]));
     assert!(both.contains("unknown here: `x`") && both.contains("pending here: `b`"), "{both}");
-    let edited = |name: &str| Migration { checksum: "other".into(), ..migration(name) };
+    let edited = |name: &'static str| Migration { checksum: "other".into(), ..migration(name) };
     assert_eq!(
         message(&["a"], Migrations::owned(vec![edited("a")])),
         "the migration `a` (its batch is in progress) was edited after it was applied"

@@ -1,0 +1,138 @@
+//! `$OUT_DIR/reshape/catalog.txt`: the newest version's tables, for the macro `query!`.
+//!
+//! One record per line, its fields separated by tabs, escaped as in the index:
+//!
+//! ```text
+//! reshape-catalog  1
+//! open     <true if there may be more than is listed>
+//! type     <Postgres type>  <Rust type>
+//! enum     <name>  <Rust type>  <value>…
+//! table    <schema>  <name>  <true if it has these columns and no others>
+//! gone     <table>  <column, empty for the table itself>  <what became of it>
+//! column   <name>  <type>  <true if it accepts NULL>  <nothing, default or always>
+//! ```
+//!
+//! **Invariant:** the first line names the version of this format; it changes with every change of the format.
+
+use std::collections::HashSet;
+
+use reshape_runtime::history::History;
+use reshape_runtime::model::{Action, Column, Custom, Migration};
+
+use super::names::{self, Taken};
+use super::story::Story;
+use super::{EnumPath, Settings};
+use crate::emit::line;
+
+/// The version of the format; the macros refuse any other.
+const VERSION: &str = "1";
+
+/// Where `migrations!` is expected, unless the build script says so.
+const MODULE: &str = "crate::migrations";
+
+/// By Postgres's own names. What is not here has no Rust type but by [`Settings::types`].
+const BUILT_IN: [&str; 22] = [
+    "int2",
+    "int4",
+    "int8",
+    "float4",
+    "float8",
+    "bool",
+    "text",
+    "varchar",
+    "bpchar",
+    "name",
+    "citext",
+    "bytea",
+    "oid",
+    "inet",
+    "date",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "json",
+    "jsonb",
+    "numeric",
+    "uuid",
+];
+
+/// The text of the file.
+pub(crate) fn catalog(
+    settings: &Settings,
+    migrations: &[&Migration],
+    adopted: bool,
+    history: &History,
+) -> String {
+    let schema = history.latest();
+    let custom = custom_words(migrations);
+    // What `custom` SQL has created is found in the version's schema, too; a database that was there before may have more than is said.
+    let open = adopted || !custom.is_empty() || migrations.iter().any(|m| !m.requires.is_empty());
+    let mut text = line(&["reshape-catalog", VERSION]);
+    text.push_str(&line(&["open", if open { "true" } else { "false" }]));
+    let module = settings.module.as_deref().unwrap_or(MODULE);
+    let mut types: Vec<(String, String)> = Vec::new();
+    for name in BUILT_IN {
+        types.push((name.to_owned(), settings.rust(name, &[]).path));
+    }
+    types.push(("\"char\"".to_owned(), "i8".to_owned()));
+    types.extend(settings.types.iter().cloned());
+    for (name, rust) in &types {
+        text.push_str(&line(&["type", name, rust]));
+    }
+    let mut taken = Taken::default();
+    let enums: Vec<EnumPath> = schema
+        .enums()
+        .map(|known| EnumPath {
+            name: known.name.clone(),
+            module: String::new(),
+            ident: format!("{module}::schema::{}", taken.take(&names::camel(&known.name, 'E'))),
+        })
+        .collect();
+    for (path, known) in enums.iter().zip(schema.enums()) {
+        let rust =
+            if known.values.is_empty() { settings.rust("", &[]).path } else { path.ident.clone() };
+        let mut fields = vec!["enum", known.name.as_str(), rust.as_str()];
+        fields.extend(known.values.iter().map(String::as_str));
+        text.push_str(&line(&fields));
+    }
+    for table in schema.tables() {
+        let complete = !custom.contains(&table.name.to_lowercase()) && !custom.contains("inherits");
+        let complete = if complete { "true" } else { "false" };
+        text.push_str(&line(&["table", &table.schema, &table.name, complete]));
+        for column in &table.columns {
+            let nullable = if column.nullable { "true" } else { "false" };
+            text.push_str(&line(&[
+                "column",
+                &column.name,
+                &column.data_type,
+                nullable,
+                fill(column),
+            ]));
+        }
+    }
+    for (table, column, what) in Story::of(migrations, history).gone(schema) {
+        text.push_str(&line(&["gone", &table, &column, &what]));
+    }
+    text
+}
+
+fn fill(column: &Column) -> &'static str {
+    match (&column.generated, &column.default) {
+        (Some(how), _) if how.trim_start().to_uppercase().starts_with("ALWAYS") => "always",
+        (Some(_), _) | (None, Some(_)) => "default",
+        (None, None) => "nothing",
+    }
+}
+
+/// The words of all `custom` SQL: nothing is certain about the tables that it mentions.
+fn custom_words(migrations: &[&Migration]) -> HashSet<String> {
+    let mut words = HashSet::new();
+    for action in migrations.iter().flat_map(|migration| migration.actions.iter()) {
+        let Action::Custom(Custom { start, complete, .. }) = action else { continue };
+        for sql in start.iter().chain(complete) {
+            let parts = sql.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+            words.extend(parts.filter(|word| !word.is_empty()).map(str::to_lowercase));
+        }
+    }
+    words
+}

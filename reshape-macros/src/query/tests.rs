@@ -1,0 +1,99 @@
+use super::*;
+
+const CATALOG: &str = "reshape-catalog\t1\nopen\tfalse\ntype\tint8\ti64\ntype\ttext\t::std::string::String\n\
+    type\tdate\t__rt::typed::Binary\nenum\tmood\tcrate::migrations::schema::Mood\tsad\n\
+    table\tpublic\tusers\ttrue\ncolumn\tid\tbigint\tfalse\talways\ncolumn\tname\ttext\tfalse\tnothing\n\
+    column\tnick\ttext\ttrue\tnothing\ncolumn\tmood\tmood\ttrue\tnothing\ncolumn\tborn\tdate\ttrue\tnothing\n\
+    gone\tusers\tfirst\tit was renamed to `name` by `2_rename`\ngone\tposts\t\tit was removed by `3_remove`\n";
+
+fn expanded(arguments: &str) -> String {
+    let catalog = catalog::parse(CATALOG).unwrap();
+    let arguments: Arguments = syn::parse_str(arguments).unwrap();
+    match checked(&arguments, &catalog) {
+        Ok(tokens) => {
+            let file = quote!(fn main() { #tokens });
+            prettyplease::unparse(&syn::parse2(file).unwrap())
+        }
+        Err(errors) => errors.into_iter().map(|error| error.to_string() + "\n").collect(),
+    }
+}
+
+#[test]
+fn a_damaged_catalog_is_not_trusted() {
+    for text in [
+        "",
+        "reshape-catalog\t2\n",
+        "reshape-catalog\t1\ncolumn\ta\tint\ttrue\tnothing\n",
+        "reshape-catalog\t1\nopen\tmaybe\n",
+    ] {
+        assert!(catalog::parse(text).is_none(), "{text:?}");
+    }
+}
+
+#[test]
+fn a_statement_has_to_be_a_literal() {
+    let error = syn::parse_str::<Arguments>("sql, 1").err().unwrap().to_string();
+    assert!(error.starts_with("expected a statement as a string literal"), "{error}");
+}
+
+#[test]
+fn other_statements_are_refused() {
+    assert!(expanded("\"LOCK TABLE users\"").contains("only SELECT, VALUES, INSERT"));
+}
+
+#[test]
+fn the_whole_expansion() {
+    insta::assert_snapshot!(expanded(
+        r#""SELECT id, nick, mood, count(*) AS \"all: i64\" FROM users WHERE name = $1 GROUP BY id", &name"#
+    ));
+}
+
+#[test]
+fn a_given_row_type_needs_no_certainty() {
+    let code = expanded("as Users, \"SELECT *, x.y FROM other.x, users\"");
+    assert!(code.contains("Users,\n") && !code.contains("Record"), "{code}");
+    let code = expanded("crate = rt, as crate::Users<'static>, \"SELECT id FROM users\"");
+    assert!(code.contains("use rt as __rt") && code.contains("crate::Users<'static>"), "{code}");
+}
+
+#[test]
+fn each_mistake_is_told() {
+    let mistakes = [
+        r#""SELECT nam FROM users""#,
+        r#""SELECT * FROM user""#,
+        r#""SELECT u.first FROM users u""#,
+        r#""SELECT p.id FROM posts p""#,
+        r#""SELEC 1""#,
+        r#""SELECT id FROM users WHERE id = $1 AND name = $2", 1"#,
+        r#""SELECT id FROM users", 1, 2"#,
+        r#""SELECT id FROM users WHERE id = $2", 1, 2"#,
+        r#""SELECT 1 + 1 FROM users""#,
+        r#""SELECT id, id FROM users""#,
+        r#""SELECT now() AS \"a b\" FROM users""#,
+        r#""SELECT id AS \"a: Vec<\" FROM users""#,
+        r#""SELECT born FROM users""#,
+        r#""SELECT my_function(id) AS x FROM users""#,
+        r#""SELECT * FROM elsewhere.users""#,
+        r#""SELECT 1 AS a; SELECT 2 AS b""#,
+        r#""""#,
+        r#""SELECT id FROM users WHERE mood = 'hapy'""#,
+        r#""INSERT INTO users (id) VALUES (1)""#,
+    ];
+    let told: Vec<String> =
+        mistakes.iter().map(|text| format!("=== {text}\n{}", expanded(text))).collect();
+    insta::assert_snapshot!(told.concat());
+}
+
+#[test]
+fn what_is_certain_or_said_is_not_refused() {
+    for text in [
+        r#""SELECT id AS \"n!\", nick AS \"m?\", id AS \"o: u64\", name AS \"type\" FROM users""#,
+        r#""SELECT upper(name) AS loud, id + 1 AS next, $1::text AS said FROM users", "x""#,
+        r#""DELETE FROM users WHERE id = ANY($1)", &ids"#,
+        r#""UPDATE users SET nick = NULL""#,
+        r#""VALUES (1)""#,
+    ] {
+        let code = expanded(text);
+        assert!(code.contains("fn main") || text.contains("VALUES (1)"), "{text}: {code}");
+    }
+}

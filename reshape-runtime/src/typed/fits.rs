@@ -1,0 +1,84 @@
+//! Whether a Rust type can be given for a parameter of a Postgres type, as far as that is certain.
+//!
+//! Each Postgres type has a module with the same content, because the compiler's message can then name the type as SQL does.
+//!
+//! **Invariant:** only types whose conversions the driver fixes for all programs are judged; a type of the program's, or of a library, may have any.
+
+/// A Rust type whose conversions are known.
+pub trait Known {}
+
+macro_rules! known {
+    ($($rust:ty)*) => {$(impl Known for $rust {})*};
+}
+
+known! { bool i8 i16 i32 i64 u32 f32 f64 str String }
+
+impl<T: Known + ?Sized> Known for &T {}
+impl<T: Known> Known for Option<T> {}
+
+macro_rules! postgres_type {
+    ($module:ident, $message:literal, $($rust:ty),*) => {
+        #[doc = $message]
+        pub mod $module {
+            use super::Known;
+
+            /// A known type that can be given for this one.
+            #[diagnostic::on_unimplemented(
+                message = $message,
+                label = "not for this parameter",
+                note = "the statement compares it with a column of that type, or writes it to one: convert the value, or cast the parameter in the statement"
+            )]
+            pub trait Fits {}
+
+            $(
+                #[diagnostic::do_not_recommend]
+                impl Fits for $rust {}
+            )*
+
+            #[diagnostic::do_not_recommend]
+            impl<T: Fits + ?Sized> Fits for &T {}
+
+            #[diagnostic::do_not_recommend]
+            impl<T: Fits> Fits for Option<T> {}
+
+            /// A value for such a parameter.
+            #[derive(Debug)]
+            pub struct Given<'a, T: ?Sized>(pub &'a T);
+
+            /// Found first by a method call, where the type is known.
+            pub trait OfKnownType {
+                /// The value's type.
+                type Rust: ?Sized;
+
+                /// Compiles if that can be given for the parameter.
+                fn check(&self)
+                where
+                    Self::Rust: Fits,
+                {
+                }
+            }
+
+            impl<T: Known + ?Sized> OfKnownType for Given<'_, T> {
+                type Rust = T;
+            }
+
+            /// Found where the other is not: nothing is said.
+            pub trait OfAnyType {
+                /// Compiles.
+                fn check(&self) {}
+            }
+
+            impl<T: ?Sized> OfAnyType for &Given<'_, T> {}
+        }
+    };
+}
+
+postgres_type!(bool, "a parameter of type `boolean` cannot be a `{Self}`", bool);
+postgres_type!(int2, "a parameter of type `smallint` cannot be a `{Self}`", i16);
+postgres_type!(int4, "a parameter of type `integer` cannot be a `{Self}`", i32);
+postgres_type!(int8, "a parameter of type `bigint` cannot be a `{Self}`", i64);
+postgres_type!(float4, "a parameter of type `real` cannot be a `{Self}`", f32);
+postgres_type!(float8, "a parameter of type `double precision` cannot be a `{Self}`", f64);
+postgres_type!(oid, "a parameter of type `oid` cannot be a `{Self}`", u32);
+postgres_type!(text, "a parameter of a text type cannot be a `{Self}`", str, String);
+postgres_type!(another, "a parameter of this type cannot be a `{Self}`",);

@@ -1,0 +1,5 @@
+//! The whole build script.
+
+fn main() {
+    reshape_build::migrations("migrations");
+}

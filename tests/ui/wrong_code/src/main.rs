@@ -1,0 +1,41 @@
+//! Code that was written for another version of the schema.
+
+use migrations::schema::{Mood, NewUsers, Posts, Users, users};
+use reshape_runtime::query;
+
+reshape_runtime::migrations!();
+
+fn renamed_column(user: &Users) -> &str {
+    &user.name
+}
+
+fn renamed_constant() -> &'static str {
+    users::NAME.name()
+}
+
+fn renamed_column_of_a_new_row(name: String) -> NewUsers {
+    NewUsers { name, ..NewUsers::new("Ada") }
+}
+
+fn value_that_the_enum_has_not() -> Mood {
+    Mood::Angry
+}
+
+fn main() {
+    let id = 1_i64;
+    let _ = query!("SELECT id, name FROM users");
+    let _ = query!(
+        "SELECT u.id
+         FROM users u
+         JOIN posts p ON p.user_id = u.id"
+    );
+    let _ = query!("SELECT id FROM users WHERE full_name = $1 AND id = $2", "Ada");
+    let _ = query!("SELECT id FROM users WHERE mood = 'angry'");
+    let _ = query!("SELECT id, my_score(id) AS score FROM users");
+    let _ = query!("SELECT id FROM users WHERE id = $1", "Ada");
+    let _ = query!("SELECT id FROM users WHERE full_name = $1", id);
+    let _ = query!("SELEKT 1");
+    let _ = query!("TRUNCATE users");
+    let sql = "SELECT 1";
+    let _ = query!(sql);
+}
