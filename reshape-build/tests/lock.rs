@@ -184,6 +184,25 @@ fn the_lock_file_has_the_name_of_the_first_folder() {
     "#);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_first_lock_file_is_noticed_by_those_who_watch_the_folder() {
+    use std::time::{Duration, SystemTime};
+
+    let project = Project::new(&["1_a"]);
+    let folder = fs::File::open(project.path("migrations")).unwrap();
+    let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let modified = || folder.metadata().unwrap().modified().unwrap();
+    folder.set_modified(old).unwrap();
+    project.done("lock");
+    assert_ne!(modified(), old);
+    // From then on the file itself is watched.
+    project.add("2_b");
+    folder.set_modified(old).unwrap();
+    project.done("lock");
+    assert_eq!(modified(), old);
+}
+
 #[test]
 fn without_a_lock_file_nothing_is_checked() {
     let project = Project::locked(&["1_a", "2_b"]);
