@@ -1,5 +1,7 @@
 //! What the checker of SQL rejects, a server rejects; what it says of types, a server says.
 
+#![allow(clippy::print_stderr, reason = "what `RESHAPE_SQL_MISSED` asks for")]
+
 use std::rc::Rc;
 
 use postgres::Client;
@@ -146,12 +148,12 @@ fn what_is_rejected_as_an_expression_the_server_rejects() {
                 let data_type = Type::parse(wanted);
                 let visible =
                     if role == Role::Default { &[][..] } else { std::slice::from_ref(&users) };
-                let typed = matches!(role, Role::Default | Role::Generated | Role::Value);
+                let for_value = matches!(role, Role::Default | Role::Generated | Role::Value);
                 let scope = Scope {
                     catalog: &tables,
                     visible,
                     role,
-                    wanted: data_type.as_ref().filter(|_| typed),
+                    wanted: data_type.as_ref().filter(|_| for_value),
                 };
                 let checked = expression(sql, &scope);
                 for finding in &checked.findings {
@@ -160,7 +162,7 @@ fn what_is_rejected_as_an_expression_the_server_rejects() {
                 let server = takes(&mut client, &judge(role, sql, wanted));
                 match (checked.findings.is_empty(), server) {
                     (false, Ok(())) => {
-                        wrong.push(format!("{role:?} {wanted}: {sql}\n    {:?}", checked.findings))
+                        wrong.push(format!("{role:?} {wanted}: {sql}\n    {:?}", checked.findings));
                     }
                     (false, Err(_)) => rejected += 1,
                     (true, Err(error)) => {
