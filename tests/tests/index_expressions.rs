@@ -106,7 +106,9 @@ fn over_a_column_that_is_gone() {
         ),
         (format!("{ALTER}{wanted}"), "column \"email\" does not exist"),
     ] {
-        let mut r = Rollout::prepare(USERS, ROWS, &change);
+        // SQL of the user's own has mentioned the column, so the build is not certain.
+        let custom = "[[actions]]\ntype = 'custom'\nstart = '-- users email'\n\n";
+        let mut r = Rollout::prepare(USERS, ROWS, &format!("{custom}{change}"));
         let error = r.start().expect_err("a failure").report();
         assert!(error.contains(message), "{error}");
         assert_eq!(catalog(&mut r.old), r.before);
