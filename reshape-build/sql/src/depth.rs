@@ -30,14 +30,20 @@ pub(crate) fn is_flat(sql: &str) -> bool {
             prefixes = if word.eq_ignore_ascii_case(b"not") { prefixes + 1 } else { 0 };
         } else {
             match bytes[at] {
-                b'(' | b'[' => {
+                b'(' => {
                     nested += 1;
                     chain = 0;
                 }
-                b')' | b']' => {
+                b')' => {
                     nested = nested.saturating_sub(1);
                     chain = 0;
                 }
+                // A subscript is a level around what it is of: `a[1][1]` is two.
+                b'[' => {
+                    nested += 1;
+                    chain += 1;
+                }
+                b']' => nested = nested.saturating_sub(1),
                 b',' => chain = 0,
                 b';' => (chain, nested, cases) = (0, 0, 0),
                 byte if byte.is_ascii_whitespace() => {}
@@ -69,7 +75,7 @@ mod tests {
 
     #[test]
     fn what_would_overflow_the_stack_is_not() {
-        for deep in ["(", "[", "case when ", "not ", "- ", "a or "] {
+        for deep in ["(", "[", "case when ", "not ", "- ", "a or ", "[1]", "[1:2]"] {
             assert!(!is_flat(&deep.repeat(3000)), "{deep}");
         }
     }

@@ -16,6 +16,22 @@ use crate::walk::{Walk, child, first_name, has_token, is_select};
 /// The columns that can be named without a qualifier: item and field.
 type Visible = Vec<(usize, usize)>;
 
+/// What looks like a relation's name in FROM, and is a function.
+const FUNCTIONS_WITHOUT_PARENTHESES: [&str; 12] = [
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_schema",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "localtime",
+    "localtimestamp",
+    "session_user",
+    "system_user",
+    "user",
+];
+
 impl Walk<'_> {
     /// Adds the relations of a FROM or USING clause to the frame.
     pub(crate) fn relations(&mut self, clause: &SyntaxNode, frame: &mut Frame<'_>) {
@@ -231,6 +247,7 @@ impl Walk<'_> {
             // The tables of the catalog are found without their schema.
             Named::Missing
                 if name.starts_with("pg_")
+                    || FUNCTIONS_WITHOUT_PARENTHESES.contains(&name.as_str())
                     || frame.levels().any(|level| level.blind && level.items.is_empty()) =>
             {
                 Item::unknown(Some(shown))

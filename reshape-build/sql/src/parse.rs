@@ -82,6 +82,10 @@ fn told(said: &str, at_end: bool) -> String {
         words.push(spelled + comma);
     }
     let told = words.join(" ");
+    // A keyword is in capitals from its second letter on.
+    if told.chars().nth(1).is_some_and(char::is_uppercase) {
+        return told;
+    }
     let mut characters = told.chars();
     characters.next().map(|c| c.to_ascii_lowercase()).into_iter().chain(characters).collect()
 }
@@ -109,6 +113,7 @@ mod tests {
             "expected command, found `CREATE`"
         );
         assert_eq!(told("expected COMMA", false), "expected `,` or `)`");
+        assert_eq!(told("SELECT ... INTO is not", false), "SELECT ... INTO is not");
         assert_eq!(told("Missing trailing `'` symbol", true), "missing trailing `'` symbol");
     }
 

@@ -20,11 +20,19 @@ pub(super) fn check(site: &Site<'_>, problems: &mut Vec<Problem>) {
         let rest = named.unwrap_or(rest);
         let builds = rest.begins("unique") || rest.begins("primary key") || rest.begins("exclude");
         if builds && !rest.has("using index") {
+            let help = if rest.begins("exclude") {
+                "Postgres has no way to build it beforehand: add it while the table is small, or accept the hazard with `[[allow]]` and a quiet hour"
+            } else {
+                "build it before, with the action `add_index` and `unique = true`; a later migration can say `ADD CONSTRAINT … UNIQUE USING INDEX …`"
+            };
             problems.push(site.problem(
                 Rule::ConstraintBuildsIndex,
                 change.span(),
-                format!("the index of this constraint is built while no query can read or write `{}`", table.name),
-                "build it before, with the action `add_index` and `unique = true`; a later migration can say `ADD CONSTRAINT … UNIQUE USING INDEX …`",
+                format!(
+                    "the index of this constraint is built while no query can read or write `{}`",
+                    table.name
+                ),
+                help,
             ));
         }
     }

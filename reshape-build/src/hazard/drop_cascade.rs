@@ -9,16 +9,23 @@ pub(super) fn check(site: &Site<'_>, problems: &mut Vec<Problem>) {
     let statement = site.statement();
     let Some(last) = statement.tokens.last() else { return };
     // That of a foreign key is another one; a type or function may be dropped with what only it needs.
+    let empties = statement.begins("truncate");
     let drops = statement.begins(
         "drop table|view|schema|column|type|extension|function|sequence|domain|materialized",
-    ) || statement.begins("truncate");
+    );
     let column = statement.alter_table().is_some_and(|(_, changes)| {
         changes.iter().any(|change| {
             change.begins("drop") && change.tokens.last().is_some_and(|t| t.is("cascade"))
         })
     });
-    if site.point == Point::Back || !(drops && last.is("cascade") || column) {
+    if site.point == Point::Back || !((drops || empties) && last.is("cascade") || column) {
         return;
+    }
+    if empties {
+        let message =
+            "`CASCADE` also empties every table that refers to these, and those that refer to them";
+        let help = "name every table that is to be emptied";
+        return problems.push(site.problem(Rule::DropCascade, last.range(), message, help));
     }
     problems.push(site.problem(
         Rule::DropCascade,
