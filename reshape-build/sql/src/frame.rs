@@ -68,11 +68,7 @@ pub(crate) enum Found {
 const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
 
 fn system(name: &str) -> Option<Field> {
-    SYSTEM_COLUMNS.contains(&name).then(|| Field {
-        name: name.to_owned(),
-        nullable: Some(false),
-        ..Field::default()
-    })
+    SYSTEM_COLUMNS.contains(&name).then(|| Field { name: name.to_owned(), ..Field::default() })
 }
 
 impl Item {
@@ -88,6 +84,13 @@ impl Item {
             fields: fields.collect(),
             complete: relation.complete,
             table: Some(relation.name.clone()),
+        }
+    }
+
+    /// Any of its columns may be NULL, other than where it comes from.
+    pub(crate) fn weaken(&mut self) {
+        for field in &mut self.fields {
+            field.nullable = field.nullable.filter(|nullable| *nullable);
         }
     }
 

@@ -10,6 +10,7 @@ use crate::finding::Finding;
 use crate::frame::Frame;
 use crate::parse::parse;
 use crate::types::Type;
+use crate::value::Place;
 use crate::walk::{Walk, child, is_select};
 
 /// What a statement needs and gives.
@@ -83,7 +84,7 @@ pub fn query(sql: &str, catalog: &dyn Catalog) -> Query {
         Some(Ok(root)) => root,
     };
     let mut walk = Walk::new(catalog, 0, sql.len());
-    walk.parameters = parameters(&root);
+    let found = parameters(&root);
     let mut statements = root.children();
     let (Some(statement), None) = (statements.next(), statements.next()) else {
         query.kind = Kind::None;
@@ -101,14 +102,14 @@ pub fn query(sql: &str, catalog: &dyn Catalog) -> Query {
     let outside = Frame::default();
     query.columns = match query.kind {
         Kind::Select => walk.outputs(&statement, &outside),
-        Kind::Insert | Kind::Update | Kind::Delete => walk
+        Kind::Insert | Kind::Update | Kind::Delete | Kind::Merge => walk
             .write(&statement, &outside)
             .and_then(|(outputs, complete)| complete.then_some(outputs)),
-        Kind::Merge | Kind::Other | Kind::None => None,
+        Kind::Other | Kind::None => None,
     };
     query.findings = walk.findings;
     query.findings.sort_by_key(|finding| finding.range.start);
-    query.parameters = walk.parameters.into_values().collect();
+    query.parameters = typed(found, &root, &walk.places);
     query
 }
 
@@ -132,6 +133,30 @@ impl Walk<'_> {
         });
         complete.then(|| outputs.collect())
     }
+}
+
+/// The parameters with their types. Postgres takes the type that the first place asks for, in an order of its own: only if all places ask for the same one, it
+/// is that.
+fn typed(
+    mut found: BTreeMap<u32, Parameter>,
+    root: &SyntaxNode,
+    places: &BTreeMap<Place, Option<Type>>,
+) -> Vec<Parameter> {
+    let mut types: BTreeMap<u32, Vec<Option<&Type>>> = BTreeMap::new();
+    let tokens = root.descendants_with_tokens().filter_map(SyntaxElement::into_token);
+    for token in tokens.filter(|token| token.kind() == SyntaxKind::POSITIONAL_PARAM) {
+        let Ok(number) = token.text()[1..].parse() else { continue };
+        let place = Place { number, at: token.text_range().start().into() };
+        types.entry(number).or_default().push(places.get(&place).and_then(Option::as_ref));
+    }
+    for (number, types) in types {
+        if let Some(parameter) = found.get_mut(&number)
+            && types.windows(2).all(|pair| pair[0] == pair[1])
+        {
+            parameter.data_type = types.first().copied().flatten().cloned();
+        }
+    }
+    found.into_values().collect()
 }
 
 /// The parameters in the text, each at its first place, with those that their numbers leave out.

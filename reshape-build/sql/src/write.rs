@@ -30,6 +30,9 @@ impl Walk<'_> {
             SyntaxKind::INSERT => Some(self.insert(node, parent)),
             SyntaxKind::UPDATE => Some(self.update(node, parent)),
             SyntaxKind::DELETE => Some(self.delete(node, parent)),
+            SyntaxKind::MERGE if child(node, SyntaxKind::RETURNING_CLAUSE).is_none() => {
+                Some((Vec::new(), true))
+            }
             _ => None,
         }
     }
@@ -335,6 +338,6 @@ impl Walk<'_> {
     }
 }
 
-fn counted(count: usize, what: &str) -> String {
+pub(crate) fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
