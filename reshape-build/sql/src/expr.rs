@@ -87,6 +87,10 @@ impl Walk<'_> {
             Found::Field(field) => of_field(&field),
             // A row of an outer join is NULL.
             Found::Row | Found::Uncertain => Value::default(),
+            Found::System => {
+                self.system_column(&name, node);
+                Value::default()
+            }
             Found::Ambiguous(relations) => {
                 let owners: Vec<&str> = relations.iter().map(String::as_str).collect();
                 let message = format!("`{name}` may be a column of {}", list(&owners));
@@ -101,6 +105,17 @@ impl Walk<'_> {
                 Value::default()
             }
         }
+    }
+
+    /// A statement of an application reads views; a migration's expressions are computed from the tables themselves.
+    fn system_column(&mut self, name: &str, node: &SyntaxNode) {
+        if self.role.is_some() || self.catalog.may_be_created(name) {
+            return;
+        }
+        let message = format!("a version's tables are views, which have no `{name}`");
+        self.report(Finding::new(Rule::UnknownColumn, self.range(node), message).help(
+            "identify rows by their primary key, and compare a column that each change writes",
+        ));
     }
 
     fn missing(&mut self, name: &str, quoted: bool, node: &SyntaxNode, frame: &Frame<'_>) {
@@ -176,6 +191,10 @@ impl Walk<'_> {
         let Some(column) = name_of(&column_node) else { return Value::default() };
         match Frame::field_of(item, &column) {
             Found::Field(field) => of_field(&field),
+            Found::System => {
+                self.system_column(&column, &column_node);
+                Value::default()
+            }
             // `users.full_name` is also how a function of the row is called.
             Found::Missing
                 if !self.catalog.may_be_created(&column)
@@ -240,7 +259,7 @@ impl Walk<'_> {
                 let Some(data_type) = value.data_type().filter(number).cloned() else {
                     return Value::default();
                 };
-                Value::typed(edge(&inner).unwrap_or(Some(data_type))).null_if(value.nullable)
+                Value::typed(negative(&inner, data_type)).null_if(value.nullable)
             }
             _ => Value::default(),
         }
@@ -392,14 +411,16 @@ pub(crate) fn of_field(field: &Field) -> Value {
     Value { source: field.source.clone(), ..value }
 }
 
-/// Numbers that have another type with a minus than without: Postgres reads the two together. The type, `None` where it is not certain.
-fn edge(operand: &SyntaxNode) -> Option<Option<Type>> {
+/// The type of a number with a minus: Postgres reads the two together, so that the least ones are of a smaller type. `None` where it is not certain.
+fn negative(operand: &SyntaxNode, data_type: Type) -> Option<Type> {
     let text = operand.text().to_string().replace('_', "");
     let of = [("2147483648", "int4"), ("9223372036854775808", "int8")];
-    let (digits, name) = of.into_iter().find(|(digits, _)| text.contains(digits))?;
+    let Some((digits, name)) = of.into_iter().find(|(digits, _)| text.contains(digits)) else {
+        return Some(data_type);
+    };
     let first = operand.parent().and_then(|parent| parent.first_token());
     let minus = first.is_some_and(|token| token.kind() == SyntaxKind::MINUS);
-    Some((minus && text == digits).then(|| Type::built_in(name)))
+    (minus && text == digits).then(|| Type::built_in(name))
 }
 
 /// A constant or parameter.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use squawk_syntax::{SyntaxElement, SyntaxKind, SyntaxNode};
+use squawk_syntax::{SyntaxElement, SyntaxKind, SyntaxNode, SyntaxToken};
 
 use crate::catalog::Catalog;
-use crate::finding::Finding;
+use crate::finding::{Finding, Rule};
 use crate::frame::Frame;
 use crate::parse::parse;
 use crate::types::Type;
@@ -107,6 +107,7 @@ pub fn query(sql: &str, catalog: &dyn Catalog) -> Query {
             .and_then(|(outputs, complete)| complete.then_some(outputs)),
         Kind::Other | Kind::None => None,
     };
+    untyped(&root, &found, &mut walk);
     query.findings = walk.findings;
     query.findings.sort_by_key(|finding| finding.range.start);
     query.parameters = typed(found, &root, &walk.places);
@@ -133,6 +134,78 @@ impl Walk<'_> {
         });
         complete.then(|| outputs.collect())
     }
+}
+
+/// Reports the parameters that the server cannot tell the type of: those whose first place is `$1 IS NULL`, whatever the places after it ask for. Postgres
+/// looks at the places in an order of its own; that of the text is certain within one condition.
+fn untyped(root: &SyntaxNode, found: &BTreeMap<u32, Parameter>, walk: &mut Walk<'_>) {
+    let mut places: BTreeMap<u32, Vec<SyntaxToken>> = BTreeMap::new();
+    let tokens = root.descendants_with_tokens().filter_map(SyntaxElement::into_token);
+    for token in tokens.filter(|token| token.kind() == SyntaxKind::POSITIONAL_PARAM) {
+        if let Ok(number) = token.text()[1..].parse() {
+            places.entry(number).or_default().push(token);
+        }
+    }
+    for (number, tokens) in places {
+        let Some(condition) =
+            tokens.first().filter(|token| is_null_test(token)).and_then(condition)
+        else {
+            continue;
+        };
+        let Some(parameter) = found.get(&number) else { continue };
+        if !tokens.iter().all(|token| condition_around(token).as_ref() == Some(&condition)) {
+            continue;
+        }
+        let asked = tokens.iter().find_map(|token| {
+            let at = token.text_range().start().into();
+            walk.places.get(&Place { number, at }).and_then(Option::as_ref)
+        });
+        let name = asked.map_or_else(|| String::from("text"), Type::sql);
+        let message = format!("the server cannot tell the type of `${number}` from `IS NULL`");
+        let finding = Finding::new(Rule::TypeMismatch, parameter.range.clone(), message);
+        walk.report(finding.help(format!("cast it: `${number}::{name} IS NULL`")));
+    }
+}
+
+/// Whether the parameter is all that an `IS NULL` or `IS NOT NULL` is about.
+fn is_null_test(token: &SyntaxToken) -> bool {
+    let near = |next: fn(&SyntaxToken) -> Option<SyntaxToken>| {
+        std::iter::successors(next(token), next).filter(|token| !token.kind().is_trivia())
+    };
+    let before = near(SyntaxToken::prev_token).next().map(|token| token.kind());
+    // An AND may be that of a BETWEEN, which binds more strongly.
+    let begins =
+        matches!(before, Some(SyntaxKind::L_PAREN | SyntaxKind::WHERE_KW | SyntaxKind::OR_KW));
+    let mut after = near(SyntaxToken::next_token).map(|token| token.kind());
+    let is = after.next() == Some(SyntaxKind::IS_KW);
+    let null = match after.next() {
+        Some(SyntaxKind::NOT_KW) => after.next() == Some(SyntaxKind::NULL_KW),
+        word => word == Some(SyntaxKind::NULL_KW),
+    };
+    begins && is && null
+}
+
+/// The WHERE clause that the parameter stands in, with nothing but operators and parentheses between.
+fn condition(token: &SyntaxToken) -> Option<SyntaxNode> {
+    let between = |node: &SyntaxNode| {
+        matches!(
+            node.kind(),
+            SyntaxKind::LITERAL
+                | SyntaxKind::BIN_EXPR
+                | SyntaxKind::PAREN_EXPR
+                | SyntaxKind::PREFIX_EXPR
+        )
+    };
+    let clause = token.parent_ancestors().find(|node| !between(node))?;
+    (clause.kind() == SyntaxKind::WHERE_CLAUSE).then_some(clause)
+}
+
+/// The nearest WHERE clause around the parameter, unless a sub-select is between.
+fn condition_around(token: &SyntaxToken) -> Option<SyntaxNode> {
+    let clause = token
+        .parent_ancestors()
+        .find(|node| node.kind() == SyntaxKind::WHERE_CLAUSE || is_select(node.kind()))?;
+    (clause.kind() == SyntaxKind::WHERE_CLAUSE).then_some(clause)
 }
 
 /// The parameters with their types. Postgres takes the type that the first place asks for, in an order of its own: only if all places ask for the same one, it

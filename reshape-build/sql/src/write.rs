@@ -183,6 +183,11 @@ impl Walk<'_> {
                         self.condition(&condition, frame);
                     }
                 }
+                SyntaxKind::CONFLICT_ON_CONSTRAINT if relation.is_some() => {
+                    let message = "a version's tables are views, which have no constraints";
+                    let finding = Finding::new(Rule::Write, self.range(&part), message);
+                    self.report(finding.help("name the columns instead: `ON CONFLICT (id)`"));
+                }
                 SyntaxKind::CONFLICT_DO_UPDATE_SET => {
                     let mut both = frame.clone();
                     // A column alone is ambiguous to Postgres; here it is that of the table.

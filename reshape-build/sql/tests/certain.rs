@@ -216,3 +216,51 @@ fn the_queries_of_a_union_have_as_many_columns() {
     );
     assert!(ask("SELECT id, name FROM users UNION SELECT f.* FROM f() f").findings.is_empty());
 }
+
+#[test]
+fn what_only_tables_have_is_not_there_in_views() {
+    for sql in [
+        "SELECT xmin FROM users",
+        "SELECT u.ctid FROM users u",
+        "DELETE FROM users WHERE tableoid = 1",
+        "INSERT INTO users (id, name) VALUES (1, 'x') ON CONFLICT ON CONSTRAINT users_pkey DO NOTHING",
+    ] {
+        let found = ask(sql).findings;
+        assert_eq!(found.len(), 1, "{sql}: {found:?}");
+        assert!(found[0].message.starts_with("a version's tables are views"), "{found:?}");
+    }
+    for sql in [
+        "SELECT xmin FROM pg_class",
+        "SELECT xmin FROM users, other.thing",
+        "SELECT t.xmin FROM (SELECT 1 AS xmin) t",
+        "INSERT INTO users (id, name) VALUES (1, 'x') ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO other.thing (id) VALUES (1) ON CONFLICT ON CONSTRAINT thing_pkey DO NOTHING",
+    ] {
+        assert!(ask(sql).findings.is_empty(), "{sql}: {:?}", ask(sql).findings);
+    }
+}
+
+#[test]
+fn a_parameter_that_is_first_asked_whether_it_is_null_needs_a_cast() {
+    for sql in [
+        "SELECT id FROM users WHERE $1 IS NULL OR name = $1",
+        "SELECT id FROM users WHERE age > 1 AND ($1 IS NOT NULL OR name = $1)",
+        "DELETE FROM users WHERE ($1 IS NULL)",
+    ] {
+        let found = ask(sql).findings;
+        assert_eq!(found.len(), 1, "{sql}: {found:?}");
+        assert_eq!(found[0].help.as_deref(), Some("cast it: `$1::text IS NULL`"), "{sql}");
+        assert_eq!(&sql[found[0].range.clone()], "$1", "{sql}");
+    }
+    for sql in [
+        "SELECT id FROM users WHERE name = $1 OR $1 IS NULL",
+        "SELECT id FROM users WHERE $1::text IS NULL OR name = $1",
+        "SELECT users.id FROM users JOIN orders USING (name) WHERE $1 IS NULL LIMIT $1",
+        "SELECT id FROM users WHERE age BETWEEN 1 AND $1 IS NULL",
+        "SELECT id FROM users WHERE age = $1 IS NULL",
+        "UPDATE users SET name = $1 WHERE $1 IS NULL",
+    ] {
+        let found = ask(sql).findings;
+        assert!(found.is_empty(), "{sql}: {found:?}");
+    }
+}
