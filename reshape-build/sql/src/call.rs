@@ -27,14 +27,13 @@ impl Walk<'_> {
                 return Value::of("bool").null_if(Some(false));
             }
             SyntaxKind::EXTRACT_FN => {
-                let values = self.all(&callee, frame);
-                let nullable = any_null(values.iter().map(|(value, _)| value));
-                return Value::of("numeric").null_if(nullable);
+                self.all(&callee, frame);
+                // A part of what is infinite is NULL.
+                return Value::of("numeric");
             }
             SyntaxKind::POSITION_FN => {
                 let values = self.all(&callee, frame);
-                let nullable = any_null(values.iter().map(|(value, _)| value));
-                return text_result("int4", &values).null_if(nullable);
+                return self.strict(text_result("int4", &values), &values);
             }
             SyntaxKind::SUBSTRING_FN | SyntaxKind::TRIM_FN | SyntaxKind::OVERLAY_FN => {
                 let holder = callee.children().find(|child| child.children().next().is_some());
@@ -42,8 +41,12 @@ impl Walk<'_> {
                 if let Some(holder) = holder.filter(|holder| !is_expression(holder.kind())) {
                     values.extend(self.all(&holder, frame));
                 }
-                let nullable = any_null(values.iter().map(|(value, _)| value));
-                return text_result("text", &values).null_if(nullable);
+                let result = text_result("text", &values);
+                return if callee.kind() == SyntaxKind::SUBSTRING_FN && !by_number(&values) {
+                    result
+                } else {
+                    self.strict(result, &values)
+                };
             }
             SyntaxKind::ANY_FN | SyntaxKind::SOME_FN | SyntaxKind::ALL_FN => {
                 self.all(&callee, frame);
@@ -78,7 +81,19 @@ impl Walk<'_> {
         if !self.catalog.may_be_created(&name) {
             self.allowed(&name, function, node, &callee);
         }
-        self.result(&name, function, &arguments)
+        let value = self.result(&name, function, &arguments);
+        // An array of arguments may be NULL, and is none of those that were looked at.
+        let list = child(node, SyntaxKind::ARG_LIST);
+        let tokens = list.iter().flat_map(SyntaxNode::descendants_with_tokens);
+        let spread = tokens.into_iter().any(|element| element.kind() == SyntaxKind::VARIADIC_KW);
+        if spread { value.null_if(None) } else { value }
+    }
+
+    /// What a function gives that gives no NULL unless it gets one: only where it is certain which function it is.
+    fn strict(&self, value: Value, arguments: &Arguments) -> Value {
+        let known = value.data_type().is_some();
+        let nullable = self.null_of(arguments.iter().map(|(value, _)| value)).filter(|_| known);
+        value.null_if(nullable)
     }
 
     /// The values in the parentheses; what stands in FILTER, OVER, WITHIN and ORDER BY is looked at as well.
@@ -202,8 +217,10 @@ impl Walk<'_> {
             "gen_random_uuid" => return Value::of("uuid").null_if(Some(false)),
             "random" if arguments.is_empty() => return Value::of("float8").null_if(Some(false)),
             "concat" | "format" | "concat_ws" => {
-                let nullable = if name == "concat" { Some(false) } else { any() };
-                return Value::of("text").null_if(nullable);
+                if name == "concat" {
+                    return Value::of("text").null_if(Some(false));
+                }
+                return self.strict(Value::of("text"), arguments);
             }
             "lower" | "upper" | "initcap" | "btrim" | "ltrim" | "rtrim" | "replace" | "left"
             | "right" | "lpad" | "rpad" | "repeat" | "reverse" | "translate" | "split_part"
@@ -211,13 +228,18 @@ impl Walk<'_> {
                 if let Some((value, _)) = arguments.first() {
                     self.determine(value, &Type::built_in("text"));
                 }
-                return text_result("text", arguments).null_if(any());
+                let result = text_result("text", arguments);
+                // By a pattern that is not found, it is NULL.
+                if name == "substring" && !by_number(arguments) {
+                    return result;
+                }
+                return self.strict(result, arguments);
             }
             "length" | "char_length" | "character_length" | "octet_length" | "strpos" | "ascii" => {
                 if let Some((value, _)) = arguments.first() {
                     self.determine(value, &Type::built_in("text"));
                 }
-                return text_result("int4", arguments).null_if(any());
+                return self.strict(text_result("int4", arguments), arguments);
             }
             "sum" => {
                 let result = known.and_then(|known| match &*known.name {
@@ -263,7 +285,13 @@ impl Walk<'_> {
                 return Value::typed(same).null_if(Some(true));
             }
             "bool_and" | "bool_or" | "every" => return Value::of("bool").null_if(Some(true)),
-            "array_agg" => return Value::typed(known.map(Type::array_of)).null_if(Some(true)),
+            "array_agg" => {
+                // With NULLs in it, it would be nothing that its type says.
+                let whole =
+                    self.role.is_some() || first.is_some_and(|first| first.nullable == Some(false));
+                let result = known.filter(|_| whole).map(Type::array_of);
+                return Value::typed(result).null_if(Some(true));
+            }
             "string_agg" => return text_result("text", arguments).null_if(Some(true)),
             "abs" | "ceil" | "ceiling" | "floor" | "trunc" | "round" if arguments.len() == 1 => {
                 let whole = name == "abs";
@@ -272,10 +300,10 @@ impl Walk<'_> {
                     "int2" | "int4" | "int8" | "float4" => whole,
                     _ => false,
                 });
-                return Value::typed(same.cloned()).null_if(any());
+                return self.strict(Value::typed(same.cloned()), arguments);
             }
             "round" | "trunc" if known.is_some_and(|known| known.is("numeric")) => {
-                return Value::of("numeric").null_if(any());
+                return self.strict(Value::of("numeric"), arguments);
             }
             "date_trunc" => {
                 let when = arguments.get(1).and_then(|(value, _)| value.data_type());
@@ -285,16 +313,20 @@ impl Walk<'_> {
                     "interval" => Some("interval"),
                     _ => None,
                 });
-                return result.map_or_else(Value::default, Value::of).null_if(any());
+                return self.strict(result.map_or_else(Value::default, Value::of), arguments);
             }
             "age" => {
                 let dates =
                     |known: &&Type| matches!(&*known.name, "date" | "timestamp" | "timestamptz");
                 let result = known.filter(dates).map(|_| Type::built_in("interval"));
-                return Value::typed(result).null_if(any());
+                return Value::typed(result);
             }
             "lag" | "lead" | "first_value" | "last_value" | "nth_value" => {
-                return Value::typed(first.and_then(Value::data_type).cloned()).null_if(Some(true));
+                // `lag(x, 1, y)`: the type that both have together.
+                let other = arguments.get(2).and_then(|(value, _)| value.data_type());
+                let of = first.and_then(Value::data_type);
+                let same = arguments.len() < 3 || other == of;
+                return Value::typed(of.filter(|_| same).cloned()).null_if(Some(true));
             }
             "unnest" => {
                 let element = first.and_then(Value::data_type).filter(|first| first.array);
@@ -307,7 +339,8 @@ impl Walk<'_> {
                         "int4" | "int8" | "numeric" | "timestamp" | "timestamptz"
                     )
                 });
-                return Value::typed(same.cloned()).null_if(Some(false));
+                // Beside another one that gives more rows, it gives NULL in the end.
+                return Value::typed(same.cloned());
             }
             _ => {}
         }
@@ -324,6 +357,14 @@ impl Walk<'_> {
             Some(_) | None => Value::default(),
         }
     }
+}
+
+/// Whether a part of a text is said by numbers, rather than by a pattern.
+fn by_number(arguments: &Arguments) -> bool {
+    let number = |(value, _): &&(Value, SyntaxNode)| {
+        value.data_type().is_some_and(|of| of.is("int2") || of.is("int4"))
+    };
+    arguments.len() > 1 && arguments.iter().filter(number).count() == arguments.len() - 1
 }
 
 /// A function of text gives this, if it gets text and nothing else: `lower` also takes ranges, `length` lines.

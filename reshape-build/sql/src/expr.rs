@@ -9,9 +9,9 @@ use crate::finding::{Finding, Related, Rule};
 use crate::frame::{Field, Found, Frame};
 use crate::literal;
 use crate::name::{fold, list, nearest, quote};
-use crate::types::Type;
-use crate::value::{Kind, Value, any_null};
-use crate::walk::{Walk, child, expressions, is_expression, is_select};
+use crate::types::{Type, is_text};
+use crate::value::{Kind, Place, Value, any_null};
+use crate::walk::{Walk, child, expressions, has_token, is_expression, is_select};
 
 impl Walk<'_> {
     /// Looks at an expression.
@@ -32,8 +32,13 @@ impl Walk<'_> {
             SyntaxKind::PREFIX_EXPR => self.prefix(node, frame),
             SyntaxKind::POSTFIX_EXPR => {
                 self.all(node, frame);
-                let local = node.children().any(|child| child.kind() == SyntaxKind::AT_LOCAL);
-                if local { Value::default() } else { Value::of("bool").null_if(Some(false)) }
+                if node.children().any(|child| child.kind() == SyntaxKind::AT_LOCAL) {
+                    return Value::default();
+                }
+                // `IS NORMALIZED` and `IS JSON` of NULL are NULL.
+                let never = has_token(node, SyntaxKind::ISNULL_KW)
+                    || has_token(node, SyntaxKind::NOTNULL_KW);
+                Value::of("bool").null_if(never.then_some(false))
             }
             SyntaxKind::CASE_EXPR => self.case(node, frame),
             SyntaxKind::CAST_EXPR => self.cast(node, frame),
@@ -56,7 +61,7 @@ impl Walk<'_> {
             }
             SyntaxKind::TUPLE_EXPR => {
                 self.all(node, frame);
-                Value::default().null_if(Some(false))
+                Value::default()
             }
             _ => Value::default(),
         }
@@ -72,13 +77,20 @@ impl Walk<'_> {
             if changes {
                 self.changes(text, node);
             }
-            return Value::of(data_type).null_if(Some(false));
+            // Nothing of the `search_path` may be there, and nobody may have logged in.
+            let never =
+                !matches!(token.kind(), SyntaxKind::CURRENT_SCHEMA_KW | SyntaxKind::SYSTEM_USER_KW);
+            return Value::of(data_type).null_if(never.then_some(false));
         }
         let Some(name) = fold(token.text()) else { return Value::default() };
         match frame.find(&name) {
             Found::Field(field) => of_field(&field),
-            Found::Row => Value::default().null_if(Some(false)),
-            Found::Uncertain => Value::default(),
+            // A row of an outer join is NULL.
+            Found::Row | Found::Uncertain => Value::default(),
+            Found::System => {
+                self.system_column(&name, node);
+                Value::default()
+            }
             Found::Ambiguous(relations) => {
                 let owners: Vec<&str> = relations.iter().map(String::as_str).collect();
                 let message = format!("`{name}` may be a column of {}", list(&owners));
@@ -93,6 +105,17 @@ impl Walk<'_> {
                 Value::default()
             }
         }
+    }
+
+    /// A statement of an application reads views; a migration's expressions are computed from the tables themselves.
+    fn system_column(&mut self, name: &str, node: &SyntaxNode) {
+        if self.role.is_some() || self.catalog.may_be_created(name) {
+            return;
+        }
+        let message = format!("a version's tables are views, which have no `{name}`");
+        self.report(Finding::new(Rule::UnknownColumn, self.range(node), message).help(
+            "identify rows by their primary key, and compare a column that each change writes",
+        ));
     }
 
     fn missing(&mut self, name: &str, quoted: bool, node: &SyntaxNode, frame: &Frame<'_>) {
@@ -168,6 +191,10 @@ impl Walk<'_> {
         let Some(column) = name_of(&column_node) else { return Value::default() };
         match Frame::field_of(item, &column) {
             Found::Field(field) => of_field(&field),
+            Found::System => {
+                self.system_column(&column, &column_node);
+                Value::default()
+            }
             // `users.full_name` is also how a function of the row is called.
             Found::Missing
                 if !self.catalog.may_be_created(&column)
@@ -229,7 +256,10 @@ impl Walk<'_> {
                             "int2" | "int4" | "int8" | "numeric" | "float4" | "float8" | "interval"
                         )
                 };
-                Value::typed(value.data_type().filter(number).cloned()).null_if(value.nullable)
+                let Some(data_type) = value.data_type().filter(number).cloned() else {
+                    return Value::default();
+                };
+                Value::typed(negative(&inner, data_type)).null_if(value.nullable)
             }
             _ => Value::default(),
         }
@@ -273,7 +303,8 @@ impl Walk<'_> {
         let value = self.expression(&inner, frame);
         let target = node.children().find(|child| is_type(child.kind()));
         let target = target.and_then(|node| Type::parse(&node.text().to_string()));
-        let Some(target) = target else { return Value::default().null_if(value.nullable) };
+        let Some(target) = target else { return Value::default() };
+        let nullable = self.null_of_cast(&value, &target);
         match value.data_type() {
             Some(found)
                 if !found.array
@@ -290,13 +321,36 @@ impl Walk<'_> {
                 self.adapt(&value, &target, &self.range(&inner));
             }
         }
-        Value::typed(Some(target)).null_if(value.nullable)
+        // There may be a NULL within.
+        let holey =
+            self.role.is_none() && target.array && !value.data_type().is_some_and(|of| of.array);
+        let holey = holey
+            && match &value.kind {
+                Kind::Literal(Some(text)) => text.to_ascii_lowercase().contains("null"),
+                Kind::Literal(None) => value.nullable != Some(true),
+                Kind::Parameter(_) => false,
+                Kind::Of(_) | Kind::Unknown => true,
+            };
+        Value::typed((!holey).then_some(target)).null_if(nullable)
+    }
+
+    /// Casts give no NULL for anything else; that of a JSON `null` may, and so may those that somebody has made.
+    fn null_of_cast(&self, value: &Value, target: &Type) -> Option<bool> {
+        let json = |of: &Type| matches!(&*of.name, "json" | "jsonb");
+        let text = is_text(&target.name) && !target.array;
+        if value.data_type().is_some_and(json) && !json(target) && !text {
+            return value.nullable.filter(|nullable| *nullable);
+        }
+        self.null_of([value])
     }
 
     fn array(&mut self, node: &SyntaxNode, frame: &Frame<'_>) -> Value {
         if let Some(select) = node.children().find(|child| is_select(child.kind())) {
-            let value = self.scalar(&select, frame);
-            let element = value.data_type().filter(|element| !element.array).map(Type::array_of);
+            let field = self.column_of(&select, frame);
+            let whole = self.role.is_some()
+                || field.as_ref().is_some_and(|field| field.nullable == Some(false));
+            let element = field.and_then(|field| field.data_type).filter(|_| whole);
+            let element = element.filter(|element| !element.array).map(|of| of.array_of());
             return Value::typed(element).null_if(Some(false));
         }
         let values = self.all(node, frame);
@@ -304,12 +358,23 @@ impl Walk<'_> {
             return Value::default();
         }
         let element = self.common("an array", &values);
-        let element = element.data_type().filter(|element| !element.array).map(Type::array_of);
+        // One with NULLs in it is nothing that its type says.
+        let whole =
+            self.role.is_some() || any_null(values.iter().map(|(value, _)| value)) == Some(false);
+        let element = element.data_type().filter(|element| whole && !element.array);
+        let element = element.map(Type::array_of);
         Value::typed(element).null_if(Some(false))
     }
 
     /// A sub-select that gives one value.
     pub(crate) fn scalar(&mut self, select: &SyntaxNode, frame: &Frame<'_>) -> Value {
+        let data_type = self.column_of(select, frame).and_then(|field| field.data_type);
+        // It may give no row.
+        Value::typed(data_type).null_if(Some(true))
+    }
+
+    /// The only column that a sub-select gives.
+    fn column_of(&mut self, select: &SyntaxNode, frame: &Frame<'_>) -> Option<Field> {
         if let Some(role) = self.own_role()
             && let Some(place) = role.without_selects()
         {
@@ -320,8 +385,8 @@ impl Walk<'_> {
         let (fields, complete) = self.select(select, frame);
         self.selects -= 1;
         match &fields[..] {
-            [field] if complete => Value::typed(field.data_type.clone()).null_if(Some(true)),
-            _ => Value::default().null_if(Some(true)),
+            [field] if complete => Some(field.clone()),
+            _ => None,
         }
     }
 
@@ -344,6 +409,18 @@ impl Walk<'_> {
 pub(crate) fn of_field(field: &Field) -> Value {
     let value = Value::typed(field.data_type.clone()).null_if(field.nullable);
     Value { source: field.source.clone(), ..value }
+}
+
+/// The type of a number with a minus: Postgres reads the two together, so that the least ones are of a smaller type. `None` where it is not certain.
+fn negative(operand: &SyntaxNode, data_type: Type) -> Option<Type> {
+    let text = operand.text().to_string().replace('_', "");
+    let of = [("2147483648", "int4"), ("9223372036854775808", "int8")];
+    let Some((digits, name)) = of.into_iter().find(|(digits, _)| text.contains(digits)) else {
+        return Some(data_type);
+    };
+    let first = operand.parent().and_then(|parent| parent.first_token());
+    let minus = first.is_some_and(|token| token.kind() == SyntaxKind::MINUS);
+    (minus && text == digits).then(|| Type::built_in(name))
 }
 
 /// A constant or parameter.
@@ -380,7 +457,9 @@ fn constant(node: &SyntaxNode) -> Value {
             Value { kind: Kind::Literal(None), ..Value::default() }
         }
         SyntaxKind::POSITIONAL_PARAM => {
-            let kind = text[1..].parse().map_or(Kind::Unknown, Kind::Parameter);
+            let at = token.text_range().start().into();
+            let place = text[1..].parse().map(|number| Kind::Parameter(Place { number, at }));
+            let kind = place.unwrap_or(Kind::Unknown);
             return Value { kind, ..Value::default() };
         }
         _ => return Value::default(),
@@ -424,12 +503,12 @@ fn keyword(kind: SyntaxKind) -> Option<&'static str> {
         SyntaxKind::CURRENT_TIMESTAMP_KW => "timestamptz",
         SyntaxKind::LOCALTIME_KW => "time",
         SyntaxKind::LOCALTIMESTAMP_KW => "timestamp",
+        SyntaxKind::SYSTEM_USER_KW => "text",
         SyntaxKind::CURRENT_CATALOG_KW
         | SyntaxKind::CURRENT_ROLE_KW
         | SyntaxKind::CURRENT_SCHEMA_KW
         | SyntaxKind::CURRENT_USER_KW
         | SyntaxKind::SESSION_USER_KW
-        | SyntaxKind::SYSTEM_USER_KW
         | SyntaxKind::USER_KW => "name",
         _ => return None,
     })

@@ -55,6 +55,8 @@ pub(crate) struct Frame<'p> {
 #[derive(Clone, Debug)]
 pub(crate) enum Found {
     Field(Field),
+    /// A column that every table has, and no view.
+    System,
     /// A row of a relation.
     Row,
     /// Something, but nothing is certain about it.
@@ -67,12 +69,8 @@ pub(crate) enum Found {
 /// Every table has these: <https://www.postgresql.org/docs/current/ddl-system-columns.html>
 const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
 
-fn system(name: &str) -> Option<Field> {
-    SYSTEM_COLUMNS.contains(&name).then(|| Field {
-        name: name.to_owned(),
-        nullable: Some(false),
-        ..Field::default()
-    })
+fn is_system(name: &str) -> bool {
+    SYSTEM_COLUMNS.contains(&name)
 }
 
 impl Item {
@@ -88,6 +86,13 @@ impl Item {
             fields: fields.collect(),
             complete: relation.complete,
             table: Some(relation.name.clone()),
+        }
+    }
+
+    /// Any of its columns may be NULL, other than where it comes from.
+    pub(crate) fn weaken(&mut self) {
+        for field in &mut self.fields {
+            field.nullable = field.nullable.filter(|nullable| *nullable);
         }
     }
 
@@ -163,12 +168,10 @@ impl<'p> Frame<'p> {
         if self.items.iter().any(|item| item.name.as_deref() == Some(name)) {
             return Found::Row;
         }
-        match system(name) {
-            Some(field) if self.items.iter().any(|item| item.table.is_some()) => {
-                Found::Field(field)
-            }
-            _ => Found::Missing,
+        if is_system(name) && self.items.iter().any(|item| item.table.is_some()) {
+            return Found::System;
         }
+        Found::Missing
     }
 
     /// The relation that `name` qualifies the columns of; the second is whether there may be one that is not known.
@@ -188,10 +191,12 @@ impl<'p> Frame<'p> {
         if let Some(field) = item.field(name) {
             return Found::Field(field.clone());
         }
-        match system(name) {
-            _ if !item.complete => Found::Uncertain,
-            Some(field) if item.table.is_some() => Found::Field(field),
-            _ => Found::Missing,
+        if !item.complete {
+            Found::Uncertain
+        } else if is_system(name) && item.table.is_some() {
+            Found::System
+        } else {
+            Found::Missing
         }
     }
 

@@ -43,6 +43,20 @@ impl Walk<'_> {
         for condition in conditions {
             self.condition(&condition, frame);
         }
+        // `a LEFT JOIN b JOIN c ON … ON …`: the tree does not say which of them is inside.
+        let odd = |join: SyntaxNode| {
+            let is = |kinds: &[SyntaxKind]| {
+                join.children().filter(|child| kinds.contains(&child.kind())).count()
+            };
+            let free = is(&[SyntaxKind::JOIN_CROSS]) == 1
+                || has_token(&join, SyntaxKind::NATURAL_KW)
+                || join.children().any(|child| has_token(&child, SyntaxKind::NATURAL_KW));
+            is(&[SyntaxKind::ON_CLAUSE, SyntaxKind::JOIN_USING_CLAUSE]) != usize::from(!free)
+        };
+        let mut joins = clause.descendants().filter(|node| node.kind() == SyntaxKind::JOIN);
+        if joins.any(odd) {
+            frame.items.iter_mut().for_each(Item::weaken);
+        }
     }
 
     fn item(
@@ -132,8 +146,13 @@ impl Walk<'_> {
             own.as_deref(),
             Some("generate_series" | "unnest" | "regexp_split_to_table" | "string_to_table")
         );
-        let name = alias.or(own);
-        let data_type = value.data_type().filter(|_| is_plain).cloned();
+        let name = alias.or(own.clone());
+        // Several arrays give several columns, rows one for each field.
+        let list = child(&call, SyntaxKind::ARG_LIST);
+        let several = own.as_deref() == Some("unnest")
+            && list.is_some_and(|list| list.children().count() != 1);
+        let data_type = value.data_type().filter(|_| is_plain && !several).cloned();
+        let data_type = data_type.filter(|data_type| self.is_certain(data_type));
         let Some((data_type, name)) = data_type.zip(name.clone()) else {
             return Item::unknown(name);
         };
@@ -213,16 +232,33 @@ impl Walk<'_> {
             using = Some(common.collect());
         }
         let Some(using) = using else { return [left, right].concat() };
-        let merged = |frame: &Frame<'_>, at: &(usize, usize)| using.contains(&name(frame, *at));
-        let mut visible: Visible = left.iter().copied().filter(|at| merged(frame, at)).collect();
-        for (item, field) in &visible {
-            let column = &mut frame.items[*item].fields[*field];
-            if kind != SyntaxKind::JOIN_INNER {
-                column.nullable = None;
-            }
+        // A column that both have is one of its own: it has a value if either has one, and the type that both have together.
+        let mut item = Item { complete: true, ..Item::default() };
+        for column in &using {
+            let at = |side: &Visible| side.iter().copied().find(|at| name(frame, *at) == *column);
+            let (Some(left), Some(right)) = (at(&left), at(&right)) else { continue };
+            let one = &frame.items[left.0].fields[left.1];
+            let other = &frame.items[right.0].fields[right.1];
+            let (from, nullable) = match kind {
+                SyntaxKind::JOIN_LEFT => (one, one.nullable),
+                SyntaxKind::JOIN_RIGHT => (other, other.nullable),
+                SyntaxKind::JOIN_FULL => (one, None),
+                _ => (one, one.nullable),
+            };
+            let same = one.data_type == other.data_type;
+            item.fields.push(Field {
+                name: column.clone(),
+                data_type: one.data_type.clone().filter(|_| same),
+                nullable,
+                source: from.source.clone().filter(|_| same && kind != SyntaxKind::JOIN_FULL),
+            });
         }
+        let merged = |frame: &Frame<'_>, at: &(usize, usize)| using.contains(&name(frame, *at));
+        let number = frame.items.len();
+        let mut visible: Visible = (0..item.fields.len()).map(|field| (number, field)).collect();
         visible.extend(left.iter().copied().filter(|at| !merged(frame, at)));
         visible.extend(right.iter().copied().filter(|at| !merged(frame, at)));
+        frame.items.push(item);
         visible
     }
 

@@ -99,7 +99,8 @@ impl Walk<'_> {
                     {
                         self.boolean(left, left_side.range);
                     }
-                    return Value::of("bool").null_if(Some(false));
+                    let never = right.node.kind() == SyntaxKind::LITERAL;
+                    return Value::of("bool").null_if(never.then_some(false));
                 }
                 "in" | "not in" => return self.within(left_side, &right.node, frame),
                 _ => {}
@@ -113,13 +114,13 @@ impl Walk<'_> {
             Some(value) => value,
             None => self.expression(&right.node, frame),
         };
-        let nullable = any_null([left, &right]);
+        let nullable = self.null_of([left, &right]);
         let (one, other) = ((left, left_side.range), (&right, &right_range));
         match operator {
             "and" | "or" => {
                 self.boolean(left, left_side.range);
                 self.boolean(&right, &right_range);
-                Value::of("bool").null_if(nullable)
+                Value::of("bool").null_if(any_null([left, &right]))
             }
             "=" | "<>" | "!=" | "<" | ">" | "<=" | ">=" => {
                 self.compare(operator, one, other, range.clone());
@@ -131,7 +132,7 @@ impl Walk<'_> {
                 };
                 self.compare(">=", one, other, right_range.clone());
                 self.compare("<=", one, (&upper, &upper_range), upper_range.clone());
-                Value::of("bool").null_if(any_null([left, &right, &upper]))
+                Value::of("bool").null_if(self.null_of([left, &right, &upper]))
             }
             "is distinct from" | "is not distinct from" => {
                 self.compare("=", one, other, range.clone());
@@ -147,16 +148,14 @@ impl Walk<'_> {
                 self.pattern(name, operator, one, other);
                 Value::of("bool").null_if(nullable)
             }
-            "similar to" | "not similar to" | "overlaps" | "@@" | "@?" => {
-                Value::of("bool").null_if(nullable)
-            }
+            "similar to" | "not similar to" | "overlaps" | "@@" | "@?" => Value::of("bool"),
             "?" | "?|" | "?&" => {
                 if left.data_type().is_some_and(|left| left.is("jsonb")) {
                     let text = Type::built_in("text");
                     let key = if operator == "?" { text } else { text.array_of() };
                     self.determine(&right, &key);
                 }
-                Value::of("bool").null_if(nullable)
+                Value::of("bool")
             }
             "@>" | "<@" | "&&" => {
                 match (left.data_type(), right.data_type()) {
@@ -168,7 +167,7 @@ impl Walk<'_> {
                     }
                     _ => {}
                 }
-                Value::of("bool").null_if(nullable)
+                Value::of("bool")
             }
             "at time zone" => {
                 self.determine(&right, &Type::built_in("text"));
@@ -191,9 +190,12 @@ impl Walk<'_> {
                     .null_if(Some(true))
             }
             "||" => self.concatenation(one, other, range).null_if(nullable),
-            "escape" => left.clone(),
+            "escape" => left.clone().null_if(nullable),
             "operator" => Value::default(),
-            _ => self.arithmetic(operator, one, other, range).null_if(nullable),
+            "+" | "-" | "*" | "/" | "%" => {
+                self.arithmetic(operator, one, other, range).null_if(nullable)
+            }
+            _ => self.arithmetic(operator, one, other, range),
         }
     }
 
@@ -213,8 +215,20 @@ impl Walk<'_> {
             let range = self.range(node);
             self.compare("=", (left.value, left.range), (element, &range), range.clone());
         }
-        let elements = elements.iter().map(|(value, _)| value);
-        Value::of("bool").null_if(any_null(elements.chain([left.value])))
+        // Postgres takes the type that they all have together.
+        let values = || elements.iter().map(|(value, _)| value).chain([left.value]);
+        let mut types = values().filter_map(Value::data_type);
+        if let Some(one) = types.next()
+            && types.any(|other| other != one)
+        {
+            for value in values() {
+                self.blur(value);
+            }
+        }
+        if left.is_tuple {
+            return Value::of("bool");
+        }
+        Value::of("bool").null_if(self.null_of(values()))
     }
 
     /// `= ANY (…)`, `= ALL (…)`, with an array or a sub-select.
@@ -322,7 +336,10 @@ impl Walk<'_> {
             }
             (Some(one), Some(other)) if one.array || other.array => {
                 let (array, element) = if one.array { (one, other) } else { (other, one) };
-                let same = array.element() == *element;
+                // With a NULL in it, it would be nothing that its type says.
+                let added = if one.array { right } else { left };
+                let whole = self.role.is_some() || added.nullable == Some(false);
+                let same = whole && array.element() == *element;
                 Value::typed(same.then(|| array.clone()))
             }
             (Some(_), Some(_)) => {

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use squawk_syntax::{SyntaxElement, SyntaxKind, SyntaxNode};
+use squawk_syntax::{SyntaxElement, SyntaxKind, SyntaxNode, SyntaxToken};
 
 use crate::catalog::Catalog;
-use crate::finding::Finding;
+use crate::finding::{Finding, Rule};
 use crate::frame::Frame;
 use crate::parse::parse;
 use crate::types::Type;
+use crate::value::Place;
 use crate::walk::{Walk, child, is_select};
 
 /// What a statement needs and gives.
@@ -83,7 +84,7 @@ pub fn query(sql: &str, catalog: &dyn Catalog) -> Query {
         Some(Ok(root)) => root,
     };
     let mut walk = Walk::new(catalog, 0, sql.len());
-    walk.parameters = parameters(&root);
+    let found = parameters(&root);
     let mut statements = root.children();
     let (Some(statement), None) = (statements.next(), statements.next()) else {
         query.kind = Kind::None;
@@ -101,14 +102,15 @@ pub fn query(sql: &str, catalog: &dyn Catalog) -> Query {
     let outside = Frame::default();
     query.columns = match query.kind {
         Kind::Select => walk.outputs(&statement, &outside),
-        Kind::Insert | Kind::Update | Kind::Delete => walk
+        Kind::Insert | Kind::Update | Kind::Delete | Kind::Merge => walk
             .write(&statement, &outside)
             .and_then(|(outputs, complete)| complete.then_some(outputs)),
-        Kind::Merge | Kind::Other | Kind::None => None,
+        Kind::Other | Kind::None => None,
     };
+    untyped(&root, &found, &mut walk);
     query.findings = walk.findings;
     query.findings.sort_by_key(|finding| finding.range.start);
-    query.parameters = walk.parameters.into_values().collect();
+    query.parameters = typed(found, &root, &walk.places);
     query
 }
 
@@ -132,6 +134,102 @@ impl Walk<'_> {
         });
         complete.then(|| outputs.collect())
     }
+}
+
+/// Reports the parameters that the server cannot tell the type of: those whose first place is `$1 IS NULL`, whatever the places after it ask for. Postgres
+/// looks at the places in an order of its own; that of the text is certain within one condition.
+fn untyped(root: &SyntaxNode, found: &BTreeMap<u32, Parameter>, walk: &mut Walk<'_>) {
+    let mut places: BTreeMap<u32, Vec<SyntaxToken>> = BTreeMap::new();
+    let tokens = root.descendants_with_tokens().filter_map(SyntaxElement::into_token);
+    for token in tokens.filter(|token| token.kind() == SyntaxKind::POSITIONAL_PARAM) {
+        if let Ok(number) = token.text()[1..].parse() {
+            places.entry(number).or_default().push(token);
+        }
+    }
+    for (number, tokens) in places {
+        let Some(condition) =
+            tokens.first().filter(|token| is_null_test(token)).and_then(condition)
+        else {
+            continue;
+        };
+        let Some(parameter) = found.get(&number) else { continue };
+        if !tokens.iter().all(|token| condition_around(token).as_ref() == Some(&condition)) {
+            continue;
+        }
+        let asked = tokens.iter().find_map(|token| {
+            let at = token.text_range().start().into();
+            walk.places.get(&Place { number, at }).and_then(Option::as_ref)
+        });
+        let name = asked.map_or_else(|| String::from("text"), Type::sql);
+        let message = format!("the server cannot tell the type of `${number}` from `IS NULL`");
+        let finding = Finding::new(Rule::TypeMismatch, parameter.range.clone(), message);
+        walk.report(finding.help(format!("cast it: `${number}::{name} IS NULL`")));
+    }
+}
+
+/// Whether the parameter is all that an `IS NULL` or `IS NOT NULL` is about.
+fn is_null_test(token: &SyntaxToken) -> bool {
+    let near = |next: fn(&SyntaxToken) -> Option<SyntaxToken>| {
+        std::iter::successors(next(token), next).filter(|token| !token.kind().is_trivia())
+    };
+    let before = near(SyntaxToken::prev_token).next().map(|token| token.kind());
+    // An AND may be that of a BETWEEN, which binds more strongly.
+    let begins =
+        matches!(before, Some(SyntaxKind::L_PAREN | SyntaxKind::WHERE_KW | SyntaxKind::OR_KW));
+    let mut after = near(SyntaxToken::next_token).map(|token| token.kind());
+    let is = after.next() == Some(SyntaxKind::IS_KW);
+    let null = match after.next() {
+        Some(SyntaxKind::NOT_KW) => after.next() == Some(SyntaxKind::NULL_KW),
+        word => word == Some(SyntaxKind::NULL_KW),
+    };
+    begins && is && null
+}
+
+/// The WHERE clause that the parameter stands in, with nothing but operators and parentheses between.
+fn condition(token: &SyntaxToken) -> Option<SyntaxNode> {
+    let between = |node: &SyntaxNode| {
+        matches!(
+            node.kind(),
+            SyntaxKind::LITERAL
+                | SyntaxKind::BIN_EXPR
+                | SyntaxKind::PAREN_EXPR
+                | SyntaxKind::PREFIX_EXPR
+        )
+    };
+    let clause = token.parent_ancestors().find(|node| !between(node))?;
+    (clause.kind() == SyntaxKind::WHERE_CLAUSE).then_some(clause)
+}
+
+/// The nearest WHERE clause around the parameter, unless a sub-select is between.
+fn condition_around(token: &SyntaxToken) -> Option<SyntaxNode> {
+    let clause = token
+        .parent_ancestors()
+        .find(|node| node.kind() == SyntaxKind::WHERE_CLAUSE || is_select(node.kind()))?;
+    (clause.kind() == SyntaxKind::WHERE_CLAUSE).then_some(clause)
+}
+
+/// The parameters with their types. Postgres takes the type that the first place asks for, in an order of its own: only if all places ask for the same one, it
+/// is that.
+fn typed(
+    mut found: BTreeMap<u32, Parameter>,
+    root: &SyntaxNode,
+    places: &BTreeMap<Place, Option<Type>>,
+) -> Vec<Parameter> {
+    let mut types: BTreeMap<u32, Vec<Option<&Type>>> = BTreeMap::new();
+    let tokens = root.descendants_with_tokens().filter_map(SyntaxElement::into_token);
+    for token in tokens.filter(|token| token.kind() == SyntaxKind::POSITIONAL_PARAM) {
+        let Ok(number) = token.text()[1..].parse() else { continue };
+        let place = Place { number, at: token.text_range().start().into() };
+        types.entry(number).or_default().push(places.get(&place).and_then(Option::as_ref));
+    }
+    for (number, types) in types {
+        if let Some(parameter) = found.get_mut(&number)
+            && types.windows(2).all(|pair| pair[0] == pair[1])
+        {
+            parameter.data_type = types.first().copied().flatten().cloned();
+        }
+    }
+    found.into_values().collect()
 }
 
 /// The parameters in the text, each at its first place, with those that their numbers leave out.

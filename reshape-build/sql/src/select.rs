@@ -5,12 +5,14 @@ use std::rc::Rc;
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use crate::expr::name_of;
-use crate::frame::{Cte, Field, Frame};
+use crate::finding::{Finding, Rule};
+use crate::frame::{Cte, Field, Frame, Item};
 use crate::name::fold;
 use crate::query::Output;
 use crate::types::Type;
-use crate::value::Value;
+use crate::value::{Value, any_null};
 use crate::walk::{Walk, child, expressions, first_name, has_token, is_expression, is_select};
+use crate::write::counted;
 
 impl Walk<'_> {
     /// Looks at a query, and gives its columns and whether they are all.
@@ -62,12 +64,23 @@ impl Walk<'_> {
         if let Some(from) = child(node, SyntaxKind::FROM_CLAUSE) {
             self.relations(&from, &mut frame);
         }
+        // A row for several groups has NULL for what tells them apart.
+        let group = child(node, SyntaxKind::GROUP_BY_CLAUSE);
+        let several = group.is_some_and(|group| group.descendants().any(|d| is_several(d.kind())));
+        if several {
+            frame.items.iter_mut().for_each(Item::weaken);
+        }
         let clause = child(node, SyntaxKind::SELECT_CLAUSE);
         let targets = clause.as_ref().and_then(|clause| child(clause, SyntaxKind::TARGET_LIST));
-        let (outputs, complete) = match targets {
+        let (mut outputs, complete) = match targets {
             Some(targets) => self.targets(&targets, &frame),
             None => (Vec::new(), true),
         };
+        for output in outputs.iter_mut().filter(|_| several) {
+            output.nullable = output.nullable.filter(|nullable| *nullable);
+            // Nor is it certain what is in an array.
+            output.data_type = output.data_type.take().filter(|data_type| !data_type.array);
+        }
         let names: Vec<&str> = outputs.iter().map(|output| output.name.as_str()).collect();
         let distinct = clause
             .as_ref()
@@ -168,6 +181,13 @@ impl Walk<'_> {
         };
         let (one, complete) = self.operand(&left, parent, true);
         let (other, other_complete) = self.operand(&right, parent, false);
+        if complete && other_complete && one.len() != other.len() {
+            let (first, second) = (counted(one.len(), "column"), counted(other.len(), "column"));
+            let message = format!(
+                "the queries of a UNION, INTERSECT or EXCEPT need the same number of columns, and one gives {first}, the other {second}"
+            );
+            self.report(Finding::new(Rule::Write, self.range(&right), message));
+        }
         let both = complete && other_complete && one.len() == other.len();
         let fields = one.into_iter().enumerate().map(|(number, field)| {
             let other = other.get(number);
@@ -214,7 +234,7 @@ impl Walk<'_> {
             Field {
                 name: format!("column{}", number + 1),
                 data_type: value.data_type().cloned(),
-                nullable: crate::value::any_null(column.iter().map(|(value, _)| value)),
+                nullable: any_null(column.iter().map(|(value, _)| value)),
                 source: None,
             }
         });
@@ -238,7 +258,11 @@ impl Walk<'_> {
             });
             if recursive {
                 let (fields, complete) = self.first_of(&query, &level);
-                let fields = renamed(fields, names.as_deref());
+                let mut fields = renamed(fields, names.as_deref());
+                // The next round may give NULL, which the one after it gets.
+                for field in &mut fields {
+                    field.nullable = field.nullable.filter(|nullable| *nullable);
+                }
                 let complete = complete && !more;
                 level.ctes.push(Cte { name: name.clone(), fields: Rc::new(fields), complete });
             }
@@ -327,6 +351,14 @@ fn first_with(node: &SyntaxNode) -> Option<SyntaxNode> {
         }
         node = node.children().find(|child| is_select(child.kind()))?;
     }
+}
+
+/// Groups of several kinds.
+fn is_several(kind: SyntaxKind) -> bool {
+    matches!(
+        kind,
+        SyntaxKind::GROUPING_ROLLUP | SyntaxKind::GROUPING_CUBE | SyntaxKind::GROUPING_SETS
+    )
 }
 
 pub(crate) fn is_query(kind: SyntaxKind) -> bool {

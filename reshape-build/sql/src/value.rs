@@ -11,9 +11,18 @@ pub(crate) enum Kind {
     /// A string constant, or NULL: it takes the type that is needed. Its text, where it has one that is known.
     Literal(Option<String>),
     /// A parameter: likewise.
-    Parameter(u32),
+    Parameter(Place),
     /// Its type.
     Of(Type),
+}
+
+/// One place at which a parameter stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    /// The `1` of `$1`.
+    pub(crate) number: u32,
+    /// The byte of the text, with what was put before it.
+    pub(crate) at: usize,
 }
 
 /// What is known of the value of an expression.

@@ -12,9 +12,8 @@ use crate::frame::Frame;
 use crate::literal;
 use crate::name::{list, nearest};
 use crate::operators::{self, Outcome};
-use crate::query::Parameter;
 use crate::types::{Type, is_built_in, is_text};
-use crate::value::{Kind, Value};
+use crate::value::{Kind, Place, Value, any_null};
 
 /// The analysis of one text.
 pub(crate) struct Walk<'a> {
@@ -24,13 +23,14 @@ pub(crate) struct Walk<'a> {
     /// The length of the text.
     length: usize,
     pub(crate) findings: Vec<Finding>,
-    pub(crate) parameters: BTreeMap<u32, Parameter>,
     /// What the expression is for; `None` in statements.
     pub(crate) role: Option<Role>,
     /// How many sub-selects there are around.
     pub(crate) selects: usize,
     /// The same thing is looked at twice, the first time only for its columns.
     pub(crate) ahead: bool,
+    /// The type that each place of a parameter asks for; `None` where it is not certain which.
+    pub(crate) places: BTreeMap<Place, Option<Type>>,
     /// Somebody may have created operators or casts.
     open: bool,
 }
@@ -45,10 +45,10 @@ impl<'a> Walk<'a> {
             base,
             length,
             findings: Vec::new(),
-            parameters: BTreeMap::new(),
             role: None,
             selects: 0,
             ahead: false,
+            places: BTreeMap::new(),
             open,
         }
     }
@@ -86,22 +86,45 @@ impl<'a> Walk<'a> {
         !is_built_in(&data_type.name) && self.catalog.enumeration(&data_type.name).is_some()
     }
 
-    /// The parameter gets a type; the first one that it gets is the one that Postgres gives it.
+    /// The place of the parameter asks for a type.
     pub(crate) fn determine(&mut self, value: &Value, data_type: &Type) {
-        if let Kind::Parameter(number) = value.kind
-            && !self.ahead
-            && let Some(parameter) = self.parameters.get_mut(&number)
-            && parameter.data_type.is_none()
-        {
-            let mut data_type = data_type.clone();
-            // They have no operators of their own.
-            match &*data_type.name {
-                "varchar" => data_type.name = "text".into(),
-                "cidr" => data_type.name = "inet".into(),
-                _ => {}
-            }
-            parameter.data_type = Some(data_type);
+        let Kind::Parameter(place) = value.kind else { return };
+        if self.ahead {
+            return;
         }
+        let mut data_type = data_type.clone();
+        // They have no operators of their own.
+        match &*data_type.name {
+            "varchar" => data_type.name = "text".into(),
+            "cidr" => data_type.name = "inet".into(),
+            _ => {}
+        }
+        let known = self.places.entry(place).or_insert_with(|| Some(data_type.clone()));
+        if known.as_ref() != Some(&data_type) {
+            *known = None;
+        }
+    }
+
+    /// Which type the place of the parameter asks for is not certain.
+    pub(crate) fn blur(&mut self, value: &Value) {
+        if let Kind::Parameter(place) = value.kind {
+            self.places.insert(place, None);
+        }
+    }
+
+    /// Whether something may be NULL that gets these and is never NULL if none of them is, as long as they are all of simple types: rows, domains and
+    /// the types of extensions may have operators and casts that do as they like.
+    pub(crate) fn null_of<'v>(&self, values: impl IntoIterator<Item = &'v Value>) -> Option<bool> {
+        let values: Vec<&Value> = values.into_iter().collect();
+        let simple = |value: &&Value| match &value.kind {
+            Kind::Of(data_type) => self.is_certain(data_type),
+            Kind::Literal(_) | Kind::Parameter(_) => true,
+            Kind::Unknown => false,
+        };
+        if self.open || !values.iter().all(simple) {
+            return None;
+        }
+        any_null(values)
     }
 
     /// The value is taken for one of the type: a constant must be one, a parameter becomes one.

@@ -30,6 +30,9 @@ impl Walk<'_> {
             SyntaxKind::INSERT => Some(self.insert(node, parent)),
             SyntaxKind::UPDATE => Some(self.update(node, parent)),
             SyntaxKind::DELETE => Some(self.delete(node, parent)),
+            SyntaxKind::MERGE if child(node, SyntaxKind::RETURNING_CLAUSE).is_none() => {
+                Some((Vec::new(), true))
+            }
             _ => None,
         }
     }
@@ -179,6 +182,11 @@ impl Walk<'_> {
                     if let Some(condition) = child(&part, SyntaxKind::WHERE_CLAUSE) {
                         self.condition(&condition, frame);
                     }
+                }
+                SyntaxKind::CONFLICT_ON_CONSTRAINT if relation.is_some() => {
+                    let message = "a version's tables are views, which have no constraints";
+                    let finding = Finding::new(Rule::Write, self.range(&part), message);
+                    self.report(finding.help("name the columns instead: `ON CONFLICT (id)`"));
                 }
                 SyntaxKind::CONFLICT_DO_UPDATE_SET => {
                     let mut both = frame.clone();
@@ -335,6 +343,6 @@ impl Walk<'_> {
     }
 }
 
-fn counted(count: usize, what: &str) -> String {
+pub(crate) fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
