@@ -171,9 +171,9 @@ fn what_custom_sql_may_have_changed_is_not_certain() {
     assert!(text.contains("column\tday\tdate\t"), "{text}");
 
     // It was called so then; and what comes after the SQL is as it says.
-    let after = "[[actions]]\ntype = \"rename_table\"\ntable = \"users\"\nnew_name = \"people\"\n\
+    let later = "[[actions]]\ntype = \"rename_table\"\ntable = \"users\"\nnew_name = \"people\"\n\
         [[actions]]\ntype = \"add_column\"\ntable = \"people\"\ncolumn = { name = \"age\", type = \"int\" }\n";
-    let text = catalog(&[("1_users", USERS), ("2_x", &alter), ("3_after", after)]);
+    let text = catalog(&[("1_users", USERS), ("2_x", &alter), ("3_later", later)]);
     assert!(text.contains("table\tpublic\tpeople\tfalse\ncolumn\tid\t\ttrue\t"), "{text}");
     assert!(text.contains("column\tage\tint\ttrue\tnothing\n"), "{text}");
 
