@@ -26,7 +26,12 @@ mod schema_query;
 /// - one unit struct per migration, e.g. `M0001CreateUsers` for `0001_create_users.toml`, which implements the trait
 ///   `Migration`: its name, description, checksum, position, version schema and actions;
 /// - `LATEST`, `VERSION_SCHEMA` and `SCHEMA_QUERY`: the newest migration's name, schema and `SET search_path`;
-/// - `versions`, a module with one constant per migration, e.g. `M0001_CREATE_USERS`: its version schema.
+/// - `versions`, a module with one constant per migration, e.g. `M0001_CREATE_USERS`: its version schema;
+/// - with the feature `client`: `schema`, types for the tables and enum types of the newest version, and modules like `versions::v0001_create_users`,
+///   those of one version. The newest two versions have one, or each with `Builder::all_versions`.
+///
+/// `query!` looks for `schema` in `crate::migrations`: if the macro stands elsewhere or its module has another name, the build script says where, with
+/// `Builder::module`.
 ///
 /// # Arguments
 ///
@@ -111,7 +116,25 @@ pub fn schema_query(input: TokenStream) -> TokenStream {
 /// | `AS "total!"` | is no `Option` |
 /// | `AS "total?"` | is an `Option` |
 ///
-/// An enum's type is looked for in `crate::migrations::schema`, unless `Builder::module` says where `migrations!` is.
+/// Where `custom` SQL mentions a column, or alters its table, nothing is certain about it either.
+///
+/// # Enums
+///
+/// An enum's type is looked for in `crate::migrations::schema`. If it is not found there ("unresolved", "could not find `migrations`"), `migrations!` is
+/// in another place: the build script says where, with `Builder::module`.
+///
+/// The types themselves are not in the version's schema, which has only the tables. So a statement that names one, `$1::mood`, say, needs a connection
+/// that looks for it where it is: `schema_query!(then = ["public"])`.
+///
+/// # What is not checked
+///
+/// The server still refuses
+///
+/// - a column beside an aggregate that is not in `GROUP BY`;
+/// - an `INSERT` without a value for a column that needs one;
+/// - an `ON CONFLICT` for whose columns there is no unique index.
+///
+/// And with `as Row` it shows only when the statement runs if the columns are not those that the type reads.
 ///
 /// # Errors
 ///

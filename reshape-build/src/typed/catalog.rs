@@ -9,7 +9,7 @@
 //! enum     <name>  <Rust type>  <value>…
 //! table    <schema>  <name>  <true if it has these columns and no others>
 //! gone     <table>  <column, empty for the table itself>  <what became of it>
-//! column   <name>  <type>  <true if it accepts NULL>  <nothing, default or always>
+//! column   <name>  <type, empty if `custom` SQL may have changed it>  <true if it may accept NULL>  <nothing, default or always>
 //! ```
 //!
 //! **Invariant:** the first line names the version of this format; it changes with every change of the format.
@@ -19,8 +19,7 @@ use std::collections::HashSet;
 use reshape_runtime::history::History;
 use reshape_runtime::model::{Action, Column, Custom, Migration};
 
-use super::names::{self, Taken};
-use super::story::Story;
+use super::story::{Story, words};
 use super::{EnumPath, Settings};
 use crate::emit::line;
 
@@ -79,13 +78,13 @@ pub(crate) fn catalog(
     for (name, rust) in &types {
         text.push_str(&line(&["type", name, rust]));
     }
-    let mut taken = Taken::default();
     let enums: Vec<EnumPath> = schema
         .enums()
-        .map(|known| EnumPath {
+        .zip(super::idents(schema).1)
+        .map(|(known, ident)| EnumPath {
             name: known.name.clone(),
             module: String::new(),
-            ident: format!("{module}::schema::{}", taken.take(&names::camel(&known.name, 'E'))),
+            ident: format!("{module}::schema::{ident}"),
         })
         .collect();
     for (path, known) in enums.iter().zip(schema.enums()) {
@@ -95,22 +94,30 @@ pub(crate) fn catalog(
         fields.extend(known.values.iter().map(String::as_str));
         text.push_str(&line(&fields));
     }
+    let story = Story::of(migrations, history);
+    let told = story.tables(schema);
     for table in schema.tables() {
-        let complete = !custom.contains(&table.name.to_lowercase()) && !custom.contains("inherits");
+        let told = told.get(&table.name);
+        let mentioned = told.is_some_and(|table| !table.custom.is_empty())
+            || words(&table.name).all(|word| custom.contains(&word));
+        let complete = !mentioned && !custom.contains("inherits");
         let complete = if complete { "true" } else { "false" };
         text.push_str(&line(&["table", &table.schema, &table.name, complete]));
         for column in &table.columns {
-            let nullable = if column.nullable { "true" } else { "false" };
-            text.push_str(&line(&[
-                "column",
-                &column.name,
-                &column.data_type,
-                nullable,
-                fill(column),
-            ]));
+            let uncertain = told
+                .and_then(|table| table.columns.get(&*column.name))
+                .is_some_and(|column| column.uncertain);
+            // What is not certain lets everything pass.
+            let (data_type, nullable, fill) = if uncertain {
+                ("", "true", "default")
+            } else {
+                let nullable = if column.nullable { "true" } else { "false" };
+                (&*column.data_type, nullable, fill(column))
+            };
+            text.push_str(&line(&["column", &column.name, data_type, nullable, fill]));
         }
     }
-    for (table, column, what) in Story::of(migrations, history).gone(schema) {
+    for (table, column, what) in story.gone(schema) {
         text.push_str(&line(&["gone", &table, &column, &what]));
     }
     text
@@ -126,13 +133,12 @@ fn fill(column: &Column) -> &'static str {
 
 /// The words of all `custom` SQL: nothing is certain about the tables that it mentions.
 fn custom_words(migrations: &[&Migration]) -> HashSet<String> {
-    let mut words = HashSet::new();
+    let mut said = HashSet::new();
     for action in migrations.iter().flat_map(|migration| migration.actions.iter()) {
         let Action::Custom(Custom { start, complete, .. }) = action else { continue };
         for sql in start.iter().chain(complete) {
-            let parts = sql.split(|c: char| !(c.is_alphanumeric() || c == '_'));
-            words.extend(parts.filter(|word| !word.is_empty()).map(str::to_lowercase));
+            said.extend(words(sql));
         }
     }
-    words
+    said
 }

@@ -83,6 +83,9 @@ pub(super) fn table(table: &Table, story: Option<&TableStory>) -> String {
         facts.extend(
             story.named.iter().map(|(old, by)| format!("called {} before {}", code(old), code(by))),
         );
+        facts.extend(story.custom.iter().map(|by| {
+            format!("`custom` SQL of {} mentions it, and may have changed it", code(by))
+        }));
         if !story.removed.is_empty() {
             facts.push(format!("removed: {}", gone(&story.removed)));
         }

@@ -18,7 +18,7 @@ mod words;
 
 use reshape_runtime::history::History;
 use reshape_runtime::model::Migration;
-use reshape_runtime::schema::Schema;
+use reshape_runtime::schema::{Schema, Table};
 
 pub(crate) use self::catalog::catalog;
 use self::docs::code;
@@ -26,6 +26,7 @@ pub use self::library::Library;
 use self::names::Taken;
 use self::shape::Shapes;
 use self::story::Story;
+use self::table::Idents;
 pub(crate) use self::words::pages;
 
 /// What the build script says about the typed modules.
@@ -59,9 +60,7 @@ pub(crate) fn modules(
     let known = |number: usize| history.and_then(|history| history.schema_after(number + 1));
     let mut newest_module = String::new();
     for (number, migration) in migrations.iter().enumerate() {
-        for action in migration.actions.iter() {
-            story.tell(action, &migration.name);
-        }
+        story.tell(migration);
         // Names of all of them, so that a module keeps its name when another one gets old.
         let module = taken.take(&names::module(&migration.name, 'v'));
         let Some(schema) = known(number).filter(|_| number >= first) else { continue };
@@ -92,13 +91,28 @@ struct EnumPath {
     ident: String,
 }
 
+/// What the types of a version are called: of its tables, then of its enum types, each in the schema's order. What belongs to a table keeps
+/// its name when an enum type wants the same.
+fn idents(schema: &Schema) -> (Vec<Idents>, Vec<String>) {
+    let mut taken = Taken::default();
+    let table = |table: &Table| {
+        let row = taken.take(&names::camel(&table.name, 'T'));
+        let new = taken.take(&format!("New{row}"));
+        let module = taken.take(&names::module(&table.name, 't'));
+        Idents { row, new, module }
+    };
+    let tables = schema.tables().map(table).collect();
+    let enums = schema.enums().map(|known| taken.take(&names::camel(&known.name, 'E'))).collect();
+    (tables, enums)
+}
+
 /// The paths of everything in a version, from the module that has the shapes.
 fn exports(shapes: &mut Shapes<'_>, schema: &Schema, story: &Story) -> Vec<String> {
-    let mut taken = Taken::default();
+    let (tables, enums) = idents(schema);
     let enums: Vec<EnumPath> = schema
         .enums()
-        .map(|enumeration| {
-            let ident = taken.take(&names::camel(&enumeration.name, 'E'));
+        .zip(enums)
+        .map(|(enumeration, ident)| {
             let module = shapes.enumeration(enumeration, &ident);
             EnumPath { name: enumeration.name.clone(), module, ident }
         })
@@ -106,13 +120,9 @@ fn exports(shapes: &mut Shapes<'_>, schema: &Schema, story: &Story) -> Vec<Strin
     let mut exports: Vec<String> =
         enums.iter().map(|known| format!("{}::{}", known.module, known.ident)).collect();
     let told = story.tables(schema);
-    for table in schema.tables() {
-        let row = taken.take(&names::camel(&table.name, 'T'));
-        let new = taken.take(&format!("New{row}"));
-        let module = taken.take(&names::module(&table.name, 't'));
-        let idents = table::Idents { row, new, module };
+    for (table, idents) in schema.tables().zip(tables) {
         let shape = shapes.table(schema, table, &enums, told.get(&table.name).copied(), &idents);
-        let table::Idents { row, new, module } = idents;
+        let Idents { row, new, module } = idents;
         exports.push(format!("{shape}::{{{row}, {new}, {module}}}"));
     }
     exports

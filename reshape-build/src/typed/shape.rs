@@ -41,7 +41,7 @@ impl<'a> Shapes<'a> {
 
     /// The module with the enum type's Rust enum.
     pub(super) fn enumeration(&mut self, enumeration: &Enum, ident: &str) -> String {
-        let mut taken = Taken::with(&["Self_"]);
+        let mut taken = Taken::default();
         let mut variants = String::new();
         let mut pairs = Vec::new();
         for value in &enumeration.values {

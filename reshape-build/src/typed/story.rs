@@ -2,10 +2,10 @@
 //!
 //! **Invariant:** nothing is judged. What an action names and nobody has created is passed over.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use reshape_runtime::history::History;
-use reshape_runtime::model::{Action, AlterColumn, Column, Migration};
+use reshape_runtime::model::{Action, AlterColumn, Column, Custom, Migration};
 use reshape_runtime::schema::Schema;
 
 use super::docs::code;
@@ -28,6 +28,8 @@ pub(super) struct TableStory {
     pub(super) columns: HashMap<String, ColumnStory>,
     /// Columns that are gone, and the migration that removed each.
     pub(super) removed: Vec<(String, String)>,
+    /// The migrations whose `custom` SQL mentions it.
+    pub(super) custom: Vec<String>,
 }
 
 /// A column's.
@@ -37,6 +39,8 @@ pub(super) struct ColumnStory {
     pub(super) added: Option<String>,
     /// Sentences of what happened to it: a former name, a former type.
     pub(super) changes: Vec<Change>,
+    /// Whether `custom` SQL may have changed it: nothing is certain but its name.
+    pub(super) uncertain: bool,
 }
 
 /// What one migration did to a column.
@@ -70,9 +74,7 @@ impl Story {
     pub(super) fn of(migrations: &[&Migration], history: &History) -> Self {
         let mut story = Self::of_baseline(history.schema_after(0));
         for migration in migrations {
-            for action in migration.actions.iter() {
-                story.tell(action, &migration.name);
-            }
+            story.tell(migration);
         }
         story
     }
@@ -110,8 +112,20 @@ impl Story {
         gone
     }
 
-    /// Goes on with an action of `migration`.
-    pub(super) fn tell(&mut self, action: &Action, migration: &str) {
+    /// Goes on with a migration.
+    pub(super) fn tell(&mut self, migration: &Migration) {
+        for action in migration.actions.iter() {
+            self.act(action, &migration.name);
+        }
+        // It runs after all of them, and knows their names.
+        for action in migration.actions.iter() {
+            if let Action::Custom(Custom { complete: Some(sql), .. }) = action {
+                self.custom(sql, &migration.name);
+            }
+        }
+    }
+
+    fn act(&mut self, action: &Action, migration: &str) {
         match action {
             Action::CreateTable(table) => {
                 self.create(&table.name, Some(migration), &table.columns);
@@ -154,8 +168,24 @@ impl Story {
             | Action::AddCheck(_)
             | Action::RemoveCheck(_)
             | Action::CreateEnum(_)
-            | Action::RemoveEnum(_)
-            | Action::Custom(_) => {}
+            | Action::RemoveEnum(_) => {}
+            Action::Custom(Custom { start, complete, .. }) => {
+                start.iter().chain(complete).for_each(|sql| self.custom(sql, migration));
+            }
+        }
+    }
+
+    /// Nothing is certain about what `custom` SQL mentions; and what it alters, it need not mention.
+    fn custom(&mut self, sql: &str, migration: &str) {
+        let said: HashSet<String> = words(sql).collect();
+        let mentions = |name: &str| words(name).all(|word| said.contains(&word));
+        for (_, table) in self.tables.iter_mut().filter(|(name, _)| mentions(name)) {
+            if table.custom.last().map(String::as_str) != Some(migration) {
+                table.custom.push(migration.to_owned());
+            }
+            for (name, column) in &mut table.columns {
+                column.uncertain |= said.contains("alter") || mentions(name);
+            }
         }
     }
 
@@ -188,4 +218,11 @@ impl TableStory {
         };
         self.columns.insert(name, column);
     }
+}
+
+/// The words of a piece of SQL, or of a name, in lower case.
+pub(super) fn words(sql: &str) -> impl Iterator<Item = String> {
+    sql.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
 }

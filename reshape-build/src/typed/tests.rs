@@ -147,3 +147,53 @@ fn the_catalog_says_what_is_certain() {
     );
     assert!(text.contains("table\tpublic\tdays\ttrue\n"), "{text}");
 }
+
+#[test]
+fn what_custom_sql_may_have_changed_is_not_certain() {
+    let custom =
+        |when: &str, sql: &str| format!("[[actions]]\ntype = \"custom\"\n{when} = \"{sql}\"\n");
+    let catalog = |files: &[(&str, &str)]| {
+        let (_base, set) = loaded(files);
+        let migrations: Vec<&Migration> =
+            set.migrations().map(|(migration, _)| migration).collect();
+        catalog(&Settings::default(), &migrations, false, set.history.as_ref().unwrap())
+    };
+    let id = "column\tid\tbigint\tfalse\talways\n";
+    let name = "column\tname\ttext\tfalse\tnothing\n";
+
+    let text = catalog(&[("1_users", USERS), ("2_x", &custom("start", "SELECT f(Users.Name)"))]);
+    assert!(text.contains(id) && !text.contains(name), "{text}");
+    assert!(text.contains("column\tname\t\ttrue\tdefault\n"), "{text}");
+
+    let alter = custom("complete", "ALTER TABLE users ALTER id DROP IDENTITY");
+    let text = catalog(&[("1_users", USERS), ("2_x", &alter)]);
+    assert!(!text.contains(id) && !text.contains(name), "{text}");
+    assert!(text.contains("column\tday\tdate\t"), "{text}");
+
+    // It was called so then; and what comes after the SQL is as it says.
+    let later = "[[actions]]\ntype = \"rename_table\"\ntable = \"users\"\nnew_name = \"people\"\n\
+        [[actions]]\ntype = \"add_column\"\ntable = \"people\"\ncolumn = { name = \"age\", type = \"int\" }\n";
+    let text = catalog(&[("1_users", USERS), ("2_x", &alter), ("3_later", later)]);
+    assert!(text.contains("table\tpublic\tpeople\tfalse\ncolumn\tid\t\ttrue\t"), "{text}");
+    assert!(text.contains("column\tage\tint\ttrue\tnothing\n"), "{text}");
+
+    let before = format!("{}{USERS}", custom("start", "ALTER TABLE users ADD x int"));
+    let text = catalog(&[("1_users", &before)]);
+    assert!(text.contains(id) && text.contains(name), "{text}");
+
+    let code = written(&[("1_users", USERS), ("2_x", &alter)], &Settings::default());
+    assert_eq!(code.matches("`custom` SQL of `2_x` mentions it").count(), 1, "{code}");
+}
+
+#[test]
+fn what_belongs_to_a_table_keeps_its_name() {
+    let files = [("1_users", USERS.replace("\"mood\"", "\"new_users\"").replace("so-so", "self"))];
+    let files = files.each_ref().map(|(stem, text)| (*stem, text.as_str()));
+    let code = written(&files, &Settings::default());
+    assert!(code.contains("pub struct NewUsers {") && code.contains("pub enum NewUsers_2 {"));
+    assert!(code.contains("\nSelf_,\n") && code.contains("Self_ = \"self\""), "{code}");
+    let (_base, set) = loaded(&files);
+    let migrations: Vec<&Migration> = set.migrations().map(|(migration, _)| migration).collect();
+    let text = catalog(&Settings::default(), &migrations, false, set.history.as_ref().unwrap());
+    assert!(text.contains("enum\tnew_users\tcrate::migrations::schema::NewUsers_2\t"), "{text}");
+}

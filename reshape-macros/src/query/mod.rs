@@ -17,12 +17,19 @@ use self::catalog::Catalog;
 use self::render::Statement;
 use crate::index::{Index, Missing};
 
-/// Expands to a value of type `Query`, or to one `compile_error!` for all that is wrong.
+/// Expands to a value of type `Query`, or to one `compile_error!` for each thing that is wrong.
 pub(crate) fn expand(arguments: &Arguments, index: &Result<Index, Missing>) -> TokenStream {
     match known(index).and_then(|()| catalog::read()) {
-        Ok(catalog) => checked(arguments, &catalog).unwrap_or_else(syn::Error::into_compile_error),
-        Err(error) => error.into_compile_error(),
+        Ok(catalog) => checked(arguments, &catalog).unwrap_or_else(errors),
+        Err(error) => errors(error),
     }
+}
+
+/// All errors as one expression: several macro calls in a row would be none. The last one gives the block its type, so nothing else is said
+/// about what is done with the value.
+fn errors(error: syn::Error) -> TokenStream {
+    let errors: Vec<_> = error.into_iter().map(syn::Error::into_compile_error).collect();
+    quote!({ #(#errors);* })
 }
 
 fn known(index: &Result<Index, Missing>) -> syn::Result<()> {
@@ -63,12 +70,22 @@ fn checked(arguments: &Arguments, catalog: &Catalog) -> syn::Result<TokenStream>
         (1..=given.len()).map(|number| format_ident!("parameter_{number}")).collect();
     let checks =
         given.iter().zip(&names).zip(&query.parameters).filter_map(|((given, name), parameter)| {
-            let fits = format_ident!("{}", fits(parameter.data_type.as_ref()?, catalog)?);
-            Some(quote_spanned! { given.span() =>
-                {
-                    use __rt::typed::fits::#fits::{OfAnyType as _, OfKnownType as _};
-                    (&__rt::typed::fits::#fits::Given(#name)).check();
+            Some(match fits(parameter.data_type.as_ref()?, catalog)? {
+                Fits::BuiltIn(module) => {
+                    let module = format_ident!("{module}");
+                    quote_spanned! { given.span() =>
+                        {
+                            use __rt::typed::fits::#module::{OfAnyType as _, OfKnownType as _};
+                            (&__rt::typed::fits::#module::Given(#name)).check();
+                        }
+                    }
                 }
+                Fits::Enumeration(message) => quote_spanned! { given.span() =>
+                    {
+                        __rt::__fits! { #message, }
+                        (&Given(#name)).check();
+                    }
+                },
             })
         });
     let text = &arguments.sql;
@@ -79,7 +96,7 @@ fn checked(arguments: &Arguments, catalog: &Catalog) -> syn::Result<TokenStream>
                 #[allow(unused_imports, clippy::all, clippy::pedantic)]
                 use #runtime as __rt;
                 #item
-                #[allow(unused_imports, clippy::all, clippy::pedantic)]
+                #[allow(dead_code, unused_imports, clippy::all, clippy::pedantic)]
                 {
                     #(#checks)*
                 }
@@ -137,12 +154,20 @@ fn parameters(count: usize) -> String {
     }
 }
 
-/// The marker of the runtime for a parameter's type; `None` where values of any type may fit.
-fn fits(data_type: &reshape_sql::Type, catalog: &Catalog) -> Option<&'static str> {
+/// How it is checked whether a value can be given for a parameter.
+enum Fits {
+    /// By this module of the runtime.
+    BuiltIn(&'static str),
+    /// By code that has this message.
+    Enumeration(String),
+}
+
+/// The check for a parameter's type; `None` where values of any type may fit.
+fn fits(data_type: &reshape_sql::Type, catalog: &Catalog) -> Option<Fits> {
     if data_type.array {
         return None;
     }
-    Some(match &*data_type.name {
+    Some(Fits::BuiltIn(match &*data_type.name {
         "int2" => "int2",
         "int4" => "int4",
         "int8" => "int8",
@@ -151,11 +176,25 @@ fn fits(data_type: &reshape_sql::Type, catalog: &Catalog) -> Option<&'static str
         "bool" => "bool",
         "text" | "varchar" | "bpchar" | "name" => "text",
         "oid" => "oid",
-        "uuid" | "json" | "jsonb" | "date" | "time" | "timestamp" | "timestamptz" | "numeric"
-        | "bytea" | "interval" | "inet" => "another",
-        name if catalog.is_enumeration(name) => "another",
+        "uuid" => "uuid",
+        "json" => "json",
+        "jsonb" => "jsonb",
+        "date" => "date",
+        "time" => "time",
+        "timestamp" => "timestamp",
+        "timestamptz" => "timestamptz",
+        "numeric" => "numeric",
+        "bytea" => "bytea",
+        "interval" => "interval",
+        "inet" => "inet",
+        name if catalog.is_enumeration(name) => {
+            // Braces stand for something in such a message.
+            let name = name.replace('{', "{{").replace('}', "}}");
+            let message = format!("a parameter of type `{name}` cannot be a `{{Self}}`");
+            return Some(Fits::Enumeration(message));
+        }
         _ => return None,
-    })
+    }))
 }
 
 #[cfg(test)]

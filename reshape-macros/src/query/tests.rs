@@ -85,6 +85,47 @@ fn each_mistake_is_told() {
 }
 
 #[test]
+fn several_mistakes_are_one_expression() {
+    let literal = syn::LitStr::new("SELECT nam, nik FROM users", Span::call_site());
+    let mut statement = Statement::new(&literal, "SELECT nam, nik FROM users");
+    statement.problem(7..10, "first", None);
+    statement.problem(12..15, "second", None);
+    let code = errors(statement.result().unwrap_err());
+    let block: syn::ExprBlock = syn::parse2(code.clone()).unwrap();
+    assert!(matches!(block.block.stmts.last(), Some(syn::Stmt::Macro(_) | syn::Stmt::Expr(..))));
+    let text = code.to_string();
+    assert_eq!(text.matches("compile_error").count(), 2, "{text}");
+    assert!(text.contains("first") && text.contains("second"), "{text}");
+}
+
+#[test]
+fn a_parameter_of_an_enum_type_has_a_message_of_its_own() {
+    let code = expanded(r#""SELECT id FROM users WHERE mood = $1", "sad""#);
+    assert!(code.contains("\"a parameter of type `mood` cannot be a `{Self}`\""), "{code}");
+}
+
+#[test]
+fn a_column_of_no_certain_type_has_to_be_said() {
+    let catalog =
+        CATALOG.replace("column\tnick\ttext\ttrue\tnothing", "column\tnick\t\ttrue\tdefault");
+    let catalog = catalog::parse(&catalog).unwrap();
+    let checked = |text: &str| {
+        let arguments: Arguments = syn::parse_str(text).unwrap();
+        checked(&arguments, &catalog).map_err(|error| error.to_string())
+    };
+    let error = checked(r#""SELECT nick FROM users""#).unwrap_err();
+    assert!(error.starts_with("the type of column `nick` is not certain"), "{error}");
+    for text in [
+        r#""SELECT nick AS \"nick: i64\" FROM users WHERE nick = $1", 1"#,
+        r#""UPDATE users SET nick = 1 + nick""#,
+        r#""SELECT name FROM users WHERE nick > 7 AND nick = 'x'""#,
+        r#""INSERT INTO users (name, nick) VALUES ('x', 1), ('y', NULL)""#,
+    ] {
+        assert!(checked(text).is_ok(), "{text}: {:?}", checked(text).err());
+    }
+}
+
+#[test]
 fn what_is_certain_or_said_is_not_refused() {
     for text in [
         r#""SELECT id AS \"n!\", nick AS \"m?\", id AS \"o: u64\", name AS \"type\" FROM users""#,

@@ -58,13 +58,17 @@ impl<'a, R> Query<'a, R> {
     }
 }
 
-impl<R: FromRow> Query<'_, R> {
+// The bound is the methods' own, so that the compiler says what `FromRow` says about a type that is none.
+impl<R> Query<'_, R> {
     /// Runs it, and gives all its rows.
     ///
     /// # Errors
     ///
     /// The server's, and those of [`FromRow::from_row`].
-    pub fn all(&self, client: &mut impl GenericClient) -> Result<Vec<R>, Error> {
+    pub fn all(&self, client: &mut impl GenericClient) -> Result<Vec<R>, Error>
+    where
+        R: FromRow,
+    {
         super::decode(&client.query(self.sql, &self.params())?)
     }
 
@@ -73,7 +77,10 @@ impl<R: FromRow> Query<'_, R> {
     /// # Errors
     ///
     /// As [`all`](Self::all); there is no row, or there are several.
-    pub fn one(&self, client: &mut impl GenericClient) -> Result<R, Error> {
+    pub fn one(&self, client: &mut impl GenericClient) -> Result<R, Error>
+    where
+        R: FromRow,
+    {
         only(&client.query(self.sql, &self.params())?)?.ok_or(Error::rows("one row", "none"))
     }
 
@@ -82,7 +89,10 @@ impl<R: FromRow> Query<'_, R> {
     /// # Errors
     ///
     /// As [`all`](Self::all); there are several rows.
-    pub fn optional(&self, client: &mut impl GenericClient) -> Result<Option<R>, Error> {
+    pub fn optional(&self, client: &mut impl GenericClient) -> Result<Option<R>, Error>
+    where
+        R: FromRow,
+    {
         only(&client.query(self.sql, &self.params())?)
     }
 
@@ -95,7 +105,10 @@ impl<R: FromRow> Query<'_, R> {
     pub async fn all_async(
         &self,
         client: &(impl tokio_postgres::GenericClient + Sync),
-    ) -> Result<Vec<R>, Error> {
+    ) -> Result<Vec<R>, Error>
+    where
+        R: FromRow,
+    {
         super::decode(&client.query(self.sql, &self.params()).await?)
     }
 
@@ -108,7 +121,10 @@ impl<R: FromRow> Query<'_, R> {
     pub async fn one_async(
         &self,
         client: &(impl tokio_postgres::GenericClient + Sync),
-    ) -> Result<R, Error> {
+    ) -> Result<R, Error>
+    where
+        R: FromRow,
+    {
         only(&client.query(self.sql, &self.params()).await?)?.ok_or(Error::rows("one row", "none"))
     }
 
@@ -121,7 +137,10 @@ impl<R: FromRow> Query<'_, R> {
     pub async fn optional_async(
         &self,
         client: &(impl tokio_postgres::GenericClient + Sync),
-    ) -> Result<Option<R>, Error> {
+    ) -> Result<Option<R>, Error>
+    where
+        R: FromRow,
+    {
         only(&client.query(self.sql, &self.params()).await?)
     }
 }

@@ -1,12 +1,18 @@
 //! Rows, decoded by the names of their columns.
 
 use postgres::Row;
-use postgres::types::FromSqlOwned;
+use postgres::types::{FromSqlOwned, Kind, Type, WasNull};
 
+use super::binary::Binary;
 use super::column::Table;
 use super::error::Error;
 
 /// What can be made of a row of the driver: of `postgres` and of `tokio-postgres`, whose rows are the same.
+#[diagnostic::on_unimplemented(
+    message = "no row can be made a `{Self}`",
+    label = "the rows would be of type `{Self}`",
+    note = "if that is `()`, the statement gives no rows: use `.execute`, or add `RETURNING`"
+)]
 pub trait FromRow: Sized {
     /// Decodes the row, by the names of its columns; it may have others.
     ///
@@ -59,10 +65,21 @@ impl<'a> Fields<'a> {
         self.row.try_get(position).map_err(|error| {
             let described = self.described(name);
             match error.into_source() {
+                Some(source) if source.is::<WasNull>() && self.is_array(position) => {
+                    Error::value(described, "an element of the array is NULL")
+                }
                 Some(source) => Error::value(described, source),
                 None => Error::value(described, "it has another type"),
             }
         })
+    }
+
+    /// Whether the value is an array, and not NULL itself.
+    fn is_array(&self, position: usize) -> bool {
+        let is = |ty: &Type| matches!(ty.kind(), Kind::Array(_));
+        let ty = self.row.columns()[position].type_();
+        let array = is(ty) || matches!(ty.kind(), Kind::Domain(base) if is(base));
+        array && matches!(self.row.try_get::<_, Option<Binary>>(position), Ok(Some(_)))
     }
 
     fn described(&self, name: &str) -> String {

@@ -7,7 +7,9 @@ use std::time::SystemTime;
 use postgres::Client;
 use reshape_runtime::testing::{Server, TestDatabase};
 use reshape_runtime::typed::library::{chrono, rust_decimal, serde_json, uuid};
-use reshape_runtime::typed::{self, Binary, Enumeration, FromRow, Insert, NewRow, TableRow};
+use reshape_runtime::typed::{
+    self, Binary, Enumeration, Fields, FromRow, Insert, NewRow, TableRow,
+};
 use reshape_runtime::{Migration, Migrator, typed::library};
 use reshape_tests_typed::migrations::schema::{Everything, Mood, NewEverything, NewUsers, Users};
 use reshape_tests_typed::migrations::schema::{everything, users};
@@ -166,6 +168,18 @@ fn a_value_that_does_not_fit_is_told_with_its_column() {
         of(&mut client, "SELECT 1::bigint AS id, NULL::text AS full_name"),
         "cannot decode column `full_name` of table `users`: a Postgres value was `NULL`"
     );
+}
+
+#[test]
+fn a_null_in_an_array_is_told_from_a_null() {
+    let (_database, mut client) = newest();
+    let sql = "SELECT ARRAY[1, NULL] AS some, NULL::int[] AS nothing";
+    let row = client.query_one(sql, &[]).unwrap();
+    let of = |name: &str| Fields::new(&row, "").get::<Vec<i32>>(name).unwrap_err().to_string();
+    assert_eq!(of("some"), "cannot decode column `some`: an element of the array is NULL");
+    assert_eq!(of("nothing"), "cannot decode column `nothing`: a Postgres value was `NULL`");
+    let some: Vec<Option<i32>> = Fields::new(&row, "").get("some").unwrap();
+    assert_eq!(some, [Some(1), None]);
 }
 
 #[test]

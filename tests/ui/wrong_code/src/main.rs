@@ -2,6 +2,7 @@
 
 use migrations::schema::{Mood, NewUsers, Posts, Users, users};
 use reshape_runtime::query;
+use reshape_runtime::typed::postgres::Client;
 
 reshape_runtime::migrations!();
 
@@ -21,6 +22,14 @@ fn value_that_the_enum_has_not() -> Mood {
     Mood::Angry
 }
 
+fn several_mistakes(client: &mut Client) -> i64 {
+    query!("SELECT id, name FROM users WHERE nam = $1", "Ada").one(client).unwrap().id
+}
+
+fn rows_of_a_statement_that_gives_none(client: &mut Client) {
+    let _ = query!("DELETE FROM users").all(client);
+}
+
 fn main() {
     let id = 1_i64;
     let _ = query!("SELECT id, name FROM users");
@@ -36,6 +45,7 @@ fn main() {
     let _ = query!("SELECT id FROM users WHERE full_name = $1", id);
     let _ = query!("SELEKT 1");
     let _ = query!("TRUNCATE users");
+    let _ = query!("SELECT id FROM users WHERE mood = $1", "sad");
     let sql = "SELECT 1";
     let _ = query!(sql);
 }
