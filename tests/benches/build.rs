@@ -217,6 +217,8 @@ impl Package {
         writeln!(manifest, "{dependencies}").unwrap();
         fs::write(folder.join("Cargo.toml"), manifest).unwrap();
         fs::write(folder.join("src/main.rs"), "fn main() {}\n").unwrap();
+        // Without a build script cargo leaves what it depends on alone.
+        fs::write(folder.join("build.rs"), "fn main() {}\n").unwrap();
         fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
         Self { folder, target }
     }

@@ -60,7 +60,7 @@ fn a_given_row_type_needs_no_certainty() {
 fn each_mistake_is_told() {
     let mistakes = [
         r#""SELECT nam FROM users""#,
-        r#""SELECT * FROM usr""#,
+        r#""SELECT * FROM userz""#,
         r#""SELECT u.first FROM users u""#,
         r#""SELECT p.id FROM posts p""#,
         r#""SELEC 1""#,
