@@ -87,21 +87,23 @@ pub fn migrations(folder: impl AsRef<Path>) {
 ///
 /// Everything that is wrong, at once.
 pub fn load(folders: &[impl AsRef<Path>]) -> Result<Migrations, Diagnostics> {
-    let folders = folders.iter().map(|folder| folder.as_ref().to_owned()).collect();
-    let folders = or_default(folders);
-    let mut set = Set::load(Path::new(""), &folders);
-    lock::check(&mut set, Path::new(""), &folders, Lock::Check);
-    set.into_result()
+    checked(folders).into_result()
 }
 
 /// The same, and what else there is to say: with errors there are no migrations, with warnings alone there are.
 pub fn check(folders: &[impl AsRef<Path>]) -> (Option<Migrations>, Diagnostics) {
+    let set = checked(folders);
+    let problems = set.problems.clone();
+    (set.into_result().ok(), problems)
+}
+
+/// What is in `folders`, relative to the current folder, compared with its lock file.
+fn checked(folders: &[impl AsRef<Path>]) -> Set {
     let folders = folders.iter().map(|folder| folder.as_ref().to_owned()).collect();
     let folders = or_default(folders);
     let mut set = Set::load(Path::new(""), &folders);
     lock::check(&mut set, Path::new(""), &folders, Lock::Check);
-    let problems = set.problems.clone();
-    (set.into_result().ok(), problems)
+    set
 }
 
 /// Embeds the migrations of several folders: `Builder::new().folder("migrations").folder("../shared/migrations").emit()`.

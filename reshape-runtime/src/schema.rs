@@ -21,6 +21,7 @@ mod suggest;
 mod table;
 mod types;
 
+pub use memory::words;
 pub use problem::{At, Problem, Segment};
 pub use snippet::{Inspect, Missing, Remark, Scene, Seen, Snippet, SnippetRole};
 pub use table::{Enum, ForeignKey, Table};

@@ -4,7 +4,6 @@ use reshape_runtime::rule::Rule;
 use reshape_runtime::schema::Problem;
 
 use super::site::Site;
-use super::statement::Statement;
 
 pub(super) fn check(site: &Site<'_>, problems: &mut Vec<Problem>) {
     let statement = site.statement();
@@ -13,11 +12,7 @@ pub(super) fn check(site: &Site<'_>, problems: &mut Vec<Problem>) {
         return;
     }
     for change in changes {
-        let Some(rest) = change.after("add") else { continue };
-        let named = rest
-            .after("constraint")
-            .map(|rest| Statement { tokens: rest.tokens.get(1..).unwrap_or_default() });
-        let rest = named.unwrap_or(rest);
+        let Some(rest) = change.added_constraint() else { continue };
         let builds = rest.begins("unique") || rest.begins("primary key") || rest.begins("exclude");
         if builds && !rest.has("using index") {
             let help = if rest.begins("exclude") {

@@ -124,6 +124,13 @@ impl<'a> Statement<'a> {
         Some((table, rest.parts()))
     }
 
+    /// What follows ADD, and the constraint's name if it is given one, in a part of ALTER TABLE.
+    pub(super) fn added_constraint(&self) -> Option<Self> {
+        let rest = self.after("add")?;
+        let named = rest.after("constraint");
+        Some(named.map_or(rest, |named| Self { tokens: named.tokens.get(1..).unwrap_or_default() }))
+    }
+
     /// The table that CREATE TABLE, or SELECT INTO's equal CREATE TABLE AS, makes.
     pub(super) fn creates_table(&self) -> Option<Name> {
         let kinds =

@@ -22,6 +22,7 @@ use postgres::{Client, SimpleQueryMessage};
 use reshape_runtime::history::History;
 use reshape_runtime::model::{List, Migration, Str};
 use reshape_runtime::sql::ident::ident;
+use reshape_runtime::sql::names::DEFAULT_SCHEMA;
 use reshape_runtime::testing::{Server, TestDatabase};
 use reshape_runtime::{Error, Migrations, Migrator, Rule};
 
@@ -176,7 +177,7 @@ impl Trial<'_> {
         let base = number.checked_sub(1).map(|base| self.wanted.migrations[base].name.to_string());
         let old = match &base {
             Some(base) => self.wanted.version_schema(base),
-            None => String::from("public"),
+            None => String::from(DEFAULT_SCHEMA),
         };
         let new = self.wanted.version_schema(&name);
 

@@ -4,13 +4,11 @@ use std::rc::Rc;
 
 use reshape_runtime::model::Column;
 use reshape_runtime::schema::Scene;
+use reshape_runtime::sql::names::DEFAULT_SCHEMA;
 use reshape_sql::{Catalog, Fill, Named, Relation, Type};
 
 /// What sub-selects see.
 pub(crate) struct View<'a>(pub(crate) Scene<'a>);
-
-/// The schema in which a name without one is found.
-const DEFAULT_SCHEMA: &str = "public";
 
 impl Catalog for View<'_> {
     /// Until a batch is complete, its tables go by the names that they had before; which migrations make a batch is not known here.

@@ -18,8 +18,9 @@ use std::collections::HashSet;
 
 use reshape_runtime::history::History;
 use reshape_runtime::model::{Action, Column, Custom, Migration};
+use reshape_runtime::schema::words;
 
-use super::story::{Story, words};
+use super::story::Story;
 use super::{EnumPath, Settings};
 use crate::emit::line;
 

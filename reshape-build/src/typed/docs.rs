@@ -4,6 +4,7 @@
 
 use reshape_runtime::model::{Column, Index, IndexColumn};
 use reshape_runtime::schema::{Schema, Table};
+use reshape_runtime::sql::names::DEFAULT_SCHEMA;
 
 use super::story::{Change, Story, TableStory};
 
@@ -52,7 +53,7 @@ pub(super) fn version(about: &str, story: &Story) -> String {
 /// A table's.
 pub(super) fn table(table: &Table, story: Option<&TableStory>) -> String {
     let mut text = format!("A row of table {}", code(&table.name));
-    if table.schema != "public" {
+    if table.schema != DEFAULT_SCHEMA {
         text.push_str(&format!(" in schema {}", code(&table.schema)));
     }
     text.push('.');

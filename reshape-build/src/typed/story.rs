@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use reshape_runtime::history::History;
 use reshape_runtime::model::{Action, AlterColumn, Column, Custom, Migration};
-use reshape_runtime::schema::Schema;
+use reshape_runtime::schema::{Schema, words};
 
 use super::docs::code;
 
@@ -218,11 +218,4 @@ impl TableStory {
         };
         self.columns.insert(name, column);
     }
-}
-
-/// The words of a piece of SQL, or of a name, in lower case.
-pub(super) fn words(sql: &str) -> impl Iterator<Item = String> {
-    sql.split(|c: char| !(c.is_alphanumeric() || c == '_'))
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
 }

@@ -202,7 +202,8 @@ impl Object {
     }
 }
 
-fn words(sql: &str) -> impl Iterator<Item = String> {
+/// The words of a piece of SQL, or of a name, in lower case: `custom` SQL may have to do with whatever it has all words of.
+pub fn words(sql: &str) -> impl Iterator<Item = String> {
     sql.split(|c: char| !(c.is_alphanumeric() || c == '_'))
         .filter(|word| !word.is_empty())
         .map(str::to_lowercase)

@@ -5,10 +5,28 @@
 
 use std::error::Error;
 
+use postgres::Client;
+use reshape_runtime::Migrator;
+use reshape_runtime::testing::{Server, TestDatabase};
 use reshape_runtime::typed::postgres::types::private::BytesMut;
 use reshape_runtime::typed::postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 reshape_runtime::migrations!();
+
+/// A database with every migration completed, and a client of its newest version.
+///
+/// # Panics
+///
+/// If there is no server, or a migration fails.
+pub fn newest() -> (TestDatabase, Client) {
+    let database = Server::shared().and_then(Server::database).expect("a database");
+    let mut migrator = Migrator::new(migrations::SET, database.url());
+    migrator.start().expect("a start");
+    migrator.complete().expect("a completion");
+    let mut client = database.connect().expect("a connection");
+    client.batch_execute(migrations::SCHEMA_QUERY).expect("the version's schema");
+    (database, client)
+}
 
 /// A type of ours for a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]

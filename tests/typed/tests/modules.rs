@@ -5,7 +5,7 @@
 use std::time::SystemTime;
 
 use postgres::Client;
-use reshape_runtime::testing::{Server, TestDatabase};
+use reshape_runtime::testing::Server;
 use reshape_runtime::typed::library::{chrono, rust_decimal, serde_json, uuid};
 use reshape_runtime::typed::{
     self, Binary, Enumeration, Fields, FromRow, Insert, NewRow, TableRow,
@@ -13,18 +13,7 @@ use reshape_runtime::typed::{
 use reshape_runtime::{Migration, Migrator, typed::library};
 use reshape_tests_typed::migrations::schema::{Everything, Mood, NewEverything, NewUsers, Users};
 use reshape_tests_typed::migrations::schema::{everything, users};
-use reshape_tests_typed::{Shout, migrations};
-
-/// A database with every migration completed, and a client of its newest version.
-fn newest() -> (TestDatabase, Client) {
-    let database = Server::shared().and_then(Server::database).unwrap();
-    let mut migrator = Migrator::new(migrations::SET, database.url());
-    migrator.start().unwrap();
-    migrator.complete().unwrap();
-    let mut client = database.connect().unwrap();
-    client.batch_execute(migrations::SCHEMA_QUERY).unwrap();
-    (database, client)
-}
+use reshape_tests_typed::{Shout, migrations, newest};
 
 fn everything_there_is() -> NewEverything {
     let day = chrono::NaiveDate::from_ymd_opt(2024, 2, 29).unwrap();

@@ -3,22 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 use postgres::Client;
-use reshape_runtime::testing::{Server, TestDatabase};
+use reshape_runtime::query;
+use reshape_runtime::testing::TestDatabase;
 use reshape_runtime::typed::library::{chrono, rust_decimal, serde_json, uuid};
 use reshape_runtime::typed::{Binary, NewRow};
-use reshape_runtime::{Migrator, query};
-use reshape_tests_typed::migrations;
 use reshape_tests_typed::migrations::schema::{Mood, NewEverything, NewUsers, Users};
-
-fn newest() -> (TestDatabase, Client) {
-    let database = Server::shared().and_then(Server::database).unwrap();
-    let mut migrator = Migrator::new(migrations::SET, database.url());
-    migrator.start().unwrap();
-    migrator.complete().unwrap();
-    let mut client = database.connect().unwrap();
-    client.batch_execute(migrations::SCHEMA_QUERY).unwrap();
-    (database, client)
-}
+use reshape_tests_typed::{migrations, newest};
 
 fn with_users() -> (TestDatabase, Client) {
     let (database, mut client) = newest();
