@@ -29,23 +29,38 @@
 //!
 //! **Invariant:** on a server that was not started here, nothing is touched but databases that were created here.
 
+mod admin;
+mod argument;
 mod cluster;
 mod database;
+mod db;
+#[doc(hidden)]
+pub mod harness;
+mod keeper;
 mod owner;
 mod place;
+mod pool;
 mod prepared;
 mod programs;
 mod ready;
 mod shared;
+mod state;
+mod sweep;
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use postgres::Config;
 
+#[cfg(feature = "tokio")]
+pub use argument::AsyncArgument;
+pub use argument::{Argument, New, Old};
 pub use database::TestDatabase;
+pub use db::{TestDb, TestDbOptions};
 
 use crate::{Error, ErrorKind};
 use cluster::Cluster;
+use keeper::Keeper;
 use shared::Shared;
 
 /// A server for tests. A private one is stopped, and its folder removed, on drop.
@@ -53,6 +68,7 @@ use shared::Shared;
 pub struct Server {
     url: String,
     config: Config,
+    keeper: Arc<Keeper>,
     ours: Ours,
 }
 
@@ -76,11 +92,10 @@ impl Server {
             return Ok(server);
         }
         let server = match std::env::var("DATABASE_URL") {
-            Ok(url) if !url.is_empty() => Self::external(url)?,
+            Ok(url) if !url.is_empty() => Self::of(url, Ours::External)?,
             _ => {
                 let shared = Shared::join()?;
-                let url = url_of(shared.port());
-                Self { ours: Ours::Shared(shared), ..Self::external(url)? }
+                Self::of(url_of(shared.port()), Ours::Shared(shared))?
             }
         };
         Ok(SHARED.get_or_init(|| server))
@@ -90,32 +105,22 @@ impl Server {
     /// machine about a second more, for `initdb`.
     pub fn start() -> Result<Self, Error> {
         let cluster = Cluster::start()?;
-        let url = url_of(cluster.port());
-        Ok(Self { ours: Ours::Private(cluster), ..Self::external(url)? })
+        Self::of(url_of(cluster.port()), Ours::Private(cluster))
     }
 
-    fn external(url: String) -> Result<Self, Error> {
+    fn of(url: String, ours: Ours) -> Result<Self, Error> {
         let config = url.parse::<Config>().map_err(|error| {
             Error::new(ErrorKind::Connect, "`DATABASE_URL` is no valid connection string")
                 .with_help("write it as `postgres://user:password@host:port/database`")
                 .with_source(error)
         })?;
-        Ok(Self { url, config, ours: Ours::External })
+        let keeper = Keeper::new(&config, ours.strategy(), ours.home());
+        Ok(Self { url, config, keeper: Arc::new(keeper), ours })
     }
 
     /// A fresh, empty database with a name of its own, dropped when the value is.
     pub fn database(&self) -> Result<TestDatabase, Error> {
         TestDatabase::create(self)
-    }
-
-    /// What `CREATE DATABASE` is told about how to copy.
-    fn strategy(&self) -> &'static str {
-        let copies_files = match &self.ours {
-            Ours::Private(cluster) => cluster.copies_files(),
-            Ours::Shared(server) => server.copies_files(),
-            Ours::External => false,
-        };
-        if copies_files { "STRATEGY file_copy" } else { "" }
     }
 
     /// The connection string of the server's maintenance database (of the one that `DATABASE_URL` names, if it does).
@@ -143,6 +148,26 @@ impl Server {
             Ours::Private(cluster) => Some(cluster.folder()),
             Ours::Shared(server) => Some(server.folder()),
             Ours::External => None,
+        }
+    }
+}
+
+impl Ours {
+    /// What `CREATE DATABASE` is told about how to copy.
+    fn strategy(&self) -> &'static str {
+        let copies_files = match self {
+            Self::Private(cluster) => cluster.copies_files(),
+            Self::Shared(server) => server.copies_files(),
+            Self::External => false,
+        };
+        if copies_files { "STRATEGY file_copy" } else { "" }
+    }
+
+    /// The folder of a shared server.
+    fn home(&self) -> Option<PathBuf> {
+        match self {
+            Self::Shared(server) => Some(server.folder().to_owned()),
+            Self::Private(_) | Self::External => None,
         }
     }
 }

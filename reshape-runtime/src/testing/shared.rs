@@ -120,11 +120,6 @@ impl Shared {
     pub(super) fn hold(&self, on: bool) -> Result<(), Error> {
         mark(&self.folder.join("hold"), on)
     }
-
-    /// Whether the data stays when the server ends, for the next one to go on with.
-    pub(super) fn keep(&self, on: bool) -> Result<(), Error> {
-        mark(&self.folder.join("kept"), on)
-    }
 }
 
 fn mark(file: &Path, on: bool) -> Result<(), Error> {
