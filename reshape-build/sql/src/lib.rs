@@ -10,8 +10,12 @@
 //!
 //! **Invariant:** pure, and total: no input makes it panic, and time grows with the length of the input alone.
 
+mod arithmetic;
 mod call;
 mod catalog;
+mod chain;
+mod column;
+mod constant;
 mod depth;
 mod expr;
 mod expression;
@@ -25,6 +29,7 @@ mod operation;
 mod operators;
 mod parse;
 mod query;
+mod result;
 mod select;
 mod statements;
 mod types;
