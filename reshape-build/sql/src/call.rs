@@ -3,10 +3,9 @@
 use squawk_syntax::{SyntaxElement, SyntaxKind, SyntaxNode};
 
 use crate::expr::name_of;
-use crate::expression::Role;
 use crate::finding::{Finding, Rule};
 use crate::frame::Frame;
-use crate::functions::{self, Function};
+use crate::functions;
 use crate::result::{by_number, text_result};
 use crate::value::Value;
 use crate::walk::{Walk, child, expressions, is_expression, is_select};
@@ -80,6 +79,7 @@ impl Walk<'_> {
         if !self.catalog.may_be_created(&name) {
             self.allowed(&name, function, node, &callee);
         }
+        self.takes(&name, node, &arguments);
         let value = self.result(&name, function, &arguments);
         // An array of arguments may be NULL, and is none of those that were looked at.
         let list = child(node, SyntaxKind::ARG_LIST);
@@ -145,30 +145,6 @@ impl Walk<'_> {
                 SyntaxKind::ORDER_BY_CLAUSE => self.sort(&part, frame, &[]),
                 _ => {}
             }
-        }
-    }
-
-    /// Reports a function that cannot stand here.
-    fn allowed(&mut self, name: &str, function: Function, node: &SyntaxNode, callee: &SyntaxNode) {
-        let windowed = child(node, SyntaxKind::OVER_CLAUSE).is_some();
-        if let Some(role) = self.own_role() {
-            let kind = if windowed || function.window {
-                Some("a window function")
-            } else if function.aggregate {
-                Some("an aggregate")
-            } else if function.set {
-                Some("a function that returns rows")
-            } else {
-                None
-            };
-            if let Some((kind, place)) = kind.zip(role.without_aggregates()) {
-                let message = format!("{place} cannot contain {kind}, which `{name}` is");
-                self.report(Finding::new(Rule::NotAllowed, self.range(callee), message));
-                return;
-            }
-        }
-        if function.changes && function.ordinary && self.role.is_some_and(Role::is_kept) {
-            self.changes(name, callee);
         }
     }
 }

@@ -69,6 +69,15 @@ pub(crate) fn binds(operator: &str) -> u8 {
     }
 }
 
+/// Whether `operator` cannot follow what `before` makes, because both bind alike and neither comes first. What ends in a list or a word is complete by itself:
+/// `a IN (1) IN (true)` is fine.
+pub(crate) fn excludes(before: &str, operator: &str) -> bool {
+    let takes_expression =
+        !matches!(before, "in" | "not in" | "is" | "is not" | "overlaps" | BETWEEN_AND);
+    let alone = matches!(binds(before), 4..=6);
+    takes_expression && alone && operator != "overlaps" && binds(before) == binds(operator)
+}
+
 /// The operator of a binary expression, in lower case and with single blanks; `operator` for one with a schema.
 fn operator(node: &SyntaxNode, left: &SyntaxNode) -> String {
     let between = node

@@ -3,10 +3,10 @@
 use squawk_syntax::{SyntaxElement, SyntaxKind, SyntaxNode};
 
 use crate::expr::name_of;
-use crate::expression::Role;
 use crate::finding::{Finding, Related, Rule};
 use crate::frame::{Field, Found, Frame};
 use crate::name::{fold, list, nearest, quote};
+use crate::role::Role;
 use crate::value::Value;
 use crate::walk::Walk;
 
@@ -49,17 +49,6 @@ impl Walk<'_> {
                 Value::default()
             }
         }
-    }
-
-    /// A statement of an application reads views; a migration's expressions are computed from the tables themselves.
-    fn system_column(&mut self, name: &str, node: &SyntaxNode) {
-        if self.role.is_some() || self.catalog.may_be_created(name) {
-            return;
-        }
-        let message = format!("a version's tables are views, which have no `{name}`");
-        self.report(Finding::new(Rule::UnknownColumn, self.range(node), message).help(
-            "identify rows by their primary key, and compare a column that each change writes",
-        ));
     }
 
     fn missing(&mut self, name: &str, quoted: bool, node: &SyntaxNode, frame: &Frame<'_>) {

@@ -6,10 +6,10 @@ use squawk_syntax::{SyntaxElement, SyntaxKind, SyntaxNode};
 
 use crate::column::keyword;
 use crate::constant::{constant, negative};
-use crate::expression::Role;
 use crate::finding::{Finding, Rule};
 use crate::frame::{Field, Frame};
 use crate::name::fold;
+use crate::role::Role;
 use crate::types::{Type, is_text};
 use crate::value::{Kind, Value, any_null};
 use crate::walk::{Walk, child, expressions, has_token, is_expression, is_select};

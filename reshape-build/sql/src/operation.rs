@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use crate::chain::{BETWEEN_AND, binds, in_order};
+use crate::chain::{BETWEEN_AND, binds, excludes, in_order};
+use crate::finding::{Finding, Rule};
 use crate::frame::Frame;
 use crate::types::Type;
 use crate::value::{Value, any_null};
@@ -41,9 +42,19 @@ impl Walk<'_> {
         let Some((first, rest)) = in_order(node) else { return Value::default() };
         let mut operands = vec![Operand::new(first, self)];
         let mut waiting: Vec<String> = Vec::new();
+        // What stands between BETWEEN and its AND follows rules of its own.
+        let mut bounds = 0_usize;
         for (operator, operand) in rest {
             while let Some(before) = waiting.pop_if(|before| binds(before) >= binds(&operator)) {
+                if bounds == 0 {
+                    self.associates(&before, &operator, &operands, &operand);
+                }
                 self.reduce(&before, &mut operands, frame);
+            }
+            match &*operator {
+                "between" => bounds += 1,
+                BETWEEN_AND => bounds = bounds.saturating_sub(1),
+                _ => {}
             }
             waiting.push(operator);
             operands.push(Operand::new(operand, self));
@@ -52,6 +63,29 @@ impl Walk<'_> {
             self.reduce(&operator, &mut operands, frame);
         }
         operands.pop().and_then(|operand| operand.value).unwrap_or_default()
+    }
+
+    /// Reports `a = b = c`, which Postgres does not parse.
+    fn associates(
+        &mut self,
+        before: &str,
+        operator: &str,
+        operands: &[Operand],
+        next: &SyntaxNode,
+    ) {
+        let [.., first, second] = operands else { return };
+        let is_whole = second.value.is_none() && is_quantifier(&second.node);
+        if !excludes(before, operator) || is_whole {
+            return;
+        }
+        let range = first.range.start..self.range(next).end;
+        let (one, other) = (before.to_uppercase(), operator.to_uppercase());
+        let one = if before == BETWEEN_AND { String::from("BETWEEN") } else { one };
+        let message = format!("the SQL does not parse: `{other}` cannot follow `{one}`");
+        self.report(
+            Finding::new(Rule::Syntax, range, message)
+                .help("put one of the two in parentheses, or `AND` between two comparisons: `a < b AND b < c`"),
+        );
     }
 
     /// Replaces the last two operands by what the operator makes of them.
@@ -98,7 +132,16 @@ impl Walk<'_> {
                     let never = right.node.kind() == SyntaxKind::LITERAL;
                     return Value::of("bool").null_if(never.then_some(false));
                 }
-                "in" | "not in" => return self.within(left_side, &right.node, frame),
+                "in" | "not in"
+                    if matches!(
+                        right.node.kind(),
+                        SyntaxKind::PAREN_EXPR | SyntaxKind::TUPLE_EXPR
+                    ) =>
+                {
+                    return self.within(left_side, &right.node, frame);
+                }
+                // `a IN (1)::int` is a cast of the whole.
+                "in" | "not in" => return Value::default(),
                 _ => {}
             }
             if let Some(value) = self.quantified(operator, left_side, &right.node, range, frame) {
@@ -236,11 +279,10 @@ impl Walk<'_> {
         range: &Range<usize>,
         frame: &Frame<'_>,
     ) -> Option<Value> {
-        let call =
-            (right.kind() == SyntaxKind::CALL_EXPR).then(|| right.first_child()).flatten()?;
-        if !matches!(call.kind(), SyntaxKind::ANY_FN | SyntaxKind::SOME_FN | SyntaxKind::ALL_FN) {
+        if !is_quantifier(right) {
             return None;
         }
+        let call = right.first_child()?;
         let left = left_side.value;
         let result = Value::of("bool");
         let comparison = matches!(operator, "=" | "<>" | "!=" | "<" | ">" | "<=" | ">=");
@@ -275,4 +317,12 @@ impl Walk<'_> {
         }
         Some(result)
     }
+}
+
+/// Whether it is the `ANY (…)` of `= ANY (…)`.
+fn is_quantifier(node: &SyntaxNode) -> bool {
+    let kind = |node: SyntaxNode| {
+        matches!(node.kind(), SyntaxKind::ANY_FN | SyntaxKind::SOME_FN | SyntaxKind::ALL_FN)
+    };
+    node.kind() == SyntaxKind::CALL_EXPR && node.first_child().is_some_and(kind)
 }
