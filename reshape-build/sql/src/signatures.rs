@@ -39,7 +39,10 @@ impl Walk<'_> {
         let known: Vec<String> =
             overloads.split(' ').map(|overload| format!("{name}({})", shown(overload))).collect();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        let cast = if arguments.is_empty() { "" } else { "; a cast may help, as in `x::text`" };
+        let unknown = vec![None; types.len()];
+        let counts = overloads.split(' ').any(|overload| accepts(overload, &unknown));
+        let cast =
+            if counts && !types.is_empty() { "; cast an argument, as in `x::text`" } else { "" };
         self.report(
             Finding::new(Rule::TypeMismatch, self.range(node), message)
                 .help(format!("there is {}{cast}", list(&known))),
