@@ -8,6 +8,8 @@ use postgres::Client;
 use reshape_sql::{Column, Fill, Relation, Role, Scope, Tables, Type, Visible, expression, query};
 use reshape_tests::{Rollout, database};
 
+#[path = "sql_truth/calls.rs"]
+mod calls;
 #[path = "sql_truth/cases.rs"]
 mod cases;
 
@@ -93,20 +95,35 @@ fn judge(role: Role, sql: &str, wanted: &str) -> String {
         Role::Check => format!("ALTER TABLE users ADD CHECK (\n{sql}\n)"),
         Role::IndexKey => format!("CREATE INDEX ON users ((\n{sql}\n))"),
         Role::IndexPredicate => format!("CREATE INDEX ON users (id) WHERE (\n{sql}\n)"),
-        Role::Value => format!(
-            "DO $judge$ BEGIN ALTER TABLE users ADD COLUMN judged {wanted}; EXECUTE $sql$EXPLAIN UPDATE users SET judged = (\n{sql}\n)$sql$; END $judge$"
+        Role::Value => judge_value(wanted, &format!("(\n{sql}\n)")),
+        // As the proof of a start has it, and the trigger.
+        Role::Back => format!(
+            "EXPLAIN UPDATE users AS t SET name = (SELECT (\n{sql}\n) FROM (SELECT t.*) AS users)"
         ),
+        Role::Lookup => format!(
+            "EXPLAIN UPDATE orders SET title = (SELECT (\n{sql}\n) FROM (SELECT * FROM users) AS users LIMIT 1 FOR KEY SHARE)"
+        ),
+        Role::Fill => format!("EXPLAIN INSERT INTO orders (title) SELECT (\n{sql}\n) FROM users"),
         Role::Condition => format!("EXPLAIN UPDATE users SET id = id WHERE (\n{sql}\n)"),
     }
 }
 
-const ROLES: [Role; 7] = [
+fn judge_value(wanted: &str, sql: &str) -> String {
+    format!(
+        "DO $judge$ BEGIN ALTER TABLE users ADD COLUMN judged {wanted}; EXECUTE $sql$EXPLAIN UPDATE users SET judged = {sql}$sql$; END $judge$"
+    )
+}
+
+const ROLES: [Role; 10] = [
     Role::Default,
     Role::Generated,
     Role::Check,
     Role::IndexKey,
     Role::IndexPredicate,
     Role::Value,
+    Role::Back,
+    Role::Lookup,
+    Role::Fill,
     Role::Condition,
 ];
 
@@ -142,13 +159,17 @@ fn what_is_rejected_as_an_expression_the_server_rejects() {
             let types: &[&str] = match role {
                 Role::Value => &wanted,
                 Role::Default | Role::Generated => &wanted[..3],
+                Role::Back | Role::Lookup | Role::Fill => &wanted[..1],
                 Role::Check | Role::IndexKey | Role::IndexPredicate | Role::Condition => &["text"],
             };
             for wanted in types {
                 let data_type = Type::parse(wanted);
                 let visible =
                     if role == Role::Default { &[][..] } else { std::slice::from_ref(&users) };
-                let for_value = matches!(role, Role::Default | Role::Generated | Role::Value);
+                let for_value = !matches!(
+                    role,
+                    Role::Check | Role::IndexKey | Role::IndexPredicate | Role::Condition
+                );
                 let scope = Scope {
                     catalog: &tables,
                     visible,

@@ -4,13 +4,14 @@
 
 use squawk_syntax::{SyntaxElement, SyntaxKind, SyntaxNode};
 
-use crate::expression::Role;
-use crate::finding::{Finding, Related, Rule};
-use crate::frame::{Field, Found, Frame};
-use crate::literal;
-use crate::name::{fold, list, nearest, quote};
+use crate::column::keyword;
+use crate::constant::{constant, negative};
+use crate::finding::{Finding, Rule};
+use crate::frame::{Field, Frame};
+use crate::name::fold;
+use crate::role::Role;
 use crate::types::{Type, is_text};
-use crate::value::{Kind, Place, Value, any_null};
+use crate::value::{Kind, Value, any_null};
 use crate::walk::{Walk, child, expressions, has_token, is_expression, is_select};
 
 impl Walk<'_> {
@@ -65,179 +66,6 @@ impl Walk<'_> {
             }
             _ => Value::default(),
         }
-    }
-
-    /// A column, a row, or one of the keywords that are functions.
-    fn name(&mut self, node: &SyntaxNode, frame: &Frame<'_>) -> Value {
-        let Some(token) = node.children_with_tokens().find_map(SyntaxElement::into_token) else {
-            return Value::default();
-        };
-        if let Some(data_type) = keyword(token.kind()) {
-            let (text, changes) = (token.text(), self.own_role().is_some_and(Role::is_kept));
-            if changes {
-                self.changes(text, node);
-            }
-            // Nothing of the `search_path` may be there, and nobody may have logged in.
-            let never =
-                !matches!(token.kind(), SyntaxKind::CURRENT_SCHEMA_KW | SyntaxKind::SYSTEM_USER_KW);
-            return Value::of(data_type).null_if(never.then_some(false));
-        }
-        let Some(name) = fold(token.text()) else { return Value::default() };
-        match frame.find(&name) {
-            Found::Field(field) => of_field(&field),
-            // A row of an outer join is NULL.
-            Found::Row | Found::Uncertain => Value::default(),
-            Found::System => {
-                self.system_column(&name, node);
-                Value::default()
-            }
-            Found::Ambiguous(relations) => {
-                let owners: Vec<&str> = relations.iter().map(String::as_str).collect();
-                let message = format!("`{name}` may be a column of {}", list(&owners));
-                let help = format!("say which one: `{}.{}`", quote(owners[0]), quote(&name));
-                self.report(
-                    Finding::new(Rule::AmbiguousColumn, self.range(node), message).help(help),
-                );
-                Value::default()
-            }
-            Found::Missing => {
-                self.missing(&name, token.text().starts_with('"'), node, frame);
-                Value::default()
-            }
-        }
-    }
-
-    /// A statement of an application reads views; a migration's expressions are computed from the tables themselves.
-    fn system_column(&mut self, name: &str, node: &SyntaxNode) {
-        if self.role.is_some() || self.catalog.may_be_created(name) {
-            return;
-        }
-        let message = format!("a version's tables are views, which have no `{name}`");
-        self.report(Finding::new(Rule::UnknownColumn, self.range(node), message).help(
-            "identify rows by their primary key, and compare a column that each change writes",
-        ));
-    }
-
-    fn missing(&mut self, name: &str, quoted: bool, node: &SyntaxNode, frame: &Frame<'_>) {
-        let range = self.range(node);
-        let candidates = frame.column_names();
-        if candidates.is_empty() {
-            let message = match self.own_role() {
-                Some(Role::Default) => {
-                    format!("`{name}` is a name, and a default can use no columns")
-                }
-                _ => format!("there is no column `{name}`"),
-            };
-            let finding = Finding::new(Rule::UnknownColumn, range, message);
-            self.report(finding.help(format!("a string is written in single quotes: `'{name}'`")));
-            return;
-        }
-        let items: Vec<_> = frame.items.iter().filter(|item| item.table.is_some()).collect();
-        let message = match (&items[..], frame.parent) {
-            ([item], None) => {
-                let table = item.table.as_deref().unwrap_or_default();
-                format!("table `{table}` has no column `{name}`")
-            }
-            _ => format!("there is no column `{name}` here"),
-        };
-        let near = nearest(name, candidates.iter().copied());
-        let help = match near {
-            Some(near) => format!("did you mean `{}`?", quote(near)),
-            None if quoted => format!("a string is written in single quotes: `'{name}'`"),
-            None => format!("there is {}", list(&candidates)),
-        };
-        let mut finding = Finding::new(Rule::UnknownColumn, range, message).help(help);
-        if let Some(table) = items.first().and_then(|item| item.table.clone()) {
-            finding = finding.related(Related::Column(table, name.to_owned()));
-        }
-        self.report(finding);
-    }
-
-    /// `relation.column`, `schema.relation.column`, `(composite).field`.
-    fn field(&mut self, node: &SyntaxNode, frame: &Frame<'_>) -> Value {
-        let mut children = node.children();
-        let Some(base) = children.next() else { return Value::default() };
-        let column = children.next().filter(|child| child.kind() == SyntaxKind::NAME_REF);
-        let qualifier = match base.kind() {
-            SyntaxKind::NAME_REF => base.clone(),
-            SyntaxKind::FIELD_EXPR => {
-                // The schema may be another one: only a table of that name that is there is certain.
-                let Some(table) = base.children().nth(1).and_then(|node| name_of(&node)) else {
-                    return Value::default();
-                };
-                let Some(column) = column.as_ref().and_then(name_of) else {
-                    return Value::default();
-                };
-                let (item, _) = frame.item(&table);
-                return match item.map(|item| Frame::field_of(item, &column)) {
-                    Some(Found::Field(field)) => of_field(&field),
-                    _ => Value::default(),
-                };
-            }
-            _ => {
-                self.expression(&base, frame);
-                return Value::default();
-            }
-        };
-        let Some(table) = name_of(&qualifier) else { return Value::default() };
-        let (item, uncertain) = frame.item(&table);
-        let Some(item) = item else {
-            if !uncertain && matches!(frame.find(&table), Found::Missing | Found::Ambiguous(_)) {
-                self.no_relation(&table, &qualifier, frame);
-            }
-            return Value::default();
-        };
-        let Some(column_node) = column else { return Value::default() };
-        let Some(column) = name_of(&column_node) else { return Value::default() };
-        match Frame::field_of(item, &column) {
-            Found::Field(field) => of_field(&field),
-            Found::System => {
-                self.system_column(&column, &column_node);
-                Value::default()
-            }
-            // `users.full_name` is also how a function of the row is called.
-            Found::Missing
-                if !self.catalog.may_be_created(&column)
-                    && crate::functions::find(&column).is_none() =>
-            {
-                let table = item.table.as_deref();
-                let message = match table {
-                    Some(table) => format!("table `{table}` has no column `{column}`"),
-                    None => format!(
-                        "`{}` has no column `{column}`",
-                        item.name.as_deref().unwrap_or_default()
-                    ),
-                };
-                let names: Vec<&str> =
-                    item.fields.iter().map(|field| field.name.as_str()).collect();
-                let help = match nearest(&column, names.iter().copied()) {
-                    Some(near) => format!("did you mean `{}`?", quote(near)),
-                    None => format!("it has {}", list(&names)),
-                };
-                let mut finding =
-                    Finding::new(Rule::UnknownColumn, self.range(&column_node), message).help(help);
-                if let Some(table) = table {
-                    finding = finding.related(Related::Column(table.to_owned(), column));
-                }
-                self.report(finding);
-                Value::default()
-            }
-            _ => Value::default(),
-        }
-    }
-
-    /// The name that qualifies a column is that of no relation.
-    pub(crate) fn no_relation(&mut self, name: &str, node: &SyntaxNode, frame: &Frame<'_>) {
-        let names = frame.item_names();
-        let message = format!("there is no table `{name}` here");
-        let mut finding = Finding::new(Rule::UnknownTable, self.range(node), message)
-            .related(Related::Table(name.to_owned()));
-        if let Some(near) = nearest(name, names.iter().copied()) {
-            finding = finding.help(format!("did you mean `{}`?", quote(near)));
-        } else if !names.is_empty() {
-            finding = finding.help(format!("columns can be qualified with {}", list(&names)));
-        }
-        self.report(finding);
     }
 
     fn prefix(&mut self, node: &SyntaxNode, frame: &Frame<'_>) -> Value {
@@ -406,67 +234,6 @@ impl Walk<'_> {
     }
 }
 
-pub(crate) fn of_field(field: &Field) -> Value {
-    let value = Value::typed(field.data_type.clone()).null_if(field.nullable);
-    Value { source: field.source.clone(), ..value }
-}
-
-/// The type of a number with a minus: Postgres reads the two together, so that the least ones are of a smaller type. `None` where it is not certain.
-fn negative(operand: &SyntaxNode, data_type: Type) -> Option<Type> {
-    let text = operand.text().to_string().replace('_', "");
-    let of = [("2147483648", "int4"), ("9223372036854775808", "int8")];
-    let Some((digits, name)) = of.into_iter().find(|(digits, _)| text.contains(digits)) else {
-        return Some(data_type);
-    };
-    let first = operand.parent().and_then(|parent| parent.first_token());
-    let minus = first.is_some_and(|token| token.kind() == SyntaxKind::MINUS);
-    (minus && text == digits).then(|| Type::built_in(name))
-}
-
-/// A constant or parameter.
-fn constant(node: &SyntaxNode) -> Value {
-    let Some(token) = node.children_with_tokens().find_map(SyntaxElement::into_token) else {
-        return Value::default();
-    };
-    let text = token.text();
-    let value = match token.kind() {
-        SyntaxKind::INT_NUMBER => {
-            let digits = text.replace('_', "");
-            match digits.parse::<i64>() {
-                Ok(number) if i32::try_from(number).is_ok() => Value::of("int4"),
-                Ok(_) => Value::of("int8"),
-                Err(_) if digits.chars().all(|c| c.is_ascii_digit()) => Value::of("numeric"),
-                Err(_) => Value::default(),
-            }
-        }
-        SyntaxKind::NUMERIC_NUMBER => Value::of("numeric"),
-        SyntaxKind::TRUE_KW | SyntaxKind::FALSE_KW => Value::of("bool"),
-        SyntaxKind::NULL_KW => {
-            return Value { kind: Kind::Literal(None), nullable: Some(true), source: None };
-        }
-        SyntaxKind::STRING | SyntaxKind::DOLLAR_QUOTED_STRING => {
-            // Strings on several lines are one: `'a' newline 'b'`.
-            let one = node.children_with_tokens().filter(|element| {
-                element.as_token().is_some_and(|token| !token.kind().is_trivia())
-            });
-            let text = if one.count() == 1 { literal::text(text) } else { None };
-            let kind = Kind::Literal(text.map(std::borrow::Cow::into_owned));
-            Value { kind, ..Value::default() }
-        }
-        SyntaxKind::ESC_STRING | SyntaxKind::UNICODE_ESC_STRING => {
-            Value { kind: Kind::Literal(None), ..Value::default() }
-        }
-        SyntaxKind::POSITIONAL_PARAM => {
-            let at = token.text_range().start().into();
-            let place = text[1..].parse().map(|number| Kind::Parameter(Place { number, at }));
-            let kind = place.unwrap_or(Kind::Unknown);
-            return Value { kind, ..Value::default() };
-        }
-        _ => return Value::default(),
-    };
-    value.null_if(Some(false))
-}
-
 /// The name that a node is, if it is an identifier.
 pub(crate) fn name_of(node: &SyntaxNode) -> Option<String> {
     if node.kind() != SyntaxKind::NAME_REF {
@@ -493,23 +260,4 @@ pub(crate) fn is_type(kind: SyntaxKind) -> bool {
             | SyntaxKind::TIMESTAMP_TYPE
             | SyntaxKind::INTERVAL_TYPE
     )
-}
-
-/// The type of a keyword that stands for a value.
-fn keyword(kind: SyntaxKind) -> Option<&'static str> {
-    Some(match kind {
-        SyntaxKind::CURRENT_DATE_KW => "date",
-        SyntaxKind::CURRENT_TIME_KW => "timetz",
-        SyntaxKind::CURRENT_TIMESTAMP_KW => "timestamptz",
-        SyntaxKind::LOCALTIME_KW => "time",
-        SyntaxKind::LOCALTIMESTAMP_KW => "timestamp",
-        SyntaxKind::SYSTEM_USER_KW => "text",
-        SyntaxKind::CURRENT_CATALOG_KW
-        | SyntaxKind::CURRENT_ROLE_KW
-        | SyntaxKind::CURRENT_SCHEMA_KW
-        | SyntaxKind::CURRENT_USER_KW
-        | SyntaxKind::SESSION_USER_KW
-        | SyntaxKind::USER_KW => "name",
-        _ => return None,
-    })
 }

@@ -8,6 +8,8 @@ use crate::catalog::{Catalog, Relation};
 use crate::finding::{Finding, Rule};
 use crate::frame::{Frame, Item};
 use crate::parse::parse;
+use crate::place::may_be_of_row;
+use crate::role::Role;
 use crate::types::Type;
 use crate::walk::{Walk, expressions};
 
@@ -31,56 +33,6 @@ pub struct Visible {
     pub name: String,
     /// Its columns.
     pub relation: Rc<Relation>,
-}
-
-/// What an expression is for, which decides what it may contain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// A column's default: no columns, no sub-selects, no aggregates.
-    Default,
-    /// What computes a generated column: immutable.
-    Generated,
-    /// A check.
-    Check,
-    /// A key of an index: immutable.
-    IndexKey,
-    /// The `where` of an index: immutable.
-    IndexPredicate,
-    /// A value that `up` or `down` computes.
-    Value,
-    /// The `where` of `up` or `down`.
-    Condition,
-}
-
-impl Role {
-    /// Whether the result is kept, so that it must not change: the expression is immutable.
-    pub(crate) fn is_kept(self) -> bool {
-        match self {
-            Self::Generated | Self::IndexKey | Self::IndexPredicate => true,
-            Self::Default | Self::Check | Self::Value | Self::Condition => false,
-        }
-    }
-
-    /// What it is called, where sub-selects are not allowed.
-    pub(crate) fn without_selects(self) -> Option<&'static str> {
-        Some(match self {
-            Self::Default => "a default",
-            Self::Generated => "a generated column",
-            Self::Check => "a check",
-            Self::IndexKey => "an index",
-            Self::IndexPredicate => "the condition of an index",
-            Self::Value | Self::Condition => return None,
-        })
-    }
-
-    /// What it is called, where aggregates, window functions and functions that return rows are not allowed.
-    pub(crate) fn without_aggregates(self) -> Option<&'static str> {
-        self.without_selects()
-    }
-
-    fn is_condition(self) -> bool {
-        matches!(self, Self::Check | Self::IndexPredicate | Self::Condition)
-    }
 }
 
 /// What a check found.
@@ -115,6 +67,7 @@ pub fn expression(sql: &str, scope: &Scope<'_>) -> Checked {
     let Some(outer) = expressions(&target).next() else { return Checked::default() };
     let mut walk = Walk::new(scope.catalog, PREFIX.len(), sql.len());
     walk.role = Some(scope.role);
+    walk.of_row = scope.visible.first().is_some_and(|visible| may_be_of_row(sql, visible));
     let mut frame = Frame { first_wins: true, ..Frame::default() };
     for visible in scope.visible {
         frame.add(Item::from_relation(&visible.name, &visible.relation));

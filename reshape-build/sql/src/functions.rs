@@ -19,7 +19,7 @@ const FUNCTIONS: &str = include_str!("functions.txt");
 /// What all functions of one name have in common.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Function {
-    /// All of them are aggregates.
+    /// All of them are aggregates, or some of them and the others window functions.
     pub(crate) aggregate: bool,
     /// All of them are window functions.
     pub(crate) window: bool,
@@ -42,7 +42,7 @@ pub(crate) fn find(name: &str) -> Option<Function> {
     let set = words.next().unwrap_or("?");
     let result = words.next().filter(|name| *name != "-" && !name.starts_with('_'));
     Some(Function {
-        aggregate: kinds == "a",
+        aggregate: matches!(kinds, "a" | "aw"),
         window: kinds == "w",
         ordinary: !matches!(kinds, "a" | "w" | "aw"),
         set: set == "*",

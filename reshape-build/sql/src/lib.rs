@@ -10,8 +10,12 @@
 //!
 //! **Invariant:** pure, and total: no input makes it panic, and time grows with the length of the input alone.
 
+mod arithmetic;
 mod call;
 mod catalog;
+mod chain;
+mod column;
+mod constant;
 mod depth;
 mod expr;
 mod expression;
@@ -24,8 +28,12 @@ mod name;
 mod operation;
 mod operators;
 mod parse;
+mod place;
 mod query;
+mod result;
+mod role;
 mod select;
+mod signatures;
 mod statements;
 mod types;
 mod value;
@@ -33,8 +41,9 @@ mod walk;
 mod write;
 
 pub use catalog::{Catalog, Column, Fill, Named, Relation, Tables};
-pub use expression::{Checked, Role, Scope, Visible, expression};
+pub use expression::{Checked, Scope, Visible, expression};
 pub use finding::{Finding, Related, Rule};
 pub use query::{Kind, Output, Parameter, Query, query};
+pub use role::Role;
 pub use statements::statements;
 pub use types::Type;

@@ -2,17 +2,14 @@
 
 use std::ops::Range;
 
-use squawk_syntax::{SyntaxElement, SyntaxKind, SyntaxNode};
+use squawk_syntax::{SyntaxKind, SyntaxNode};
 
+use crate::chain::{BETWEEN_AND, binds, excludes, in_order};
 use crate::finding::{Finding, Rule};
 use crate::frame::Frame;
-use crate::operators::{self, Outcome};
-use crate::types::{Type, is_text};
-use crate::value::{Kind, Value, any_null};
+use crate::types::Type;
+use crate::value::{Value, any_null};
 use crate::walk::{Walk, expressions, is_select};
-
-/// What stands between the bounds of a BETWEEN.
-const BETWEEN_AND: &str = "between and";
 
 /// Something between operators.
 struct Operand {
@@ -45,9 +42,19 @@ impl Walk<'_> {
         let Some((first, rest)) = in_order(node) else { return Value::default() };
         let mut operands = vec![Operand::new(first, self)];
         let mut waiting: Vec<String> = Vec::new();
+        // What stands between BETWEEN and its AND follows rules of its own.
+        let mut bounds = 0_usize;
         for (operator, operand) in rest {
             while let Some(before) = waiting.pop_if(|before| binds(before) >= binds(&operator)) {
+                if bounds == 0 {
+                    self.associates(&before, &operator, &operands, &operand);
+                }
                 self.reduce(&before, &mut operands, frame);
+            }
+            match &*operator {
+                "between" => bounds += 1,
+                BETWEEN_AND => bounds = bounds.saturating_sub(1),
+                _ => {}
             }
             waiting.push(operator);
             operands.push(Operand::new(operand, self));
@@ -56,6 +63,29 @@ impl Walk<'_> {
             self.reduce(&operator, &mut operands, frame);
         }
         operands.pop().and_then(|operand| operand.value).unwrap_or_default()
+    }
+
+    /// Reports `a = b = c`, which Postgres does not parse.
+    fn associates(
+        &mut self,
+        before: &str,
+        operator: &str,
+        operands: &[Operand],
+        next: &SyntaxNode,
+    ) {
+        let [.., first, second] = operands else { return };
+        let is_whole = second.value.is_none() && is_quantifier(&second.node);
+        if !excludes(before, operator) || is_whole {
+            return;
+        }
+        let range = first.range.start..self.range(next).end;
+        let (one, other) = (before.to_uppercase(), operator.to_uppercase());
+        let one = if before == BETWEEN_AND { String::from("BETWEEN") } else { one };
+        let message = format!("the SQL does not parse: `{other}` cannot follow `{one}`");
+        self.report(
+            Finding::new(Rule::Syntax, range, message)
+                .help("put one of the two in parentheses, or `AND` between two comparisons: `a < b AND b < c`"),
+        );
     }
 
     /// Replaces the last two operands by what the operator makes of them.
@@ -102,7 +132,16 @@ impl Walk<'_> {
                     let never = right.node.kind() == SyntaxKind::LITERAL;
                     return Value::of("bool").null_if(never.then_some(false));
                 }
-                "in" | "not in" => return self.within(left_side, &right.node, frame),
+                "in" | "not in"
+                    if matches!(
+                        right.node.kind(),
+                        SyntaxKind::PAREN_EXPR | SyntaxKind::TUPLE_EXPR
+                    ) =>
+                {
+                    return self.within(left_side, &right.node, frame);
+                }
+                // `a IN (1)::int` is a cast of the whole.
+                "in" | "not in" => return Value::default(),
                 _ => {}
             }
             if let Some(value) = self.quantified(operator, left_side, &right.node, range, frame) {
@@ -240,11 +279,10 @@ impl Walk<'_> {
         range: &Range<usize>,
         frame: &Frame<'_>,
     ) -> Option<Value> {
-        let call =
-            (right.kind() == SyntaxKind::CALL_EXPR).then(|| right.first_child()).flatten()?;
-        if !matches!(call.kind(), SyntaxKind::ANY_FN | SyntaxKind::SOME_FN | SyntaxKind::ALL_FN) {
+        if !is_quantifier(right) {
             return None;
         }
+        let call = right.first_child()?;
         let left = left_side.value;
         let result = Value::of("bool");
         let comparison = matches!(operator, "=" | "<>" | "!=" | "<" | ">" | "<=" | ">=");
@@ -279,241 +317,12 @@ impl Walk<'_> {
         }
         Some(result)
     }
-
-    fn pattern(
-        &mut self,
-        name: &str,
-        spelled: &str,
-        (left, left_range): (&Value, &Range<usize>),
-        (right, right_range): (&Value, &Range<usize>),
-    ) {
-        let text = Type::built_in("text");
-        // A constant is first taken for what the other side is: `bytea LIKE '…'`.
-        let (one, other) = match (left.data_type(), right.data_type()) {
-            (Some(one), Some(other)) => (one.clone(), other.clone()),
-            (Some(one), None) => (one.clone(), one.clone()),
-            (None, Some(other)) => (other.clone(), other.clone()),
-            (None, None) => (text.clone(), text.clone()),
-        };
-        if [&one, &other].iter().all(|side| is_text(&side.name)) {
-            self.determine(left, &text);
-            self.determine(right, &text);
-        }
-        if one.array || other.array || !(self.is_plain(left) && self.is_plain(right)) {
-            return;
-        }
-        if operators::outcome(name, &one.name, &other.name) == Outcome::Nothing {
-            let (which, range) =
-                if is_text(&one.name) { (&other, right_range) } else { (&one, left_range) };
-            let message = format!("`{}` needs text, and this is `{which}`", spelled.to_uppercase());
-            self.report(
-                Finding::new(Rule::TypeMismatch, range.clone(), message)
-                    .help("cast it, as in `x::text`"),
-            );
-        }
-    }
-
-    /// Whether its type decides about operators: it is certain and no array, or a constant that takes what is needed.
-    fn is_plain(&self, value: &Value) -> bool {
-        match &value.kind {
-            Kind::Of(data_type) => {
-                !data_type.array && operators::is_asked(&data_type.name) && !self.is_open()
-            }
-            Kind::Literal(_) | Kind::Parameter(_) => true,
-            Kind::Unknown => false,
-        }
-    }
-
-    fn concatenation(
-        &mut self,
-        (left, left_range): (&Value, &Range<usize>),
-        (right, right_range): (&Value, &Range<usize>),
-        range: &Range<usize>,
-    ) -> Value {
-        match (left.data_type(), right.data_type()) {
-            (Some(one), Some(other)) if one.array && one == other => {
-                Value::typed(Some(one.clone()))
-            }
-            (Some(one), Some(other)) if one.array || other.array => {
-                let (array, element) = if one.array { (one, other) } else { (other, one) };
-                // With a NULL in it, it would be nothing that its type says.
-                let added = if one.array { right } else { left };
-                let whole = self.role.is_some() || added.nullable == Some(false);
-                let same = whole && array.element() == *element;
-                Value::typed(same.then(|| array.clone()))
-            }
-            (Some(_), Some(_)) => {
-                self.arithmetic("||", (left, left_range), (right, right_range), range)
-            }
-            (Some(known), None) | (None, Some(known)) => {
-                let open = if left.data_type().is_some() { right } else { left };
-                let open_range = if left.data_type().is_some() { right_range } else { left_range };
-                if !open.is_open() {
-                    return Value::default();
-                }
-                let known = known.clone();
-                if known.array {
-                    self.adapt(open, &known, open_range);
-                    return Value::typed(Some(known));
-                }
-                match &*known.name {
-                    "text" | "varchar" | "bpchar" | "name" => {
-                        self.determine(open, &Type::built_in("text"));
-                        Value::of("text")
-                    }
-                    "jsonb" | "bytea" => {
-                        self.adapt(open, &known, open_range);
-                        Value::typed(Some(known))
-                    }
-                    "int2" | "int4" | "int8" | "numeric" | "float4" | "float8" | "bool"
-                    | "uuid" | "date" | "timestamp" | "timestamptz"
-                        if matches!(open.kind, Kind::Literal(_)) =>
-                    {
-                        Value::of("text")
-                    }
-                    _ => Value::default(),
-                }
-            }
-            (None, None) => match (&left.kind, &right.kind) {
-                (Kind::Literal(_), Kind::Literal(_)) => Value::of("text"),
-                _ => Value::default(),
-            },
-        }
-    }
-
-    fn arithmetic(
-        &mut self,
-        operator: &str,
-        (left, left_range): (&Value, &Range<usize>),
-        (right, right_range): (&Value, &Range<usize>),
-        range: &Range<usize>,
-    ) -> Value {
-        let plain = self.is_plain(left) && self.is_plain(right);
-        let (one, other) = match (left.data_type(), right.data_type()) {
-            (Some(one), Some(other)) => (one.clone(), other.clone()),
-            // A constant or parameter is first taken for what the other side is.
-            (Some(known), None) | (None, Some(known)) if plain => {
-                let open = if left.data_type().is_some() { right } else { left };
-                let known = known.clone();
-                if let Outcome::Gives(result) =
-                    operators::outcome(operator, &known.name, &known.name)
-                {
-                    let first = left.data_type().is_some();
-                    self.adapt(open, &known, if first { right_range } else { left_range });
-                    return Value::of(result);
-                }
-                let time = matches!(&*known.name, "time" | "timetz" | "timestamp" | "timestamptz");
-                if time && matches!(operator, "+" | "-") && left.data_type().is_some() {
-                    self.determine(open, &Type::built_in("interval"));
-                    return Value::typed(Some(known));
-                }
-                return Value::default();
-            }
-            _ => return Value::default(),
-        };
-        if !plain {
-            return Value::default();
-        }
-        match operators::outcome(operator, &one.name, &other.name) {
-            Outcome::Gives(result) => Value::of(result),
-            // What is similar to a text, an extension (`pg_trgm`) knows.
-            Outcome::Nothing if operator == "%" => Value::default(),
-            Outcome::Nothing => {
-                let message =
-                    format!("there is no operator `{operator}` for `{one}` and `{other}`");
-                self.report(
-                    Finding::new(Rule::TypeMismatch, range.clone(), message)
-                        .help("cast one of them, as in `x::text`"),
-                );
-                Value::default()
-            }
-            Outcome::Unknown => Value::default(),
-        }
-    }
 }
 
-/// The operands and operators of nested binary expressions, as they stand in the text. A list, since the tree is as deep as a chain of operators is long.
-fn in_order(node: &SyntaxNode) -> Option<(SyntaxNode, Vec<(String, SyntaxNode)>)> {
-    enum Part {
-        Node(SyntaxNode),
-        Operator(String),
-    }
-    let mut parts = Vec::new();
-    let mut waiting = vec![Part::Node(node.clone())];
-    while let Some(part) = waiting.pop() {
-        match part {
-            Part::Node(node) if node.kind() == SyntaxKind::BIN_EXPR => {
-                let mut operands = expressions(&node);
-                let (left, right) = (operands.next()?, operands.next()?);
-                let operator = operator(&node, &left);
-                waiting.extend([Part::Node(right), Part::Operator(operator), Part::Node(left)]);
-            }
-            // The parser takes too little for its left side and too much for its right one.
-            Part::Node(node) if node.kind() == SyntaxKind::BETWEEN_EXPR => {
-                let mut operands = expressions(&node);
-                let (target, low) = (operands.next()?, operands.next()?);
-                let high = operands.next()?;
-                waiting.extend([
-                    Part::Node(high),
-                    Part::Operator(String::from(BETWEEN_AND)),
-                    Part::Node(low),
-                    Part::Operator(String::from("between")),
-                    Part::Node(target),
-                ]);
-            }
-            part => parts.push(part),
-        }
-    }
-    let mut parts = parts.into_iter();
-    let Some(Part::Node(first)) = parts.next() else { return None };
-    let mut rest = Vec::new();
-    while let (Some(Part::Operator(operator)), Some(Part::Node(node))) =
-        (parts.next(), parts.next())
-    {
-        rest.push((operator, node));
-    }
-    Some((first, rest))
-}
-
-/// How strongly an operator binds: <https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-PRECEDENCE>
-fn binds(operator: &str) -> u8 {
-    match operator {
-        "or" => 1,
-        "and" => 2,
-        "is" | "is not" | "is distinct from" | "is not distinct from" => 4,
-        "=" | "<" | ">" | "<=" | ">=" | "<>" | "!=" => 5,
-        "in" | "not in" | "like" | "not like" | "ilike" | "not ilike" | "similar to"
-        | "not similar to" | "overlaps" | "between" => 6,
-        BETWEEN_AND => 7,
-        "escape" => 8,
-        "+" | "-" => 10,
-        "*" | "/" | "%" => 11,
-        "^" => 12,
-        "at time zone" => 13,
-        _ => 9,
-    }
-}
-
-/// The operator of a binary expression, in lower case and with single blanks; `operator` for one with a schema.
-fn operator(node: &SyntaxNode, left: &SyntaxNode) -> String {
-    let between = node
-        .children_with_tokens()
-        .skip_while(|element| element.as_node() != Some(left))
-        .skip(1)
-        .find(|element| !element.kind().is_trivia());
-    let Some(element) = between else { return String::new() };
-    match element {
-        SyntaxElement::Node(node) if node.kind() == SyntaxKind::OPERATOR_CALL => "operator".into(),
-        SyntaxElement::Node(node) => {
-            let words: Vec<String> = node
-                .descendants_with_tokens()
-                .filter_map(SyntaxElement::into_token)
-                .filter(|token| !token.kind().is_trivia())
-                .map(|token| token.text().to_ascii_lowercase())
-                .collect();
-            let word = |word: &String| word.starts_with(|c: char| c.is_ascii_alphabetic());
-            words.join(if words.iter().all(word) { " " } else { "" })
-        }
-        SyntaxElement::Token(token) => token.text().to_ascii_lowercase(),
-    }
+/// Whether it is the `ANY (…)` of `= ANY (…)`.
+fn is_quantifier(node: &SyntaxNode) -> bool {
+    let kind = |node: SyntaxNode| {
+        matches!(node.kind(), SyntaxKind::ANY_FN | SyntaxKind::SOME_FN | SyntaxKind::ALL_FN)
+    };
+    node.kind() == SyntaxKind::CALL_EXPR && node.first_child().is_some_and(kind)
 }

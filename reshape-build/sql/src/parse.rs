@@ -14,9 +14,24 @@ pub(crate) fn parse(sql: &str, prefix: &str, suffix: &str) -> Option<Result<Synt
     }
     let text = [prefix, sql, suffix].concat();
     let parsed = SourceFile::parse(&text);
-    match parsed.errors().first() {
+    let errors = parsed.errors();
+    match errors.iter().find(|error| !is_of_precedence(error, &text)) {
         None => Some(Ok(parsed.syntax_node())),
         Some(error) => Some(Err(finding(error, sql, prefix.len()))),
+    }
+}
+
+/// Whether the parser complains only because it gives operators another precedence than Postgres: the right side of `a IN (1) IN (true)` and of
+/// `a = ANY (b) = c` is complete.
+fn is_of_precedence(error: &SyntaxError, text: &str) -> bool {
+    let start = usize::from(error.range().start());
+    let (Some(before), Some(rest)) = (text.get(..start), text.get(start..)) else { return false };
+    match error.message() {
+        said if said.contains("a parenthesized value list") => rest.starts_with('('),
+        said if said.ends_with("must follow an operator") => {
+            before.trim_end().ends_with(|c: char| "=<>!~*+-/|&%^@#".contains(c))
+        }
+        _ => false,
     }
 }
 
@@ -126,5 +141,17 @@ mod tests {
         assert_eq!(at("CASE\n WHEN THEN 1 END"), "THEN");
         assert_eq!(at("a = = b"), "=");
         assert_eq!(at("name ||"), "");
+        assert_eq!(at("a IN b"), "b");
+    }
+
+    #[test]
+    fn what_is_complete_may_be_followed_by_an_operator() {
+        for fine in ["a = ANY (b) = c", "a IN (1) IN (true)", "a < ALL (b) <> (c = 1)"] {
+            let parsed = parse(fine, "SELECT (", ")");
+            assert!(matches!(parsed, Some(Ok(_))), "{fine}: {parsed:?}");
+        }
+        for wrong in ["ANY (b) = c", "a IN 1", "(ANY (b)) = c"] {
+            assert!(matches!(parse(wrong, "SELECT (", ")"), Some(Err(_))), "{wrong}");
+        }
     }
 }

@@ -6,12 +6,12 @@ use std::ops::Range;
 use squawk_syntax::{SyntaxElement, SyntaxKind, SyntaxNode};
 
 use crate::catalog::Catalog;
-use crate::expression::Role;
 use crate::finding::{Finding, Rule};
 use crate::frame::Frame;
 use crate::literal;
 use crate::name::{list, nearest};
 use crate::operators::{self, Outcome};
+use crate::role::Role;
 use crate::types::{Type, is_built_in, is_text};
 use crate::value::{Kind, Place, Value, any_null};
 
@@ -25,6 +25,8 @@ pub(crate) struct Walk<'a> {
     pub(crate) findings: Vec<Finding>,
     /// What the expression is for; `None` in statements.
     pub(crate) role: Option<Role>,
+    /// The expression may be computed from a row as a whole.
+    pub(crate) of_row: bool,
     /// How many sub-selects there are around.
     pub(crate) selects: usize,
     /// The same thing is looked at twice, the first time only for its columns.
@@ -46,6 +48,7 @@ impl<'a> Walk<'a> {
             length,
             findings: Vec::new(),
             role: None,
+            of_row: false,
             selects: 0,
             ahead: false,
             places: BTreeMap::new(),

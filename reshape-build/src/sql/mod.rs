@@ -29,6 +29,9 @@ impl Inspect for Inspector {
             SnippetRole::IndexKey => Role::IndexKey,
             SnippetRole::IndexPredicate => Role::IndexPredicate,
             SnippetRole::Value => Role::Value,
+            SnippetRole::Back => Role::Back,
+            SnippetRole::Lookup => Role::Lookup,
+            SnippetRole::Fill => Role::Fill,
             SnippetRole::Condition => Role::Condition,
             SnippetRole::Custom => {
                 return remarks(&snippet.sql, statements(&snippet.sql, &catalog));

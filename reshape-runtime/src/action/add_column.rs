@@ -80,7 +80,7 @@ pub struct AddColumn {
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
 use crate::rule::Rule;
-use crate::schema::{Review, fills_itself, is_identity, place};
+use crate::schema::{Review, SnippetRole, fills_itself, is_identity, place};
 
 impl AddColumn {
     pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
@@ -109,7 +109,12 @@ impl AddColumn {
                 .help("give `up`, an expression over the row's other columns, or a `default`");
         }
         let seen = review.seen(table);
-        review.note_transform(self.up.as_ref(), place!["up"], seen, &column.data_type);
+        review.note_transform(
+            (self.up.as_ref(), SnippetRole::Value),
+            place!["up"],
+            seen,
+            &column.data_type,
+        );
         review.add_column(table, column, place!["column", "name"]);
         review.note_generated(table, &self.column, &place!["column"]);
     }

@@ -100,7 +100,7 @@ pub struct ColumnChanges {
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
 use crate::rule::Rule;
-use crate::schema::{Review, fills_itself, place};
+use crate::schema::{Review, SnippetRole, fills_itself, place};
 
 impl AlterColumn {
     pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
@@ -130,7 +130,7 @@ impl AlterColumn {
         let new_name = self.changes.name.as_ref().unwrap_or(&known.name);
         let new_type = self.changes.data_type.as_ref().unwrap_or(&known.data_type);
         let seen = review.seen(table).also(&known.name, new_name);
-        review.note_transform(self.up.as_ref(), place!["up"], seen, new_type);
+        review.note_transform((self.up.as_ref(), SnippetRole::Value), place!["up"], seen, new_type);
         review.note_default(self.changes.default.as_deref(), new_type, &place!["changes"]);
         review.change_column(table, column, |column| {
             if let Some(data_type) = &self.changes.data_type {
@@ -145,7 +145,12 @@ impl AlterColumn {
         if !review.is_new(table) {
             let now = review.get(table).columns[column].name.clone();
             let seen = review.seen(table).also(&now, &known.name);
-            review.note_transform(self.down.as_ref(), place!["down"], seen, &known.data_type);
+            review.note_transform(
+                (self.down.as_ref(), SnippetRole::Back),
+                place!["down"],
+                seen,
+                &known.data_type,
+            );
         }
     }
 

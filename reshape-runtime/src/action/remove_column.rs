@@ -75,7 +75,7 @@ pub struct RemoveColumn {
 // --- check: the simulated schema -------------------------------------------------------------------------------
 
 use crate::rule::Rule;
-use crate::schema::{Review, fills_itself, place};
+use crate::schema::{Review, SnippetRole, fills_itself, place};
 
 impl RemoveColumn {
     pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
@@ -121,7 +121,12 @@ impl RemoveColumn {
         review.drop_column(table, column, &place!["column"]);
         if !is_new {
             let seen = review.seen(table);
-            review.note_transform(self.down.as_ref(), place!["down"], seen, &known.data_type);
+            review.note_transform(
+                (self.down.as_ref(), SnippetRole::Back),
+                place!["down"],
+                seen,
+                &known.data_type,
+            );
         }
     }
 }

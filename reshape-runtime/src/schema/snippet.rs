@@ -35,8 +35,14 @@ pub enum SnippetRole {
     IndexKey,
     /// The condition of an index.
     IndexPredicate,
-    /// A value that `up` or `down` computes.
+    /// A value that `up` computes from a row.
     Value,
+    /// A value that `down` computes from a row.
+    Back,
+    /// A value that `up` or `down` takes from a row of another table.
+    Lookup,
+    /// A value of a row of a new table that is filled.
+    Fill,
     /// The condition of an `up` or `down`.
     Condition,
     /// The statements of a `custom` action.
@@ -266,10 +272,10 @@ impl Review<'_> {
         }
     }
 
-    /// An `up` or `down` of a column of the given type, of the table as it is `seen` there.
+    /// An `up` or `down` of a column of the given type, of the table as it is `seen` there. `role` is that of an expression over the row's own columns.
     pub(crate) fn note_transform(
         &mut self,
-        transform: Option<&Transform>,
+        (transform, role): (Option<&Transform>, SnippetRole),
         base: Vec<Segment>,
         seen: Seen,
         wanted: &str,
@@ -280,13 +286,13 @@ impl Review<'_> {
         match transform {
             None => {}
             Some(Transform::Expression(sql)) => {
-                self.note((base, 0), sql, SnippetRole::Value, vec![seen], Some(wanted));
+                self.note((base, 0), sql, role, vec![seen], Some(wanted));
             }
             Some(Transform::Table { table, value, condition, .. }) => {
                 let Some(other) = self.find(table) else { return };
                 let visible = vec![self.seen(other), seen];
                 let path = (join(&base, "value"), 0);
-                self.note(path, value, SnippetRole::Value, visible.clone(), Some(wanted));
+                self.note(path, value, SnippetRole::Lookup, visible.clone(), Some(wanted));
                 let path = (join(&base, "where"), 0);
                 self.note(path, condition, SnippetRole::Condition, visible, None);
             }
@@ -334,7 +340,7 @@ impl Review<'_> {
         for (column, sql) in values {
             let wanted = self.get(table).column(column).map(|column| column.data_type.to_string());
             let path = (join(&join(base, "values"), column.to_owned()), 0);
-            self.note(path, sql, SnippetRole::Value, seen.clone(), wanted.as_deref());
+            self.note(path, sql, SnippetRole::Fill, seen.clone(), wanted.as_deref());
         }
         if let Some(condition) = condition {
             let path = (join(base, "where"), 0);
