@@ -12,6 +12,7 @@
 
 mod call;
 mod catalog;
+mod conflict;
 mod depth;
 mod expr;
 mod expression;
@@ -19,20 +20,25 @@ mod finding;
 mod frame;
 mod from;
 mod functions;
+mod group;
+mod label;
 mod literal;
 mod name;
 mod operation;
 mod operators;
 mod parse;
 mod query;
+mod required;
+mod schemas;
 mod select;
 mod statements;
 mod types;
 mod value;
 mod walk;
+mod with;
 mod write;
 
-pub use catalog::{Catalog, Column, Fill, Named, Relation, Tables};
+pub use catalog::{Catalog, Column, Fill, Key, Named, Relation, Tables};
 pub use expression::{Checked, Role, Scope, Visible, expression};
 pub use finding::{Finding, Related, Rule};
 pub use query::{Kind, Output, Parameter, Query, query};
