@@ -213,7 +213,7 @@ const FINE: &[&str] = &[
     "SELECT name FROM users WHERE EXISTS (SELECT count(*) FROM orders)",
     "SELECT json_agg(users) FROM users",
     "SELECT json_agg(users.*) FROM users",
-    "SELECT x.name, (x.y).a FROM (SELECT name, ROW(1) AS y FROM users) x(name, a), LATERAL (SELECT 1 AS a) y(a) WHERE false GROUP BY 1, x.a",
+    "SELECT x.n, y.a FROM (SELECT name FROM users) x(n), LATERAL (SELECT x.n AS a) y GROUP BY 1, y.a",
     "SELECT grouping(name), name FROM users GROUP BY name",
     "SELECT coalesce(max(name), 'x'), greatest(min(id), count(*)) FROM users",
     "SELECT max(nick) FROM users u GROUP BY u.mood ORDER BY u.mood",

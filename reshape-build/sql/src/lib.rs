@@ -2,6 +2,7 @@
 //!
 //! - [`expression`]: a snippet of a migration: a default, a check, an `up` or `down`;
 //! - [`statements`]: SQL that is run as it is, of which only little is certain;
+//! - [`remains`]: what of it may change the schema;
 //! - [`query`]: one statement of an application, with the types of its parameters and of the columns that it gives.
 //!
 //! All names, of relations and columns, are as they are in the catalog: unquoted and folded. All ranges are bytes of the SQL that was given.
@@ -28,6 +29,7 @@ mod operation;
 mod operators;
 mod parse;
 mod query;
+mod remains;
 mod required;
 mod schemas;
 mod select;
@@ -42,5 +44,6 @@ pub use catalog::{Catalog, Column, Fill, Key, Named, Relation, Tables};
 pub use expression::{Checked, Role, Scope, Visible, expression};
 pub use finding::{Finding, Related, Rule};
 pub use query::{Kind, Output, Parameter, Query, query};
+pub use remains::{Remains, remains};
 pub use statements::statements;
 pub use types::Type;

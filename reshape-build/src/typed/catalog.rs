@@ -69,9 +69,9 @@ pub(crate) fn catalog(
     history: &History,
 ) -> String {
     let schema = history.latest();
-    let custom = custom_words(migrations);
+    let (custom, changes) = custom_words(migrations);
     // What `custom` SQL has created is found in the version's schema, too; a database that was there before may have more than is said.
-    let open = adopted || !custom.is_empty() || migrations.iter().any(|m| !m.requires.is_empty());
+    let open = adopted || changes || migrations.iter().any(|m| !m.requires.is_empty());
     let mut text = line(&["reshape-catalog", VERSION]);
     text.push_str(&line(&["open", if open { "true" } else { "false" }]));
     let module = settings.module.as_deref().unwrap_or(MODULE);
@@ -178,14 +178,16 @@ fn fill(column: &Column) -> &'static str {
     }
 }
 
-/// The words of all `custom` SQL: nothing is certain about the tables that it mentions.
-fn custom_words(migrations: &[&Migration]) -> HashSet<String> {
-    let mut said = HashSet::new();
+/// The words of all `custom` SQL that may change what is there, and whether there is any: nothing is certain about the tables that it mentions.
+fn custom_words(migrations: &[&Migration]) -> (HashSet<String>, bool) {
+    let (mut said, mut changes) = (HashSet::new(), false);
     for action in migrations.iter().flat_map(|migration| migration.actions.iter()) {
         let Action::Custom(Custom { start, complete, .. }) = action else { continue };
         for sql in start.iter().chain(complete) {
-            said.extend(words(sql));
+            let left = reshape_sql::remains(sql);
+            said.extend(words(&left.text));
+            changes |= left.changes;
         }
     }
-    said
+    (said, changes)
 }
