@@ -89,7 +89,7 @@ pub(super) fn record(
                 ),
             },
             Err((message, help)) => {
-                statement.problem(FIELD_TYPE, column.range.clone(), &message, Some(&help))
+                statement.problem(FIELD_TYPE, column.range.clone(), &message, Some(&help));
             }
         }
     }
