@@ -179,11 +179,11 @@ pub fn query(input: TokenStream) -> TokenStream {
 ///
 /// All are optional, in any order:
 ///
-/// - `migrations = path`: the set, `crate::migrations::SET` unless given; tests in a folder `tests` name their crate: `my_app::migrations::SET`;
+/// - `migrations = my_app::migrations::SET`: the set, `crate::migrations::SET` unless given, which tests in a folder `tests` do not have;
 /// - `upto = "0007_split_name"`: the state before that migration, to try the migration itself on rows;
 /// - `in_progress`: the last migration, or the one of `upto`, is started and not completed;
 /// - `fixtures("users.sql", "orders.sql")`: SQL files, relative to this one, run with the version that is completed;
-/// - `after(path)`: other sets, which this one requires;
+/// - `after(auth::migrations::SET)`: other sets, which this one requires;
 /// - `namespace = "auth"`: the set's name in the database;
 /// - `keep_on_failure = false`: the database of a failed test is dropped; else it is kept for a day, and its URL printed. One that `#[should_panic]`
 ///   is not kept either;

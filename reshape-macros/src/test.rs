@@ -7,18 +7,18 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
-use syn::{FnArg, Ident, ItemFn, LitBool, LitStr, Path, Token, parenthesized};
+use syn::{Expr, FnArg, Ident, ItemFn, LitBool, LitStr, Path, Token, parenthesized};
 
-const OPTIONS: &str = "`migrations = path`, `upto = \"migration\"`, `in_progress`, `fixtures(\"file.sql\")`, `after(path)`, \
+const OPTIONS: &str = "`migrations = set`, `upto = \"migration\"`, `in_progress`, `fixtures(\"file.sql\")`, `after(set)`, \
     `namespace = \"name\"`, `keep_on_failure = false`, `crate = path`";
 
 /// The arguments of the attribute.
 struct Options {
-    migrations: Path,
+    migrations: Expr,
     upto: Option<LitStr>,
     in_progress: bool,
     fixtures: Vec<LitStr>,
-    after: Vec<Path>,
+    after: Vec<Expr>,
     namespace: Option<LitStr>,
     keep_on_failure: Option<LitBool>,
     runtime: Path,

@@ -234,7 +234,7 @@ fn a_migration_that_is_not_there_is_named_with_those_that_are() {
         error.to_string(),
         "no migration is called `2_shoot`\n  help: the set has `1_users`, `2_shout`"
     );
-    let empty = TestDb::options(&migrations(&[])).in_progress().open().unwrap_err();
+    let empty = TestDb::options(&Migrations::default()).in_progress().open().unwrap_err();
     assert_eq!(empty.to_string(), "the set has no migration that could be in progress");
 }
 

@@ -143,6 +143,21 @@ impl TestDb {
     pub fn fail(&self) {
         self.0.failed.store(true, Ordering::Relaxed);
     }
+
+    /// The set up to the migration that comes next, and its name; `None` if it is not said, or already started.
+    pub(super) fn next(&self) -> Option<(Migrations, String)> {
+        self.0.state.next()
+    }
+
+    /// The schema of the newest version that is there; `None` for plain tables.
+    pub(super) fn schema(&self) -> Option<String> {
+        self.0.state.new_schema()
+    }
+
+    /// Without a version.
+    pub(super) fn plain_config(&self) -> Config {
+        self.0.plain_config()
+    }
 }
 
 impl Inner {

@@ -37,12 +37,14 @@ mod db;
 #[doc(hidden)]
 pub mod harness;
 mod keeper;
+mod migration_test;
 mod owner;
 mod place;
 mod pool;
 mod prepared;
 mod programs;
 mod ready;
+mod rows;
 mod shared;
 mod state;
 mod sweep;
@@ -57,6 +59,7 @@ pub use argument::AsyncArgument;
 pub use argument::{Argument, New, Old};
 pub use database::TestDatabase;
 pub use db::{TestDb, TestDbOptions};
+pub use migration_test::{MigrationTest, StartedMigrationTest};
 
 use crate::{Error, ErrorKind};
 use cluster::Cluster;

@@ -84,7 +84,13 @@ impl Resolved {
         self.schema(self.started)
     }
 
-    pub(super) fn is_in_progress(&self) -> bool {
+    /// The set up to the migration of `before`, if that is not there yet.
+    pub(super) fn next(&self) -> Option<(Migrations, String)> {
+        let name = self.state.before.clone().filter(|_| !self.is_in_progress())?;
+        Some((first(&self.state.set, self.completed + 1), name))
+    }
+
+    fn is_in_progress(&self) -> bool {
         self.completed < self.started
     }
 
