@@ -17,6 +17,8 @@ mod index;
 #[cfg(feature = "query")]
 mod query;
 mod schema_query;
+#[cfg(feature = "test")]
+mod test;
 
 /// Embeds the migrations that the build script found, as a module.
 ///
@@ -157,6 +159,67 @@ pub fn schema_query(input: TokenStream) -> TokenStream {
 pub fn query(input: TokenStream) -> TokenStream {
     match syn::parse::<query::Arguments>(input) {
         Ok(arguments) => query::expand(&arguments, &index::read()).into(),
+        Err(error) => error.into_compile_error().into(),
+    }
+}
+
+/// A test with a migrated database of its own, which is there in milliseconds.
+///
+/// The function is an ordinary or an asynchronous one (feature `tokio`; it runs on the test's thread), and returns `()` or a `Result`. Its
+/// arguments say by their types what it wants of the database:
+///
+/// | type | |
+/// |---|---|
+/// | `postgres::Client`, in an `async` test `tokio_postgres::Client` | connected, with the newest version |
+/// | `String` | a URL whose connections use the newest version, for any other client library |
+/// | `postgres::Config` | the same as a configuration |
+/// | `testing::TestDb` | the database: other clients, a migrator |
+/// | `testing::Old`, `testing::New` | clients of the two versions of a roll-out: the last migration is in progress; also `Old<tokio_postgres::Client>`, `Old<String>` |
+/// | a pair of these | |
+/// | your own | that implements `testing::Argument`, or `testing::AsyncArgument` |
+///
+/// # Arguments
+///
+/// All are optional, in any order:
+///
+/// - `migrations = my_app::migrations::SET`: the set, `crate::migrations::SET` unless given, which tests in a folder `tests` do not have;
+/// - `upto = "0007_split_name"`: the state before that migration, to try the migration itself on rows;
+/// - `in_progress`: the last migration, or the one of `upto`, is started and not completed;
+/// - `fixtures("users.sql", "orders.sql")`: SQL files, relative to this one, run with the version that is completed;
+/// - `after(auth::migrations::SET)`: other sets, which this one requires;
+/// - `namespace = "auth"`: the set's name in the database;
+/// - `keep_on_failure = false`: the database of a failed test is dropped; else it is kept for a day, and its URL printed. One that `#[should_panic]`
+///   is not kept either;
+/// - `crate = path`: the runtime's crate, if it has another name.
+///
+/// The server is the one of `DATABASE_URL` if that is set, else one that is started for all tests and ends when it is not used for 5 minutes:
+/// see `reshape_runtime::testing`.
+///
+/// # Errors
+///
+/// A compile error for an argument of a type that is none of these, and for an option that there is not. Whether a migration has
+/// the name is found when the test runs.
+///
+/// # Example
+///
+/// ```ignore
+/// #[reshape_runtime::test]
+/// fn a_user_has_a_name(mut client: postgres::Client) {
+///     let added = client.execute("INSERT INTO users (name) VALUES (NULL)", &[]);
+///     assert!(added.is_err());
+/// }
+///
+/// #[reshape_runtime::test(fixtures("users.sql"))]
+/// async fn old_instances_go_on((old, new): (Old<tokio_postgres::Client>, New<tokio_postgres::Client>)) {
+///     new.execute("INSERT INTO users (first, last) VALUES ('Ada', 'King')", &[]).await.unwrap();
+///     old.query_one("SELECT id FROM users WHERE name = 'Ada King'", &[]).await.unwrap();
+/// }
+/// ```
+#[cfg(feature = "test")]
+#[proc_macro_attribute]
+pub fn test(arguments: TokenStream, function: TokenStream) -> TokenStream {
+    match test::expand(arguments.into(), function.into()) {
+        Ok(code) => code.into(),
         Err(error) => error.into_compile_error().into(),
     }
 }

@@ -137,6 +137,8 @@ pub use plan::Phase;
 pub use report::{Outcome, Report, SetStatus, State, Status, StepReport, StepStatus};
 #[cfg(feature = "query")]
 pub use reshape_macros::query;
+#[cfg(all(feature = "macros", feature = "testing", unix))]
+pub use reshape_macros::test;
 #[cfg(feature = "macros")]
 pub use reshape_macros::{migrations, schema_query};
 pub use rule::Rule;

@@ -1,7 +1,7 @@
 //! A throw-away Postgres for tests, scripts and examples.
 //!
-//! [`Server::shared`] is the server of `DATABASE_URL` if that is set, else a private one; [`Server::start`] is always
-//! a private one. Each test takes a [`TestDatabase`] of its own from it:
+//! [`Server::shared`] is the server of `DATABASE_URL` if that is set, else one that all test processes of the user share; [`Server::start`]
+//! is always a private one. Each test takes a [`TestDatabase`] of its own from it:
 //!
 //! ```no_run
 //! # fn main() -> Result<(), reshape_runtime::Error> {
@@ -14,43 +14,78 @@
 //! # }
 //! ```
 //!
-//! A private server needs the programs `initdb` and `postgres`, version 14 or newer. They are looked for in the folder
+//! A shared or private server needs the programs `initdb` and `postgres`, version 14 or newer. They are looked for in the folder
 //! `RESHAPE_PG_BIN`, on `PATH`, in `pg_config --bindir`, and where packages put them. It listens on a
-//! free loopback port and on a socket in its own temporary folder, and trusts every local connection. What `initdb` makes
+//! free loopback port and on a socket in its own folder, and trusts every local connection. The folder is in memory (`/dev/shm`) where that
+//! has room, else in the folder for temporary files. What `initdb` makes
 //! is kept in the temporary folder `reshape-postgres-<user id>`, so that the next server starts faster; it may be deleted
-//! at any time.
+//! while no server runs.
 //!
-//! **Invariant:** no private server outlives its process, whether that returns, panics, is interrupted or is
+//! A shared server is started by the first process that asks for it and ends when nobody has used it for 5 minutes, or for the number of
+//! seconds in `RESHAPE_TEST_SERVER_IDLE`, when it was started.
+//!
+//! **Invariant:** no private server outlives its process, and no shared one its users for long, whether they return, panic, are interrupted or are
 //! killed: a supervising shell holds the other end of a pipe and cleans up when it is closed.
 //!
 //! **Invariant:** on a server that was not started here, nothing is touched but databases that were created here.
 
+mod admin;
+mod argument;
 mod cluster;
 mod database;
+mod db;
+#[doc(hidden)]
+pub mod harness;
+mod keeper;
+mod migration_test;
 mod owner;
+mod place;
+mod pool;
+mod prepared;
 mod programs;
-mod template;
+mod ready;
+mod rows;
+mod shared;
+mod state;
+mod sweep;
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use postgres::Config;
 
+#[cfg(feature = "tokio")]
+pub use argument::AsyncArgument;
+pub use argument::{Argument, New, Old};
 pub use database::TestDatabase;
+pub use db::{TestDb, TestDbOptions};
+pub use migration_test::{MigrationTest, StartedMigrationTest};
 
 use crate::{Error, ErrorKind};
 use cluster::Cluster;
+use keeper::Keeper;
+use shared::Shared;
 
 /// A server for tests. A private one is stopped, and its folder removed, on drop.
 #[derive(Debug)]
 pub struct Server {
     url: String,
     config: Config,
-    cluster: Option<Cluster>,
+    keeper: Arc<Keeper>,
+    ours: Ours,
+}
+
+/// What there is to say about a server that is not somebody else's.
+#[derive(Debug)]
+enum Ours {
+    Private(Cluster),
+    Shared(Shared),
+    External,
 }
 
 impl Server {
-    /// The server that this process's tests share: the one of `DATABASE_URL` if that is set and not empty, else a
-    /// private one, started by the first call and stopped when the process ends.
+    /// The server that tests share: the one of `DATABASE_URL` if that is set and not empty, else the one of all test processes of this user,
+    /// started if it is not there.
     pub fn shared() -> Result<&'static Self, Error> {
         static SHARED: OnceLock<Server> = OnceLock::new();
         static STARTING: Mutex<()> = Mutex::new(());
@@ -60,8 +95,11 @@ impl Server {
             return Ok(server);
         }
         let server = match std::env::var("DATABASE_URL") {
-            Ok(url) if !url.is_empty() => Self::external(url)?,
-            _ => Self::start()?,
+            Ok(url) if !url.is_empty() => Self::of(url, Ours::External)?,
+            _ => {
+                let shared = Shared::join()?;
+                Self::of(url_of(shared.port()), Ours::Shared(shared))?
+            }
         };
         Ok(SHARED.get_or_init(|| server))
     }
@@ -70,22 +108,22 @@ impl Server {
     /// machine about a second more, for `initdb`.
     pub fn start() -> Result<Self, Error> {
         let cluster = Cluster::start()?;
-        let url = format!("postgres://postgres@127.0.0.1:{}/postgres", cluster.port());
-        Ok(Self { cluster: Some(cluster), ..Self::external(url)? })
+        Self::of(url_of(cluster.port()), Ours::Private(cluster))
     }
 
-    fn external(url: String) -> Result<Self, Error> {
+    fn of(url: String, ours: Ours) -> Result<Self, Error> {
         let config = url.parse::<Config>().map_err(|error| {
             Error::new(ErrorKind::Connect, "`DATABASE_URL` is no valid connection string")
                 .with_help("write it as `postgres://user:password@host:port/database`")
                 .with_source(error)
         })?;
-        Ok(Self { url, config, cluster: None })
+        let keeper = Keeper::new(&config, ours.strategy(), ours.home());
+        Ok(Self { url, config, keeper: Arc::new(keeper), ours })
     }
 
     /// A fresh, empty database with a name of its own, dropped when the value is.
     pub fn database(&self) -> Result<TestDatabase, Error> {
-        TestDatabase::create(&self.url, &self.config)
+        TestDatabase::create(self)
     }
 
     /// The connection string of the server's maintenance database (of the one that `DATABASE_URL` names, if it does).
@@ -98,13 +136,45 @@ impl Server {
         self.config.clone()
     }
 
-    /// The process id of a private server; `None` for one that was not started here.
+    /// The process id of a private or shared server; `None` for one of `DATABASE_URL`.
     pub fn pid(&self) -> Option<u32> {
-        self.cluster.as_ref().map(Cluster::pid)
+        match &self.ours {
+            Ours::Private(cluster) => Some(cluster.pid()),
+            Ours::Shared(server) => Some(server.pid()),
+            Ours::External => None,
+        }
     }
 
-    /// The folder of a private server, with its `data`, its `log` and its socket; `None` for one that was not started here.
+    /// The folder of a private or shared server, with its `data`, its `log` and its socket; `None` for one of `DATABASE_URL`.
     pub fn folder(&self) -> Option<&std::path::Path> {
-        self.cluster.as_ref().map(Cluster::folder)
+        match &self.ours {
+            Ours::Private(cluster) => Some(cluster.folder()),
+            Ours::Shared(server) => Some(server.folder()),
+            Ours::External => None,
+        }
     }
+}
+
+impl Ours {
+    /// What `CREATE DATABASE` is told about how to copy.
+    fn strategy(&self) -> &'static str {
+        let copies_files = match self {
+            Self::Private(cluster) => cluster.copies_files(),
+            Self::Shared(server) => server.copies_files(),
+            Self::External => false,
+        };
+        if copies_files { "STRATEGY file_copy" } else { "" }
+    }
+
+    /// The folder of a shared server.
+    fn home(&self) -> Option<PathBuf> {
+        match self {
+            Self::Shared(server) => Some(server.folder().to_owned()),
+            Self::Private(_) | Self::External => None,
+        }
+    }
+}
+
+fn url_of(port: u16) -> String {
+    format!("postgres://postgres@127.0.0.1:{port}/postgres")
 }

@@ -1,0 +1,150 @@
+//! Drops what tests have left that were killed, what nobody has used for long, and databases kept for people whose time is over.
+//!
+//! **Invariant:** only databases with a name of ours are looked at; one in use is dropped only with its lease in hand.
+
+use std::fs;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use postgres::Client;
+
+use super::admin::create_error;
+use super::keeper::{IN_USE, Keeper, LEASES, drop_database, number_of};
+use super::pool::{READY, TEMPLATE, template};
+use crate::Error;
+use crate::sql::ident::literal;
+
+/// What a comment on a database says that somebody may want to look at: then follow the time and the test.
+const KEPT: &str = "reshape: kept since ";
+/// What a comment on a template says: then follows the time of its last use.
+const USED: &str = "reshape: used at ";
+
+/// The first number of the lock of who sweeps.
+const SWEEPING: i32 = 0x7265_7377;
+
+/// How long a database of a failed test is kept.
+pub(super) const KEEP: Duration = Duration::from_hours(24);
+/// How long a template that no test uses stays.
+const UNUSED: Duration = Duration::from_hours(2);
+
+/// Says that a database is to be kept, with the lease that is given back soon.
+pub(super) fn mark_kept(
+    client: &mut Client,
+    name: &str,
+    test: &str,
+) -> Result<(), postgres::Error> {
+    comment(client, name, &format!("{KEPT}{} by {test}", now()))
+}
+
+/// Says that the template is in use.
+pub(super) fn mark_used(client: &mut Client, key: u64) {
+    // Two that say so at once, or a template that is not there yet: neither matters.
+    let _ = comment(client, &template(key), &format!("{USED}{}", now()));
+}
+
+fn comment(client: &mut Client, name: &str, text: &str) -> Result<(), postgres::Error> {
+    let text = literal(text);
+    client.batch_execute(&format!("COMMENT ON DATABASE {name} IS {text}"))
+}
+
+/// The databases whose names begin so.
+pub(super) fn beginning_with(
+    client: &mut Client,
+    prefix: &str,
+) -> Result<Vec<String>, postgres::Error> {
+    let sql =
+        "SELECT datname::text FROM pg_catalog.pg_database WHERE starts_with(datname::text, $1)";
+    client.query(sql, &[&prefix])?.iter().map(|row| row.try_get(0)).collect()
+}
+
+/// A pass over all databases of tests, by one process at a time.
+pub(super) fn sweep(keeper: &Keeper, client: &mut Client) -> Result<(), Error> {
+    let error = |error| create_error(&keeper.config, error);
+    if !try_lock(client, SWEEPING, 0).map_err(error)? {
+        return Ok(());
+    }
+    let swept = templates(client).and_then(|()| in_use(client));
+    unlock(client, SWEEPING, 0).map_err(error)?;
+    let kept = swept.map_err(error)?;
+    if !kept && let Some(home) = &keeper.home {
+        // Nobody may have wished for it.
+        let _ = fs::remove_file(home.join("kept"));
+    }
+    Ok(())
+}
+
+/// Templates that have not been used for long, and what is ready of them.
+fn templates(client: &mut Client) -> Result<(), postgres::Error> {
+    for name in beginning_with(client, TEMPLATE)? {
+        if since(&comment_on(client, &name)?, USED).is_none_or(|age| age <= UNUSED) {
+            continue;
+        }
+        drop_database(client, &name)?;
+        let key = name.strip_prefix(TEMPLATE).unwrap_or_default();
+        for ready in beginning_with(client, &format!("{READY}{key}_"))? {
+            drop_database(client, &ready)?;
+        }
+    }
+    Ok(())
+}
+
+/// Databases whose tests are gone; whether one is kept for somebody.
+fn in_use(client: &mut Client) -> Result<bool, postgres::Error> {
+    let mut kept = false;
+    for name in beginning_with(client, IN_USE)? {
+        let Some(lease) = number_of(&name) else { continue };
+        if !try_lock(client, LEASES, lease)? {
+            continue;
+        }
+        // Read with the lease in hand: who wants to keep it says so before he gives it back.
+        let comment = comment_on(client, &name);
+        let keep =
+            comment.as_ref().is_ok_and(|said| since(said, KEPT).is_some_and(|age| age < KEEP));
+        kept |= keep;
+        let dropped = if keep { Ok(()) } else { drop_database(client, &name) };
+        unlock(client, LEASES, lease)?;
+        comment.and(dropped)?;
+    }
+    Ok(kept)
+}
+
+fn comment_on(client: &mut Client, name: &str) -> Result<String, postgres::Error> {
+    let sql = "SELECT shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database WHERE datname = $1::text";
+    let row = client.query_opt(sql, &[&name])?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.flatten().unwrap_or_default())
+}
+
+fn try_lock(client: &mut Client, class: i32, number: i32) -> Result<bool, postgres::Error> {
+    client.query_one("SELECT pg_try_advisory_lock($1, $2)", &[&class, &number])?.try_get(0)
+}
+
+fn unlock(client: &mut Client, class: i32, number: i32) -> Result<(), postgres::Error> {
+    client.execute("SELECT pg_advisory_unlock($1, $2)", &[&class, &number]).map(drop)
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// How long ago a comment of this kind was written.
+fn since(comment: &str, kind: &str) -> Option<Duration> {
+    let digits: String =
+        comment.strip_prefix(kind)?.chars().take_while(char::is_ascii_digit).collect();
+    let at: u64 = digits.parse().ok()?;
+    Some(Duration::from_secs(now().saturating_sub(at)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_age_is_read_from_the_comment() {
+        let hour_ago = now() - 3600;
+        let comment = format!("{KEPT}{hour_ago} by a::test 7");
+        assert!(since(&comment, KEPT).unwrap() >= Duration::from_hours(1));
+        assert_eq!(since(&comment, USED), None);
+        assert_eq!(since("somebody's own", KEPT), None);
+        assert_eq!(since(KEPT, KEPT), None);
+    }
+}

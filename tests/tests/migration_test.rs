@@ -1,0 +1,129 @@
+//! `MigrationTest`: a migration tried on rows, and mistakes of one found.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use reshape_runtime::Migrations;
+use reshape_runtime::testing::{MigrationTest, TestDb};
+use reshape_tests::migrations;
+
+const USERS: &str = r#"
+    [[actions]]
+    type = "create_table"
+    name = "users"
+    primary_key = ["id"]
+    columns = [
+        { name = "id", type = "integer", generated = "ALWAYS AS IDENTITY" },
+        { name = "name", type = "text", nullable = false },
+        { name = "age", type = "integer" },
+    ]
+"#;
+
+/// A history whose second migration changes `users.name`.
+fn change(up: &str, down: &str) -> Migrations {
+    let change = format!(
+        "[[actions]]\ntype = \"alter_column\"\ntable = \"users\"\ncolumn = \"name\"\nup = \"{up}\"\ndown = \"{down}\"\nchanges = {{ name = \"label\" }}\n"
+    );
+    migrations(&[("1_users", USERS), ("2_change", &change)])
+}
+
+fn before(set: &Migrations) -> MigrationTest {
+    let rows = "INSERT INTO users (name, age) VALUES ('Ada', 36), ('bob', NULL)";
+    MigrationTest::with(
+        TestDb::options(set).before("2_change").fixture(rows).keep_on_failure(false),
+    )
+}
+
+/// What a test that fails says.
+fn failure(test: impl FnOnce()) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(test)).unwrap_err();
+    payload.downcast_ref::<String>().unwrap().clone()
+}
+
+#[test]
+fn a_migration_that_gives_back_what_it_was_given_is_completed() {
+    let mut before = before(&change("'<' || name || '>'", "trim(both '<>' from label)"));
+    before.old_client().execute("INSERT INTO users (name) VALUES ('Cy')", &[]).unwrap();
+
+    let mut started = before.start();
+    let (old, new) = started.both();
+    old.execute("INSERT INTO users (name) VALUES ('Dan')", &[]).unwrap();
+    let labels: Vec<String> = new
+        .query("SELECT label FROM users ORDER BY id", &[])
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    assert_eq!(labels, ["<Ada>", "<bob>", "<Cy>", "<Dan>"]);
+    started.check_round_trips();
+
+    let mut new = started.complete();
+    new.execute("INSERT INTO users (label) VALUES ('<Eve>')", &[]).unwrap();
+}
+
+#[test]
+fn an_aborted_migration_can_be_started_again() {
+    let before = before(&change("upper(name)", "lower(label)"));
+    let mut started = before.start();
+    started.new_client().execute("INSERT INTO users (label) VALUES ('CY')", &[]).unwrap();
+    let mut before = started.abort();
+    let rows = before.old_client().query("SELECT name FROM users ORDER BY id", &[]).unwrap();
+    let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(names, ["Ada", "bob", "cy"]);
+    before.start().complete();
+}
+
+#[test]
+fn what_down_does_not_give_back_is_shown() {
+    let set = change("upper(name)", "lower(label)");
+    let said = failure(|| before(&set).start().check_round_trips());
+    assert!(said.starts_with("what old clients wrote, and new ones left alone after `2_change`, reads differently when `users."), "{said}");
+    assert!(
+        said.contains(
+            "  - id: \"1\", name: \"Ada\", age: \"36\"\n  + id: \"1\", name: \"ada\", age: \"36\""
+        ),
+        "{said}"
+    );
+    assert!(said.contains("check_round_trips_except"), "{said}");
+}
+
+#[test]
+fn a_column_that_is_known_to_lose_something_is_left_out() {
+    let set = change("upper(name)", "lower(label)");
+    let mut started = before(&set).start();
+    started.check_round_trips_except(&["users.name"]);
+    let said = failure(|| started.check_round_trips_except(&["users.nmae"]));
+    assert_eq!(said, "no version has a column `users.nmae`");
+}
+
+#[test]
+fn checking_changes_nothing() {
+    let set = change("upper(name)", "lower(label)");
+    let mut started = before(&set).start();
+    started.check_round_trips_except(&["users.name"]);
+    let name: String =
+        started.old_client().query_one("SELECT name FROM users WHERE id = 1", &[]).unwrap().get(0);
+    assert_eq!(name, "Ada");
+}
+
+#[test]
+fn a_start_that_fails_is_a_failed_test() {
+    let set = change("(1 / (length(name) - 3))::text", "label");
+    let said = failure(|| drop(before(&set).start()));
+    assert!(said.contains("division by zero"), "{said}");
+}
+
+#[test]
+fn a_migration_of_another_name_is_a_failed_test() {
+    let set = change("name", "label");
+    let said = failure(|| drop(MigrationTest::new(&set, "2_chnage")));
+    assert!(said.contains("no migration is called `2_chnage`"), "{said}");
+    let said = failure(|| drop(MigrationTest::with(TestDb::options(&set))));
+    assert!(said.contains("it is not said which migration is to be tested"), "{said}");
+}
+
+#[reshape_runtime::test(migrations = change("name", "label"), upto = "2_change")]
+fn a_test_may_ask_for_it(before: MigrationTest) {
+    before.start().complete();
+}

@@ -1,0 +1,1 @@
+INSERT INTO users (full_name, email) VALUES ('Ada', 'ada@example.org'), ('Bob', NULL);
