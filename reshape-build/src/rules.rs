@@ -135,6 +135,20 @@ pages! {
     "R0506-lock-broken"
     "R0507-lock-missing"
 
+    // R06: queries in Rust code.
+    "R0601-query-statement"
+    "R0602-query-parameters"
+    "R0603-query-field-name"
+    "R0604-query-field-type"
+    "R0605-query-row-type"
+    "R0606-query-missing-value"
+    "R0607-query-generated-column"
+    "R0608-query-value-count"
+    "R0609-query-conflict-target"
+    "R0610-query-ungrouped-column"
+    "R0611-query-type-schema"
+    "R0612-query-parameter-type"
+
     // R07: checks on a live database.
     "R0701-live-start"
     "R0702-live-rows"

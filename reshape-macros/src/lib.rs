@@ -125,23 +125,26 @@ pub fn schema_query(input: TokenStream) -> TokenStream {
 /// An enum's type is looked for in `crate::migrations::schema`. If it is not found there ("unresolved", "could not find `migrations`"), `migrations!` is
 /// in another place: the build script says where, with `Builder::module`.
 ///
-/// The types themselves are not in the version's schema, which has only the tables. So a statement that names one, `$1::mood`, say, needs a connection
-/// that looks for it where it is: `schema_query!(then = ["public"])`.
+/// The types themselves are not in the version's schema, which has only the tables. A parameter or a text that a column says the type of needs no cast; elsewhere
+/// the type is named with its schema: `$1::public.mood`. Without it, it is refused.
+///
+/// # Rows of the typed module
+///
+/// With `as Users` the statement gives every column that a row of `users` has, of its type, and not NULL where the field is no `Option`: anything else does not
+/// compile. Of a type with a `FromRow` of the program's own it shows only when the statement runs.
 ///
 /// # What is not checked
 ///
-/// The server still refuses
-///
-/// - a column beside an aggregate that is not in `GROUP BY`;
-/// - an `INSERT` without a value for a column that needs one;
-/// - an `ON CONFLICT` for whose columns there is no unique index.
-///
-/// And with `as Row` it shows only when the statement runs if the columns are not those that the type reads.
+/// Which values a table needs, which unique keys it has and so what an `ON CONFLICT` can be about is certain only of tables that migrations have created and
+/// that no `custom` SQL mentions (statements that only read or write rows do not count), where no migration requires another set and no `custom` SQL creates triggers
+/// or rules or runs what it has put together. Elsewhere the server refuses, when the statement runs. The same goes for all of `MERGE`, for a NULL that comes from a
+/// parameter or a query, and for columns of a grouped query in sub-selects of it.
 ///
 /// # Errors
 ///
 /// A compile error for each mistake, with the line of the statement and the words underlined: SQL that does not parse, a table or column that is not
-/// there, values too few or too many, a value that cannot be given for a parameter. What cannot be judged is refused.
+/// there, values too few or too many, a value that cannot be given for a parameter. What cannot be judged is refused. Each has a code, `[R0610]`, say:
+/// `reshape explain R0610` tells more.
 ///
 /// # Example
 ///

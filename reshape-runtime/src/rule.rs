@@ -193,6 +193,18 @@ rules! {
     "R0507" "lock-missing" LockMissing = Error, "there is no lock file, and there must be one";
 
     // R06: queries in Rust code.
+    "R0601" "query-statement" QueryStatement = Error, "a `query!` is not one statement that can be checked";
+    "R0602" "query-parameters" QueryParameters = Error, "a `query!` gets another number of parameters than its statement has";
+    "R0603" "query-field-name" QueryFieldName = Error, "a column that a `query!` gives has no name that a field can have";
+    "R0604" "query-field-type" QueryFieldType = Error, "a column that a `query!` gives has no Rust type that is certain";
+    "R0605" "query-row-type" QueryRowType = Error, "a `query!(as …)` does not give the rows that the type is made of";
+    "R0606" "query-missing-value" QueryMissingValue = Error, "a `query!` gives no value to a column that must have one";
+    "R0607" "query-generated-column" QueryGeneratedColumn = Error, "a `query!` gives a value to a generated column";
+    "R0608" "query-value-count" QueryValueCount = Error, "a `query!` has another number of values than of columns";
+    "R0609" "query-conflict-target" QueryConflictTarget = Error, "the ON CONFLICT of a `query!` is about no unique key";
+    "R0610" "query-ungrouped-column" QueryUngroupedColumn = Error, "a `query!` names a column that is neither grouped nor in an aggregate";
+    "R0611" "query-type-schema" QueryTypeSchema = Error, "a `query!` names an enum type that is not on the `search_path`";
+    "R0612" "query-parameter-type" QueryParameterType = Error, "a `query!` gets a value of a Rust type that its parameter cannot have";
 
     // R07: checks on a live database.
     "R0701" "live-start" LiveStart = Error, "a migration cannot be started on a server";

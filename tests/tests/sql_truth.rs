@@ -64,7 +64,7 @@ fn tables() -> Tables {
     Tables {
         tables: vec![public(relation("users", COLUMNS)), public(relation("orders", OTHER))],
         enums: vec![(String::from("mood"), ["sad", "ok", "happy"].map(String::from).to_vec())],
-        open: false,
+        ..Tables::default()
     }
 }
 

@@ -15,8 +15,21 @@ pub trait Catalog {
     /// The values of the enum type `name`, if it is one.
     fn enumeration(&self, name: &str) -> Option<Vec<String>>;
 
+    /// The schema of the enum type `name`, if that is not on the `search_path`.
+    fn schema_of_enumeration(&self, name: &str) -> Option<String> {
+        let _ = name;
+        None
+    }
+
     /// Whether somebody may have created something called `name` that is not known here: `custom` SQL that mentions it.
     fn may_be_created(&self, name: &str) -> bool;
+
+    /// The unique keys of the table `name`, its primary key among them; `None` unless nobody but the history can have given it keys, rules, or triggers that
+    /// change what is written.
+    fn keys(&self, name: &str) -> Option<Vec<Key>> {
+        let _ = name;
+        None
+    }
 
     /// Whether there may be functions, operators and casts of all kinds that are not known here: those of an extension, or of a database that is older
     /// than its history.
@@ -45,6 +58,15 @@ pub struct Relation {
     pub columns: Vec<Column>,
     /// Whether it has those columns and no others, for certain.
     pub complete: bool,
+}
+
+/// Columns in which no two rows of a table agree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Key {
+    /// Their names.
+    pub columns: Vec<String>,
+    /// Whether that is so only for rows that meet a condition.
+    pub partial: bool,
 }
 
 /// A column.
@@ -77,8 +99,12 @@ pub enum Fill {
 pub struct Tables {
     /// The tables, each with its schema.
     pub tables: Vec<(String, Rc<Relation>)>,
+    /// The unique keys of tables, by name; of one that is not here they are not certain.
+    pub keys: Vec<(String, Vec<Key>)>,
     /// The enum types and their values.
     pub enums: Vec<(String, Vec<String>)>,
+    /// Where the enum types are, if that is not on the `search_path`.
+    pub enum_schema: Option<String>,
     /// Whether there may be functions, types and relations that are not listed.
     pub open: bool,
 }
@@ -117,8 +143,17 @@ impl Catalog for Tables {
         self.enums.iter().find(|(known, _)| known == name).map(|(_, values)| values.clone())
     }
 
+    fn schema_of_enumeration(&self, name: &str) -> Option<String> {
+        self.enumeration(name)?;
+        self.enum_schema.clone()
+    }
+
     fn may_be_created(&self, _: &str) -> bool {
         self.open
+    }
+
+    fn keys(&self, name: &str) -> Option<Vec<Key>> {
+        self.keys.iter().find(|(table, _)| table == name).map(|(_, keys)| keys.clone())
     }
 
     fn is_open(&self) -> bool {

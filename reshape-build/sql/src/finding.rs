@@ -38,8 +38,18 @@ pub enum Rule {
     NotAllowed,
     /// A function that may give another result the next time, where the result is kept.
     Volatile,
-    /// A statement that writes: a column that cannot be written, the wrong number of values.
-    Write,
+    /// The wrong number of values, or of columns.
+    Count,
+    /// A generated column that gets a value.
+    Generated,
+    /// A column that must have a value and gets none.
+    MissingValue,
+    /// An ON CONFLICT that no unique key fits.
+    Conflict,
+    /// A column that is neither grouped nor in an aggregate.
+    Ungrouped,
+    /// A type that is not found without its schema.
+    TypeSchema,
 }
 
 /// Something that a finding speaks of.

@@ -2,6 +2,7 @@
 //!
 //! - [`expression`]: a snippet of a migration: a default, a check, an `up` or `down`;
 //! - [`statements`]: SQL that is run as it is, of which only little is certain;
+//! - [`remains`]: what of it may change the schema;
 //! - [`query`]: one statement of an application, with the types of its parameters and of the columns that it gives.
 //!
 //! All names, of relations and columns, are as they are in the catalog: unquoted and folded. All ranges are bytes of the SQL that was given.
@@ -16,6 +17,7 @@ mod catalog;
 mod chain;
 mod column;
 mod constant;
+mod conflict;
 mod depth;
 mod expr;
 mod expression;
@@ -23,6 +25,8 @@ mod finding;
 mod frame;
 mod from;
 mod functions;
+mod group;
+mod label;
 mod literal;
 mod name;
 mod operation;
@@ -32,18 +36,23 @@ mod place;
 mod query;
 mod result;
 mod role;
+mod remains;
+mod required;
+mod schemas;
 mod select;
 mod signatures;
 mod statements;
 mod types;
 mod value;
 mod walk;
+mod with;
 mod write;
 
-pub use catalog::{Catalog, Column, Fill, Named, Relation, Tables};
+pub use catalog::{Catalog, Column, Fill, Key, Named, Relation, Tables};
 pub use expression::{Checked, Scope, Visible, expression};
 pub use finding::{Finding, Related, Rule};
 pub use query::{Kind, Output, Parameter, Query, query};
+pub use remains::{Remains, remains};
 pub use role::Role;
 pub use statements::statements;
 pub use types::Type;

@@ -107,6 +107,7 @@ pub fn query(sql: &str, catalog: &dyn Catalog) -> Query {
             .and_then(|(outputs, complete)| complete.then_some(outputs)),
         Kind::Other | Kind::None => None,
     };
+    walk.type_names(&root);
     untyped(&root, &found, &mut walk);
     query.findings = walk.findings;
     query.findings.sort_by_key(|finding| finding.range.start);

@@ -1,18 +1,20 @@
 //! Queries that give rows: their columns.
 
-use std::rc::Rc;
-
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use crate::expr::name_of;
 use crate::finding::{Finding, Rule};
-use crate::frame::{Cte, Field, Frame, Item};
-use crate::name::fold;
+use crate::frame::{Field, Frame, Item};
+use crate::label::{chosen_name, column_alias};
 use crate::query::Output;
 use crate::types::Type;
 use crate::value::{Value, any_null};
-use crate::walk::{Walk, child, expressions, first_name, has_token, is_expression, is_select};
+use crate::walk::{Walk, child, expressions, first_name, has_token, is_select};
+use crate::with::first_with;
 use crate::write::counted;
+
+/// `MaxTupleAttributeNumber` in `htup_details.h`.
+const MAX_COLUMNS: usize = 1664;
 
 impl Walk<'_> {
     /// Looks at a query, and gives its columns and whether they are all.
@@ -108,7 +110,23 @@ impl Walk<'_> {
                 _ => {}
             }
         }
+        self.grouped(node, &frame, &outputs);
+        let complete = self.not_too_many(&mut outputs, node) && complete;
         (outputs, complete)
+    }
+
+    /// Whether there are no more columns than Postgres can give; queries that double them come to an end here.
+    fn not_too_many(&mut self, outputs: &mut Vec<Output>, node: &SyntaxNode) -> bool {
+        let number = outputs.len();
+        if number <= MAX_COLUMNS {
+            return true;
+        }
+        outputs.truncate(MAX_COLUMNS);
+        let place = child(node, SyntaxKind::SELECT_CLAUSE);
+        let range = self.range(place.as_ref().unwrap_or(node));
+        let message = format!("a query gives at most {MAX_COLUMNS} columns, and this one {number}");
+        self.report(Finding::new(Rule::Count, range, message));
+        false
     }
 
     /// WHERE, HAVING, ON.
@@ -186,7 +204,7 @@ impl Walk<'_> {
             let message = format!(
                 "the queries of a UNION, INTERSECT or EXCEPT need the same number of columns, and one gives {first}, the other {second}"
             );
-            self.report(Finding::new(Rule::Write, self.range(&right), message));
+            self.report(Finding::new(Rule::Count, self.range(&right), message));
         }
         let both = complete && other_complete && one.len() == other.len();
         let fields = one.into_iter().enumerate().map(|(number, field)| {
@@ -241,69 +259,6 @@ impl Walk<'_> {
         (fields.collect(), true)
     }
 
-    /// The queries of a WITH clause, in a level of their own around the statement.
-    pub(crate) fn with<'p>(&mut self, with: &SyntaxNode, parent: &'p Frame<'p>) -> Frame<'p> {
-        let recursive = has_token(with, SyntaxKind::RECURSIVE_KW);
-        let mut level = Frame::inside(parent);
-        for table in with.children().filter(|child| child.kind() == SyntaxKind::WITH_TABLE) {
-            let name = child(&table, SyntaxKind::CTE_NAME).and_then(|name| first_name(&name));
-            let query = table.children().find(|node| is_query(node.kind()));
-            let (Some(name), Some(query)) = (name, query) else {
-                level.blind = true;
-                continue;
-            };
-            let names = child(&table, SyntaxKind::COLUMN_LIST).map(|list| column_names(&list));
-            let more = table.children().any(|child| {
-                matches!(child.kind(), SyntaxKind::SEARCH_CLAUSE | SyntaxKind::CYCLE_CLAUSE)
-            });
-            if recursive {
-                let (fields, complete) = self.first_of(&query, &level);
-                let mut fields = renamed(fields, names.as_deref());
-                // The next round may give NULL, which the one after it gets.
-                for field in &mut fields {
-                    field.nullable = field.nullable.filter(|nullable| *nullable);
-                }
-                let complete = complete && !more;
-                level.ctes.push(Cte { name: name.clone(), fields: Rc::new(fields), complete });
-            }
-            self.selects += 1;
-            let (fields, complete) = self.query(&query, &level);
-            self.selects -= 1;
-            if recursive {
-                level.ctes.pop();
-            }
-            let fields = renamed(fields, names.as_deref());
-            level.ctes.push(Cte { name, fields: Rc::new(fields), complete: complete && !more });
-        }
-        level
-    }
-
-    /// The columns of the part of a recursive query that does not refer to itself. Within another one nothing is looked at ahead: that would be done
-    /// twice as often with each level.
-    fn first_of(&mut self, query: &SyntaxNode, level: &Frame<'_>) -> (Vec<Field>, bool) {
-        let first = query.children().find(|child| is_select(child.kind()));
-        match first.filter(|_| query.kind() == SyntaxKind::COMPOUND_SELECT && !self.ahead) {
-            Some(first) => {
-                self.ahead = true;
-                let (fields, complete) = self.select(&first, level);
-                self.ahead = false;
-                (fields, complete)
-            }
-            None => (Vec::new(), false),
-        }
-    }
-
-    /// A query of a WITH clause, which may also write.
-    fn query(&mut self, node: &SyntaxNode, parent: &Frame<'_>) -> (Vec<Field>, bool) {
-        if is_select(node.kind()) {
-            return self.select(node, parent);
-        }
-        match self.write(node, parent) {
-            Some((outputs, complete)) => (outputs.into_iter().map(to_field).collect(), complete),
-            None => (Vec::new(), false),
-        }
-    }
-
     /// GROUP BY: columns, or else what the targets are called.
     fn group(&mut self, clause: &SyntaxNode, frame: &Frame<'_>, names: &[&str]) {
         let Some(list) = child(clause, SyntaxKind::GROUP_BY_LIST) else { return };
@@ -324,7 +279,7 @@ impl Walk<'_> {
 
     fn named_or(&mut self, node: &SyntaxNode, frame: &Frame<'_>, names: &[&str]) {
         for expression in expressions(node) {
-            let name = name_of(&expression);
+            let name = name_of(&bare(&expression));
             if !name.is_some_and(|name| names.contains(&name.as_str())) {
                 self.expression(&expression, frame);
             }
@@ -339,18 +294,14 @@ impl Walk<'_> {
     }
 }
 
-/// The WITH clause that a query begins with.
-fn first_with(node: &SyntaxNode) -> Option<SyntaxNode> {
+/// The expression without the parentheses around it.
+pub(crate) fn bare(node: &SyntaxNode) -> SyntaxNode {
     let mut node = node.clone();
-    loop {
-        if let Some(with) = child(&node, SyntaxKind::WITH_CLAUSE) {
-            return Some(with);
-        }
-        if node.kind() != SyntaxKind::COMPOUND_SELECT {
-            return None;
-        }
-        node = node.children().find(|child| is_select(child.kind()))?;
+    while node.kind() == SyntaxKind::PAREN_EXPR {
+        let Some(inner) = expressions(&node).next() else { break };
+        node = inner;
     }
+    node
 }
 
 /// Groups of several kinds.
@@ -361,15 +312,7 @@ fn is_several(kind: SyntaxKind) -> bool {
     )
 }
 
-pub(crate) fn is_query(kind: SyntaxKind) -> bool {
-    is_select(kind)
-        || matches!(
-            kind,
-            SyntaxKind::INSERT | SyntaxKind::UPDATE | SyntaxKind::DELETE | SyntaxKind::MERGE
-        )
-}
-
-fn to_field(output: Output) -> Field {
+pub(crate) fn to_field(output: Output) -> Field {
     Field {
         name: output.name,
         data_type: output.data_type,
@@ -392,85 +335,4 @@ pub(crate) fn renamed(mut fields: Vec<Field>, names: Option<&[String]>) -> Vec<F
         }
     }
     fields
-}
-
-fn column_alias(node: &SyntaxNode) -> Option<String> {
-    first_name(&child(node, SyntaxKind::COLUMN_NAME)?)
-}
-
-/// The name that Postgres chooses for a target without one: `FigureColname` in `parse_target.c`.
-fn chosen_name(expression: &SyntaxNode) -> String {
-    strong_name(expression).unwrap_or_else(|| match weak_name(expression) {
-        Some(name) => name,
-        None => String::from("?column?"),
-    })
-}
-
-fn strong_name(node: &SyntaxNode) -> Option<String> {
-    let token_name = |node: &SyntaxNode| fold(node.first_token()?.text());
-    match node.kind() {
-        SyntaxKind::NAME_REF => token_name(node),
-        SyntaxKind::FIELD_EXPR => token_name(&node.children().nth(1)?),
-        SyntaxKind::COLLATE | SyntaxKind::INDEX_EXPR | SyntaxKind::SLICE_EXPR => {
-            strong_name(&expressions(node).next()?)
-        }
-        SyntaxKind::PAREN_EXPR => {
-            if let Some(inner) = node.children().find(|child| is_expression(child.kind())) {
-                return strong_name(&inner);
-            }
-            // A sub-select is called what its only target is called.
-            let select = child(node, SyntaxKind::SELECT)?;
-            let clause = child(&select, SyntaxKind::SELECT_CLAUSE)?;
-            let target = child(&child(&clause, SyntaxKind::TARGET_LIST)?, SyntaxKind::TARGET)?;
-            match child(&target, SyntaxKind::AS_NAME) {
-                Some(alias) => column_alias(&alias),
-                None => Some(chosen_name(&expressions(&target).next()?)),
-            }
-        }
-        SyntaxKind::CALL_EXPR => {
-            let callee = node.first_child()?;
-            match callee.kind() {
-                SyntaxKind::TRIM_FN => {
-                    let side = callee.children().map(|child| child.kind()).next();
-                    Some(String::from(match side {
-                        Some(SyntaxKind::TRIM_LEADING) => "ltrim",
-                        Some(SyntaxKind::TRIM_TRAILING) => "rtrim",
-                        _ => "btrim",
-                    }))
-                }
-                SyntaxKind::FIELD_EXPR => token_name(&callee.children().nth(1)?),
-                _ => token_name(&callee),
-            }
-        }
-        SyntaxKind::CAST_EXPR => expressions(node).next().and_then(|inner| strong_name(&inner)),
-        SyntaxKind::CASE_EXPR => {
-            let otherwise = child(node, SyntaxKind::ELSE_CLAUSE)?;
-            strong_name(&expressions(&otherwise).next()?)
-        }
-        SyntaxKind::BIN_EXPR if child(node, SyntaxKind::AT_TIME_ZONE).is_some() => {
-            Some(String::from("timezone"))
-        }
-        _ => None,
-    }
-}
-
-fn weak_name(node: &SyntaxNode) -> Option<String> {
-    match node.kind() {
-        SyntaxKind::CASE_EXPR => Some(String::from("case")),
-        SyntaxKind::ARRAY_EXPR => Some(String::from("array")),
-        SyntaxKind::TUPLE_EXPR if has_token(node, SyntaxKind::ROW_KW) => Some(String::from("row")),
-        SyntaxKind::CAST_EXPR => {
-            let inner = expressions(node).next();
-            // `interval '1 day'`, `x::int`: the name of the type, unless what is cast has one.
-            if let Some(weak) = inner.and_then(|inner| weak_name(&inner)) {
-                return Some(weak);
-            }
-            let target = node.children().find(|child| crate::expr::is_type(child.kind()))?;
-            Some(Type::parse(&target.text().to_string())?.name.into_owned())
-        }
-        SyntaxKind::PAREN_EXPR | SyntaxKind::COLLATE => weak_name(&expressions(node).next()?),
-        SyntaxKind::LITERAL if has_token(node, SyntaxKind::TRUE_KW) => Some(String::from("bool")),
-        SyntaxKind::LITERAL if has_token(node, SyntaxKind::FALSE_KW) => Some(String::from("bool")),
-        _ => None,
-    }
 }

@@ -8,6 +8,7 @@ use crate::frame::{Frame, Item};
 use crate::from::relation_name;
 use crate::name::{list, nearest, quote};
 use crate::query::Output;
+use crate::required::is_default;
 use crate::walk::{Walk, child, expressions, first_name, has_token, is_expression, is_select};
 
 /// What RETURNING gives, and whether it is all.
@@ -53,12 +54,7 @@ impl Walk<'_> {
             })
             .and_then(|alias| child(&alias, SyntaxKind::TABLE_ALIAS))
             .and_then(|name| first_name(&name));
-        let name = node.children().find_map(|child| match child.kind() {
-            SyntaxKind::RELATION_NAME_REF => Some(child),
-            SyntaxKind::RELATION_NAME => child.first_child(),
-            _ => None,
-        });
-        let Some(name) = name else { return (None, Item::unknown(alias)) };
+        let Some(name) = target_name(node) else { return (None, Item::unknown(alias)) };
         // A statement never writes a query of its WITH clause.
         let outside = Frame { blind: parent.blind, ..Frame::default() };
         let item = self.relation(&name, alias, &outside);
@@ -74,6 +70,7 @@ impl Walk<'_> {
     fn insert(&mut self, node: &SyntaxNode, parent: &Frame<'_>) -> Returned {
         let (relation, item) = self.target(node, parent);
         let relation = relation.as_deref();
+        let name = target_name(node);
         let targets = child(node, SyntaxKind::COLUMN_TARGET_LIST);
         let overriding = has_token(node, SyntaxKind::OVERRIDING_KW)
             || node.children().any(|child| has_token(&child, SyntaxKind::OVERRIDING_KW));
@@ -84,8 +81,10 @@ impl Walk<'_> {
             }
             (None, _) => None,
         };
+        // How many of the columns get a value, if they are not listed.
+        let mut number = Some(0);
         if let Some(source) = node.children().find(|child| is_select(child.kind())) {
-            if source.kind() == SyntaxKind::VALUES {
+            number = if source.kind() == SyntaxKind::VALUES {
                 self.rows(
                     &source,
                     parent,
@@ -93,13 +92,34 @@ impl Walk<'_> {
                     columns.as_deref(),
                     targets.is_some(),
                     overriding,
-                );
+                )
             } else {
                 let (fields, complete) = self.select(&source, parent);
                 if let Some(columns) = columns.as_ref().filter(|_| complete) {
                     let many = fields.len() > columns.len();
                     self.count(fields.len(), columns.len(), many || targets.is_some(), &source);
+                    let written = fields.len().min(columns.len());
+                    let place = targets.as_ref().unwrap_or(&source);
+                    for name in &columns[..written] {
+                        let column = relation.and_then(|relation| relation.column(name));
+                        if column.is_some_and(|column| column.fill == Fill::Always && !overriding) {
+                            self.generated(name, place, "leave the column out");
+                        }
+                    }
                 }
+                complete.then_some(fields.len())
+            };
+        }
+        if let Some((relation, columns)) = relation.zip(columns.as_deref()) {
+            let place = targets.as_ref().or(name.as_ref()).unwrap_or(node);
+            let given = match (&targets, number) {
+                (Some(_), _) => Some(columns),
+                (None, Some(number)) => columns.get(..number),
+                (None, None) => None,
+            };
+            // Of a part of a column it is not known whose it is.
+            if let Some(given) = given.filter(|given| !given.iter().any(String::is_empty)) {
+                self.all_given(relation, given, self.range(place));
             }
         }
         let mut frame = Frame::inside(parent);
@@ -112,7 +132,7 @@ impl Walk<'_> {
         self.returning(node, &frame)
     }
 
-    /// The rows of an INSERT, each value for its column.
+    /// The rows of an INSERT, each value for its column; how many there are in the shortest row.
     fn rows(
         &mut self,
         values: &SyntaxNode,
@@ -121,21 +141,27 @@ impl Walk<'_> {
         columns: Option<&[String]>,
         listed: bool,
         overriding: bool,
-    ) {
+    ) -> Option<usize> {
         let rows = child(values, SyntaxKind::ROW_LIST);
         let rows: Vec<SyntaxNode> = rows.iter().flat_map(SyntaxNode::children).collect();
+        let mut number = None;
         for row in &rows {
             let values = self.all(row, parent);
+            number = Some(number.map_or(values.len(), |number: usize| number.min(values.len())));
             let Some(columns) = columns else { continue };
             self.count(values.len(), columns.len(), listed || values.len() > columns.len(), row);
             for ((value, node), column) in values.iter().zip(columns) {
                 let column = relation.and_then(|relation| relation.column(column));
                 let Some(column) = column else { continue };
-                if has_token(node, SyntaxKind::DEFAULT_KW) && node.kind() == SyntaxKind::LITERAL {
+                if let Some(relation) = relation {
+                    self.has_value(relation, column, node);
+                }
+                if is_default(node) {
                     continue;
                 }
                 if column.fill == Fill::Always && !overriding {
-                    self.generated(&column.name, node);
+                    let help = "leave the column out, or write `DEFAULT`";
+                    self.generated(&column.name, node, help);
                 }
                 // Several rows get a type of their own first.
                 if let Some(wanted) = &column.data_type {
@@ -147,6 +173,7 @@ impl Walk<'_> {
                 }
             }
         }
+        number
     }
 
     fn count(&mut self, values: usize, columns: usize, certain: bool, node: &SyntaxNode) {
@@ -154,54 +181,12 @@ impl Walk<'_> {
             return;
         }
         let message = format!("{} for {}", counted(values, "value"), counted(columns, "column"));
-        self.report(Finding::new(Rule::Write, self.range(node), message));
+        self.report(Finding::new(Rule::Count, self.range(node), message));
     }
 
-    fn generated(&mut self, column: &str, node: &SyntaxNode) {
-        let message = format!("column `{column}` is generated, and takes no value");
-        self.report(
-            Finding::new(Rule::Write, self.range(node), message)
-                .help("leave the column out, or write `DEFAULT`"),
-        );
-    }
-
-    fn conflict(
-        &mut self,
-        clause: &SyntaxNode,
-        frame: &Frame<'_>,
-        excluded: &Item,
-        relation: Option<&Relation>,
-    ) {
-        for part in clause.children() {
-            match part.kind() {
-                SyntaxKind::CONFLICT_ON_INDEX => {
-                    let items = child(&part, SyntaxKind::CONFLICT_INDEX_ITEM_LIST);
-                    for item in items.iter().flat_map(SyntaxNode::children) {
-                        self.all(&item, frame);
-                    }
-                    if let Some(condition) = child(&part, SyntaxKind::WHERE_CLAUSE) {
-                        self.condition(&condition, frame);
-                    }
-                }
-                SyntaxKind::CONFLICT_ON_CONSTRAINT if relation.is_some() => {
-                    let message = "a version's tables are views, which have no constraints";
-                    let finding = Finding::new(Rule::Write, self.range(&part), message);
-                    self.report(finding.help("name the columns instead: `ON CONFLICT (id)`"));
-                }
-                SyntaxKind::CONFLICT_DO_UPDATE_SET => {
-                    let mut both = frame.clone();
-                    // A column alone is ambiguous to Postgres; here it is that of the table.
-                    both.items.push(excluded.clone());
-                    if let Some(set) = child(&part, SyntaxKind::SET_CLAUSE) {
-                        self.set(&set, &both, relation);
-                    }
-                    if let Some(condition) = child(&part, SyntaxKind::WHERE_CLAUSE) {
-                        self.condition(&condition, &both);
-                    }
-                }
-                _ => {}
-            }
-        }
+    fn twice(&mut self, column: &str, node: &SyntaxNode) {
+        let message = format!("column `{column}` gets two values");
+        self.report(Finding::new(Rule::Count, self.range(node), message));
     }
 
     fn update(&mut self, node: &SyntaxNode, parent: &Frame<'_>) -> Returned {
@@ -257,19 +242,34 @@ impl Walk<'_> {
     }
 
     /// `SET a = …, (b, c) = (…, …)`.
-    fn set(&mut self, clause: &SyntaxNode, frame: &Frame<'_>, relation: Option<&Relation>) {
+    pub(crate) fn set(
+        &mut self,
+        clause: &SyntaxNode,
+        frame: &Frame<'_>,
+        relation: Option<&Relation>,
+    ) {
         let Some(list) = child(clause, SyntaxKind::SET_COLUMN_LIST) else { return };
+        let mut written: Vec<String> = Vec::new();
         for part in list.children() {
+            let columns = match part.kind() {
+                SyntaxKind::SET_SINGLE_COLUMN => self.target_columns(&part, relation),
+                SyntaxKind::SET_MULTIPLE_COLUMNS => child(&part, SyntaxKind::COLUMN_TARGET_LIST)
+                    .map(|list| self.target_columns(&list, relation))
+                    .unwrap_or_default(),
+                _ => continue,
+            };
+            for column in columns.iter().filter(|column| !column.is_empty()) {
+                if written.contains(column) {
+                    self.twice(column, &part);
+                }
+            }
+            written.extend_from_slice(&columns);
             match part.kind() {
                 SyntaxKind::SET_SINGLE_COLUMN => {
-                    let columns = self.target_columns(&part, relation);
                     let Some(value) = child(&part, SyntaxKind::SET_EXPR) else { continue };
                     self.set_one(columns.first().map(String::as_str), &value, frame, relation);
                 }
                 SyntaxKind::SET_MULTIPLE_COLUMNS => {
-                    let targets = child(&part, SyntaxKind::COLUMN_TARGET_LIST);
-                    let columns = targets.map(|list| self.target_columns(&list, relation));
-                    let columns = columns.unwrap_or_default();
                     if let Some(values) = child(&part, SyntaxKind::SET_EXPR_LIST) {
                         let values: Vec<SyntaxNode> = values.children().collect();
                         self.count(values.len(), columns.len(), values.len() > 1, &part);
@@ -294,14 +294,18 @@ impl Walk<'_> {
         frame: &Frame<'_>,
         relation: Option<&Relation>,
     ) {
-        let Some(expression) = expressions(node).next() else { return };
-        let value = self.expression(&expression, frame);
+        let expression = expressions(node).next();
+        let place = expression.as_ref().unwrap_or(node);
+        let value = expression.as_ref().map(|expression| self.expression(expression, frame));
         let column = relation.zip(column).and_then(|(relation, name)| relation.column(name));
-        let Some(column) = column else { return };
-        let is_default = has_token(&expression, SyntaxKind::DEFAULT_KW);
-        if column.fill == Fill::Always && !is_default {
-            self.generated(&column.name, &expression);
+        let Some((column, relation)) = column.zip(relation) else { return };
+        // Even `DEFAULT` is refused for a generated column: that of the view has none.
+        if column.fill == Fill::Always {
+            self.generated(&column.name, place, "leave the column out");
+        } else {
+            self.has_value(relation, column, place);
         }
+        let Some((value, expression)) = value.zip(expression) else { return };
         if let Some(wanted) = &column.data_type
             && is_expression(expression.kind())
         {
@@ -337,10 +341,22 @@ impl Walk<'_> {
                 );
             }
             let whole = target.children().count() == 1;
+            if whole && columns.contains(&name) {
+                self.twice(&name, &target);
+            }
             columns.push(if whole { name } else { String::new() });
         }
         columns
     }
+}
+
+/// The name of the table that a statement writes.
+fn target_name(node: &SyntaxNode) -> Option<SyntaxNode> {
+    node.children().find_map(|child| match child.kind() {
+        SyntaxKind::RELATION_NAME_REF => Some(child),
+        SyntaxKind::RELATION_NAME => child.first_child(),
+        _ => None,
+    })
 }
 
 pub(crate) fn counted(count: usize, what: &str) -> String {

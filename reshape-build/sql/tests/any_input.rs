@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 use reshape_sql::{
-    Column, Fill, Finding, Relation, Role, Scope, Tables, Type, Visible, expression, query,
+    Column, Fill, Finding, Key, Relation, Role, Scope, Tables, Type, Visible, expression, query,
     statements,
 };
 
@@ -19,6 +19,8 @@ fn tables() -> Tables {
     Tables {
         tables: vec![(String::from("public"), users())],
         enums: vec![(String::from("mood"), vec![String::from("ok")])],
+        keys: vec![(String::from("users"), vec![Key::default()])],
+        enum_schema: Some(String::from("other")),
         open: false,
     }
 }

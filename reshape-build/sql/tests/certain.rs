@@ -26,7 +26,7 @@ fn ask(sql: &str) -> Query {
     let tables = Tables {
         tables: vec![relation("users", &users), relation("orders", &orders)],
         enums: Vec::new(),
-        open: false,
+        ..Tables::default()
     };
     query(sql, &tables)
 }

@@ -64,7 +64,14 @@ fn remark(sql: &str, finding: Finding) -> Remark {
         reshape_sql::Rule::UnknownFunction => Rule::SqlUnknownFunction,
         reshape_sql::Rule::TypeMismatch => Rule::SqlTypeMismatch,
         reshape_sql::Rule::UnknownEnumValue => Rule::SqlUnknownEnumValue,
-        reshape_sql::Rule::NotAllowed | reshape_sql::Rule::Write => Rule::SqlNotAllowedHere,
+        reshape_sql::Rule::NotAllowed => Rule::SqlNotAllowedHere,
+        reshape_sql::Rule::MissingValue => Rule::QueryMissingValue,
+        reshape_sql::Rule::Generated => Rule::QueryGeneratedColumn,
+        reshape_sql::Rule::Conflict => Rule::QueryConflictTarget,
+        reshape_sql::Rule::Ungrouped => Rule::QueryUngroupedColumn,
+        reshape_sql::Rule::TypeSchema => Rule::QueryTypeSchema,
+        // Also the queries of a UNION in a sub-select.
+        reshape_sql::Rule::Count => Rule::SqlNotAllowedHere,
         reshape_sql::Rule::Volatile => Rule::SqlNotImmutable,
     };
     let missing = match finding.related {

@@ -149,6 +149,37 @@ fn the_catalog_says_what_is_certain() {
 }
 
 #[test]
+fn unique_keys_are_known_of_tables_that_nobody_else_can_have_touched() {
+    let index = "[[actions]]\ntype = \"add_index\"\ntable = \"users\"\n\
+        index = { name = \"i\", columns = [\"name\", \"id\"], unique = true }\n\
+        [[actions]]\ntype = \"add_index\"\ntable = \"users\"\n\
+        index = { name = \"j\", columns = [\"name\", { expression = \"lower(name)\" }], unique = true, where = \"id > 1\" }\n\
+        [[actions]]\ntype = \"add_index\"\ntable = \"users\"\n\
+        index = { name = \"k\", columns = [\"name\"] }\n";
+    let catalog = |files: &[(&str, &str)], adopted: bool| {
+        let (_base, set) = loaded(files);
+        let migrations: Vec<&Migration> =
+            set.migrations().map(|(migration, _)| migration).collect();
+        catalog(&Settings::default(), &migrations, adopted, set.history.as_ref().unwrap())
+    };
+    let settled = "settled\nkey\tfull\tid\nkey\tfull\tname\tid\nkey\tpartial\tname\t\ncolumn\tid\t";
+    let text = catalog(&[("1_users", USERS), ("2_index", index)], false);
+    assert!(text.contains(&format!("row\tcrate::migrations::schema::Users\n{settled}")), "{text}");
+    for sql in [
+        "SELECT f() FROM users",
+        "CREATE TRIGGER t BEFORE INSERT ON x EXECUTE FUNCTION f()",
+        "DO $$ BEGIN EXECUTE f(); END $$",
+    ] {
+        let custom = format!("[[actions]]\ntype = \"custom\"\nstart = \"{sql}\"\n");
+        let text = catalog(&[("1_users", USERS), ("2_index", index), ("3_x", &custom)], false);
+        assert!(!text.contains(settled), "{sql}: {text}");
+    }
+    let custom = "[[actions]]\ntype = \"custom\"\nstart = \"CREATE VIEW v AS SELECT 1\"\n";
+    let text = catalog(&[("1_users", USERS), ("2_index", index), ("3_x", custom)], false);
+    assert!(text.contains(settled), "{text}");
+}
+
+#[test]
 fn what_custom_sql_may_have_changed_is_not_certain() {
     let custom =
         |when: &str, sql: &str| format!("[[actions]]\ntype = \"custom\"\n{when} = \"{sql}\"\n");
@@ -165,6 +196,12 @@ fn what_custom_sql_may_have_changed_is_not_certain() {
     assert!(text.contains(id) && !text.contains(name), "{text}");
     assert!(text.contains("column\tname\t\ttrue\tdefault\n"), "{text}");
 
+    // What only touches rows changes no column.
+    let update = "UPDATE users SET name = upper(name); COMMENT ON TABLE days IS NULL";
+    let text = catalog(&[("1_users", USERS), ("2_x", &custom("start", update))]);
+    assert!(text.contains("open\tfalse\n") && text.contains(id) && text.contains(name), "{text}");
+    assert!(text.contains("table\tpublic\tusers\ttrue\n"), "{text}");
+
     let alter = custom("complete", "ALTER TABLE users ALTER id DROP IDENTITY");
     let text = catalog(&[("1_users", USERS), ("2_x", &alter)]);
     assert!(!text.contains(id) && !text.contains(name), "{text}");
@@ -174,7 +211,7 @@ fn what_custom_sql_may_have_changed_is_not_certain() {
     let later = "[[actions]]\ntype = \"rename_table\"\ntable = \"users\"\nnew_name = \"people\"\n\
         [[actions]]\ntype = \"add_column\"\ntable = \"people\"\ncolumn = { name = \"age\", type = \"int\" }\n";
     let text = catalog(&[("1_users", USERS), ("2_x", &alter), ("3_later", later)]);
-    assert!(text.contains("table\tpublic\tpeople\tfalse\ncolumn\tid\t\ttrue\t"), "{text}");
+    assert!(text.contains("schema::People\ncolumn\tid\t\ttrue\t"), "{text}");
     assert!(text.contains("column\tage\tint\ttrue\tnothing\n"), "{text}");
 
     let before = format!("{}{USERS}", custom("start", "ALTER TABLE users ADD x int"));

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::rc::Rc;
 
 use proc_macro2::Span;
-use reshape_sql::{Column, Fill, Named, Related, Relation, Type};
+use reshape_sql::{Column, Fill, Key, Named, Related, Relation, Type};
 
 use crate::index::unescape;
 
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// What names stand for, and the Rust types of columns.
 #[derive(Debug, Default)]
@@ -23,6 +23,10 @@ pub(super) struct Catalog {
     /// In the order of the file, for suggestions.
     names: Vec<String>,
     enums: HashMap<String, Vec<String>>,
+    /// Unique keys, by table.
+    keys: HashMap<String, Vec<Key>>,
+    /// The Rust types of tables' rows, with the tables.
+    rows: Vec<(String, String)>,
     /// What became of a table (without a column) or column.
     gone: HashMap<(String, String), String>,
     /// Rust types, as paths, by Postgres type.
@@ -79,6 +83,22 @@ pub(super) fn parse(text: &str) -> Option<Catalog> {
                 let relation = Relation { name: name.to_owned(), columns: Vec::new(), complete };
                 table = Some((schema.to_owned(), relation));
             }
+            ["row", rust] => {
+                let name = table.as_ref()?.1.name.clone();
+                catalog.rows.push((rust.to_owned(), name));
+            }
+            ["settled"] => {
+                catalog.keys.insert(table.as_ref()?.1.name.clone(), Vec::new());
+            }
+            ["key", how, ref columns @ ..] => {
+                let partial = match how {
+                    "full" => false,
+                    "partial" => true,
+                    _ => return None,
+                };
+                let columns = columns.iter().map(|&name| name.to_owned()).collect();
+                catalog.keys.get_mut(&table.as_ref()?.1.name)?.push(Key { columns, partial });
+            }
             ["column", name, data_type, nullable, fill] => {
                 let fill = match fill {
                     "nothing" => Fill::Nothing,
@@ -121,6 +141,13 @@ impl Catalog {
         self.gone.get(&key).map(String::as_str)
     }
 
+    /// The table whose rows a type of the typed module is made of, and the type's path, by the type's own name.
+    pub(super) fn table_of_row(&self, name: &str) -> Option<(&str, &Relation)> {
+        let is = |path: &str| path.rsplit("::").next() == Some(name);
+        let (path, table) = self.rows.iter().find(|(path, _)| is(path))?;
+        Some((path, &self.tables.get(table)?.1))
+    }
+
     /// Whether there is an enum type of that name.
     pub(super) fn is_enumeration(&self, name: &str) -> bool {
         self.enums.contains_key(name)
@@ -156,6 +183,15 @@ impl reshape_sql::Catalog for Catalog {
 
     fn enumeration(&self, name: &str) -> Option<Vec<String>> {
         self.enums.get(name).cloned()
+    }
+
+    /// Where enum types are: there are none in other schemas.
+    fn schema_of_enumeration(&self, name: &str) -> Option<String> {
+        self.enums.contains_key(name).then(|| String::from("public"))
+    }
+
+    fn keys(&self, name: &str) -> Option<Vec<Key>> {
+        self.keys.get(name).cloned()
     }
 
     fn may_be_created(&self, _: &str) -> bool {

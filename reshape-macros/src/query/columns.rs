@@ -11,6 +11,7 @@ use reshape_sql::{Output, Query};
 
 use super::catalog::Catalog;
 use super::render::Statement;
+use super::rules::{FIELD_NAME, FIELD_TYPE};
 
 /// The longest name that Postgres keeps.
 const MAX_IDENTIFIER: usize = 63;
@@ -30,6 +31,7 @@ pub(super) fn record(
 ) -> (TokenStream, TokenStream) {
     let Some(columns) = &query.columns else {
         statement.whole(
+            FIELD_TYPE,
             "it is not certain which columns this statement gives",
             Some("it uses what no migration describes; say what its rows are: `query!(as Row, \"…\")`, with a type that is `FromRow`"),
         );
@@ -45,6 +47,7 @@ pub(super) fn record(
         let said = said(&column.name);
         if column.name == "?column?" || said.field.is_empty() {
             statement.problem(
+                FIELD_NAME,
                 column.range.clone(),
                 "this column has no name",
                 Some("give it one: `AS total`, or with its type, `AS \"total: i64\"`"),
@@ -54,6 +57,7 @@ pub(super) fn record(
         let Some(field) = ident(said.field) else {
             let help = "give it a name that is a Rust identifier: `AS \"name\"`";
             statement.problem(
+                FIELD_NAME,
                 column.range.clone(),
                 &format!("`{}` cannot be the name of a field", said.field),
                 Some(help),
@@ -63,6 +67,7 @@ pub(super) fn record(
         if !seen.insert(said.field) {
             let message = format!("there are two columns called `{}`", said.field);
             statement.problem(
+                FIELD_NAME,
                 column.range.clone(),
                 &message,
                 Some("give one of them another name with AS"),
@@ -77,12 +82,15 @@ pub(super) fn record(
                     values.push(quote!(#field: row.get(#name)?));
                 }
                 Err(_) => statement.problem(
+                    FIELD_TYPE,
                     column.range.clone(),
                     &format!("`{rust}` is no Rust type"),
                     None,
                 ),
             },
-            Err((message, help)) => statement.problem(column.range.clone(), &message, Some(&help)),
+            Err((message, help)) => {
+                statement.problem(FIELD_TYPE, column.range.clone(), &message, Some(&help));
+            }
         }
     }
     let record = quote! {

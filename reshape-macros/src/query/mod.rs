@@ -6,6 +6,8 @@ mod ast;
 mod catalog;
 mod columns;
 mod render;
+mod row;
+mod rules;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -51,7 +53,7 @@ fn checked(arguments: &Arguments, catalog: &Catalog) -> syn::Result<TokenStream>
     for finding in &query.findings {
         let gone = finding.related.as_ref().and_then(|related| catalog.gone(related));
         let help = gone.or(finding.help.as_deref());
-        statement.problem(finding.range.clone(), &finding.message, help);
+        statement.problem(rules::code(finding.rule), finding.range.clone(), &finding.message, help);
     }
     statement.result()?;
     is_judged(&query, &mut statement);
@@ -60,7 +62,7 @@ fn checked(arguments: &Arguments, catalog: &Catalog) -> syn::Result<TokenStream>
 
     let runtime = &arguments.runtime;
     let (item, row) = match &arguments.row {
-        Some(row) => (TokenStream::new(), quote!(#row)),
+        Some(row) => (row::check(row, &query, catalog, &statement), quote!(#row)),
         None => columns::record(&query, catalog, &mut statement),
     };
     statement.result()?;
@@ -114,10 +116,11 @@ fn is_judged(query: &Query, statement: &mut Statement<'_>) {
     match query.kind {
         Kind::Select | Kind::Insert | Kind::Update | Kind::Delete | Kind::Merge => {}
         Kind::Other => statement.whole(
+            rules::STATEMENT,
             "only SELECT, VALUES, INSERT, UPDATE, DELETE and MERGE can be checked",
             Some("run other statements with the methods of the client"),
         ),
-        Kind::None => statement.whole("this is not exactly one statement", None),
+        Kind::None => statement.whole(rules::STATEMENT, "this is not exactly one statement", None),
     }
 }
 
@@ -125,7 +128,11 @@ fn counted(arguments: &Arguments, query: &Query, statement: &mut Statement<'_>) 
     // Postgres cannot tell the type of a parameter that is not there.
     if let Some(skipped) = query.parameters.iter().find(|parameter| parameter.range.is_empty()) {
         let message = format!("`${}` is not used, but one behind it is", skipped.number);
-        statement.whole(&message, Some("number the parameters from `$1`, without gaps"));
+        statement.whole(
+            rules::PARAMETERS,
+            &message,
+            Some("number the parameters from `$1`, without gaps"),
+        );
         return;
     }
     let (wanted, given) = (query.parameters.len(), arguments.parameters.len());
@@ -138,10 +145,14 @@ fn counted(arguments: &Arguments, query: &Query, statement: &mut Statement<'_>) 
     match query.parameters.get(given) {
         Some(missing) => {
             let help = format!("give a value for `${}` behind the statement", missing.number);
-            statement.problem(missing.range.clone(), &message, Some(&help));
+            statement.problem(rules::PARAMETERS, missing.range.clone(), &message, Some(&help));
         }
         None => {
-            statement.whole(&message, Some("the statement uses `$1`, `$2`, … for its parameters"));
+            statement.whole(
+                rules::PARAMETERS,
+                &message,
+                Some("the statement uses `$1`, `$2`, … for its parameters"),
+            );
         }
     }
 }
@@ -190,7 +201,7 @@ fn fits(data_type: &reshape_sql::Type, catalog: &Catalog) -> Option<Fits> {
         name if catalog.is_enumeration(name) => {
             // Braces stand for something in such a message.
             let name = name.replace('{', "{{").replace('}', "}}");
-            let message = format!("a parameter of type `{name}` cannot be a `{{Self}}`");
+            let message = format!("[R0612] a parameter of type `{name}` cannot be a `{{Self}}`");
             return Some(Fits::Enumeration(message));
         }
         _ => return None,

@@ -20,7 +20,25 @@ impl<'a> Statement<'a> {
     }
 
     /// Something is wrong with the bytes `range` of the statement.
-    pub(super) fn problem(&mut self, range: Range<usize>, message: &str, help: Option<&str>) {
+    pub(super) fn problem(
+        &mut self,
+        code: &str,
+        range: Range<usize>,
+        message: &str,
+        help: Option<&str>,
+    ) {
+        let text = self.told(code, range, message, help);
+        self.problems.push(text);
+    }
+
+    /// What is wrong with the bytes `range`, in words.
+    pub(super) fn told(
+        &self,
+        code: &str,
+        range: Range<usize>,
+        message: &str,
+        help: Option<&str>,
+    ) -> String {
         let start = self.boundary(range.start);
         let end = self.boundary(range.end).max(start);
         let line_start = self.sql[..start].rfind('\n').map_or(0, |newline| newline + 1);
@@ -30,7 +48,7 @@ impl<'a> Statement<'a> {
         let before = self.sql[line_start..start].chars().count();
         let length = self.sql[start..end.min(line_end)].trim_end().chars().count().max(1);
         let gutter = number.to_string().len();
-        let mut text = message.to_owned();
+        let mut text = format!("[{code}] {message}");
         let _ = write!(
             text,
             "\n{0:gutter$}--> statement, line {number}, column {1}\n{0:gutter$} |\n{number} | {line}\n{0:gutter$} | {0:before$}{2}",
@@ -38,19 +56,12 @@ impl<'a> Statement<'a> {
             before + 1,
             "^".repeat(length),
         );
-        self.add(text, gutter, help);
+        with_help(text, gutter, help)
     }
 
     /// Something is wrong with all of it.
-    pub(super) fn whole(&mut self, message: &str, help: Option<&str>) {
-        self.add(message.to_owned(), 1, help);
-    }
-
-    fn add(&mut self, mut text: String, gutter: usize, help: Option<&str>) {
-        if let Some(help) = help {
-            let _ = write!(text, "\n{:gutter$} = help: {help}", "");
-        }
-        self.problems.push(text);
+    pub(super) fn whole(&mut self, code: &str, message: &str, help: Option<&str>) {
+        self.problems.push(with_help(format!("[{code}] {message}"), 1, help));
     }
 
     /// All problems as one error at the literal, if there are any.
@@ -71,6 +82,13 @@ impl<'a> Statement<'a> {
     }
 }
 
+fn with_help(mut text: String, gutter: usize, help: Option<&str>) -> String {
+    if let Some(help) = help {
+        let _ = write!(text, "\n{:gutter$} = help: {help}", "");
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,14 +96,14 @@ mod tests {
     fn rendered(sql: &str, range: Range<usize>) -> String {
         let literal = LitStr::new(sql, proc_macro2::Span::call_site());
         let mut statement = Statement::new(&literal, sql);
-        statement.problem(range, "there is no column `nam`", Some("did you mean `name`?"));
+        statement.problem("R0302", range, "there is no column `nam`", Some("did you mean `name`?"));
         statement.result().unwrap_err().to_string()
     }
 
     #[test]
     fn the_word_is_underlined_in_its_line() {
         insta::assert_snapshot!(rendered("SELECT nam FROM users", 7..10), @r"
-        there is no column `nam`
+        [R0302] there is no column `nam`
          --> statement, line 1, column 8
           |
         1 | SELECT nam FROM users
@@ -93,7 +111,7 @@ mod tests {
           = help: did you mean `name`?
         ");
         insta::assert_snapshot!(rendered("SELECT id,\n\tößnam\nFROM users", 12..19), @r"
-        there is no column `nam`
+        [R0302] there is no column `nam`
          --> statement, line 2, column 2
           |
         2 |  ößnam

@@ -154,3 +154,53 @@ fn a_client_of_tokio_runs_them_too() {
         connection.await.unwrap().unwrap();
     });
 }
+
+/// What the errors of `query!` suggest does work, on views and with the version's schema alone on the `search_path`.
+#[test]
+fn what_the_errors_suggest_runs() {
+    let (_database, mut client) = with_users();
+    let moods = [Mood::Sad, Mood::SoSo];
+    let found = query!("SELECT id FROM users WHERE mood = ANY($1::public.mood[])", &moods[..])
+        .all(&mut client)
+        .unwrap();
+    assert_eq!(found.len(), 3);
+    let mood = query!("SELECT $1::public.mood AS mood", Mood::Sad).one(&mut client).unwrap();
+    assert_eq!(mood.mood, Some(Mood::Sad));
+    let groups = query!(
+        r#"SELECT users.id, users.full_name, count(*) AS "all!" FROM users JOIN users others ON others.id <= users.id
+           GROUP BY users.id, users.full_name ORDER BY users.id"#
+    )
+    .all(&mut client)
+    .unwrap();
+    assert_eq!(groups.iter().map(|row| row.all).collect::<Vec<_>>(), [1, 2, 3]);
+    let kept = query!(
+        "INSERT INTO everything (number, normal) VALUES (1, 2)
+         ON CONFLICT (number) DO UPDATE SET normal = excluded.normal + everything.normal RETURNING normal"
+    );
+    assert_eq!(kept.one(&mut client).unwrap().normal, Some(2));
+    assert_eq!(kept.one(&mut client).unwrap().normal, Some(4));
+    query!("INSERT INTO users (id, full_name) VALUES (DEFAULT, 'Dora')")
+        .execute(&mut client)
+        .unwrap();
+}
+
+/// The other way round: what `query!` refuses, the server refuses.
+#[test]
+fn what_is_refused_does_not_run() {
+    let (_database, mut client) = with_users();
+    for (sql, message) in [
+        ("INSERT INTO users (nick) VALUES ('x')", "violates not-null constraint"),
+        ("SELECT id, full_name FROM users GROUP BY id", "must appear in the GROUP BY clause"),
+        ("SELECT 'sad'::mood", "type \"mood\" does not exist"),
+        ("UPDATE users SET id = DEFAULT", "can only be updated to DEFAULT"),
+        (
+            "INSERT INTO users (full_name) VALUES ('x') ON CONFLICT (full_name) DO NOTHING",
+            "no unique or exclusion constraint",
+        ),
+    ] {
+        let error = client.batch_execute(sql).unwrap_err();
+        let told =
+            error.as_db_error().map_or_else(|| error.to_string(), |e| e.message().to_owned());
+        assert!(told.contains(message), "{sql}: {told}");
+    }
+}

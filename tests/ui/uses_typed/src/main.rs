@@ -24,6 +24,38 @@ pub fn application(client: &mut reshape_runtime::typed::postgres::Client) -> Res
     query!(as Users, "SELECT * FROM users").all(client)
 }
 
+/// A type with the name of one of the typed module, and rows of its own.
+mod own {
+    use reshape_runtime::typed::{Error, Fields, FromRow, postgres::Row};
+
+    /// Only a number.
+    #[derive(Debug)]
+    pub(crate) struct Users {
+        pub(crate) id: i64,
+    }
+
+    impl FromRow for Users {
+        fn from_row(row: &Row) -> Result<Self, Error> {
+            Ok(Self { id: Fields::new(row, "").get("id")? })
+        }
+    }
+}
+
+/// Rows of any type, of one that another module has, and of an older version.
+///
+/// # Errors
+///
+/// The database's.
+pub fn rows<R: reshape_runtime::typed::FromRow>(
+    client: &mut reshape_runtime::typed::postgres::Client,
+) -> Result<Vec<R>, Error> {
+    let own = query!(as own::Users, "SELECT id FROM users").all(client)?;
+    assert!(own.iter().all(|user| user.id > 0));
+    let _ = query!(as v0001_users::Users, "SELECT id, full_name AS name, mood FROM users").all(client)?;
+    let _ = query!(as Users, "SELECT full_name, mood, id, 1 AS more FROM users").all(client)?;
+    query!(as R, "SELECT id FROM users").all(client)
+}
+
 fn main() {
     println!("{}", Users::TABLE.select());
     println!("{:?} {} {}", users::FULL_NAME, users::FULL_NAME.data_type(), users::TABLE);

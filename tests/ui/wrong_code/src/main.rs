@@ -49,3 +49,22 @@ fn main() {
     let sql = "SELECT 1";
     let _ = query!(sql);
 }
+
+fn rows_that_the_statement_does_not_give(client: &mut Client) {
+    let _ = query!(as Users, "SELECT id, mood FROM users").all(client);
+    let _ = query!(as crate::migrations::schema::Users, "SELECT id::text AS id, full_name, mood FROM users").all(client);
+    let _ = query!(
+        as Users,
+        "SELECT next.*
+         FROM users LEFT JOIN users next ON next.id = users.id + 1"
+    )
+    .all(client);
+}
+
+fn statements_that_no_server_runs(client: &mut Client) {
+    let _ = query!("INSERT INTO users (mood) VALUES ('sad')").execute(client);
+    let _ = query!("INSERT INTO users (full_name) VALUES (NULL) ON CONFLICT (mood) DO NOTHING").execute(client);
+    let _ = query!("SELECT id, full_name FROM users GROUP BY id").all(client);
+    let _ = query!("SELECT id FROM users WHERE mood = $1::mood", Mood::Sad).all(client);
+    let _ = query!("UPDATE users SET id = 1").execute(client);
+}
