@@ -134,7 +134,8 @@ impl AddColumn {
                 Some(Transform::Expression(up)) => Some(up.as_ref()),
                 Some(Transform::Table { .. }) | None => None,
             };
-            self.plan_directly(batch, index, up);
+            let up = up.map(|up| batch.evaluated_now(up)).transpose()?;
+            self.plan_directly(batch, index, up.as_deref());
             return Ok(());
         }
         batch.require_plain(&batch.tables[index])?;
