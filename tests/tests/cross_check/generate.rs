@@ -33,15 +33,16 @@ struct Mind {
     indexes: Vec<String>,
     checks: Vec<(String, String)>,
     keys: Vec<(String, String)>,
+    /// Whether they write SQL without looking at it again.
+    guesses_sql: bool,
 }
 
 /// The actions of each migration, as they stand in its file. Two of four authors are careful, and put away what is not
 /// `accepted`; one is careful with everything but SQL.
 pub(crate) fn history(seed: u64, accepted: impl Fn(&[Vec<Value>]) -> bool) -> Vec<Vec<Value>> {
     let is_careful = seed % 4 != 1;
-    let knows_sql = seed % 4 != 3;
     let mut dice = Random(seed);
-    let mut mind = Mind::default();
+    let mut mind = Mind { guesses_sql: seed % 4 == 3, ..Mind::default() };
     let number = 2 + dice.next(3);
     let mut migrations = Vec::new();
     for migration in 0..number {
@@ -49,7 +50,7 @@ pub(crate) fn history(seed: u64, accepted: impl Fn(&[Vec<Value>]) -> bool) -> Ve
         let mut try_one = |action: Value| {
             let actions: &mut Vec<Value> = migrations.last_mut().expect("pushed above");
             actions.push(action);
-            let trusts = !knows_sql && actions.last().is_some_and(|last| last["up"].is_string());
+            let trusts = seed % 4 == 3 && actions.last().is_some_and(|last| last["up"].is_string());
             let is_good = !is_careful || trusts || accepted(&migrations);
             if !is_good {
                 migrations.last_mut().expect("as before").pop();
@@ -108,7 +109,7 @@ fn place(dice: &mut Random, mind: &Mind) -> (String, String) {
 /// A value of type `text` for a row of `table`, mostly.
 fn expression(dice: &mut Random, mind: &Mind, table: &str, column: &str) -> String {
     let (other, of_other) = place(dice, mind);
-    match dice.next(14) {
+    match dice.next(if mind.guesses_sql { 20 } else { 14 }) {
         0 => format!("{column}::text"),
         1 => format!("coalesce({column}::text, 'n')"),
         2 => format!("upper({table}.{column}::text)"),
@@ -132,7 +133,8 @@ fn expression(dice: &mut Random, mind: &Mind, table: &str, column: &str) -> Stri
 
 fn action(dice: &mut Random, mind: &mut Mind) -> Value {
     let (table, column) = place(dice, mind);
-    match dice.next(18) {
+    let wants_sql = mind.guesses_sql && dice.chance(40);
+    match if wants_sql { 14 } else { dice.next(18) } {
         0 => create(dice, mind, dice_name(&table)),
         1 => {
             let new = format!("{table}{}", dice.next(3));
