@@ -60,7 +60,6 @@ fn the_build_and_the_server_agree() {
         }
     }
     assert!(failed.is_empty(), "{tally:?}\n{failed}");
-    println!("{tally:?}");
     // A generator that makes nothing but mistakes, or none, proves nothing.
     let refused: usize = tally.refused.values().sum();
     let enough =
