@@ -115,6 +115,11 @@ impl Set {
         baseline(&self.baselines)
     }
 
+    /// The files that say so.
+    pub(crate) fn baselines(&self) -> &[File] {
+        &self.baselines
+    }
+
     /// The migrations, if nothing is wrong with any of them.
     pub(crate) fn into_result(self) -> Result<Migrations, Diagnostics> {
         if self.problems.errors().next().is_none() {

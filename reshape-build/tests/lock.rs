@@ -135,7 +135,7 @@ fn a_lock_file_has_a_block_for_each_migration() {
     # Migrations that are not changed any more: the actions of each, their checksum, and a chain over everything above.
     # Written by `reshape lock`. Two branches that add migrations conflict here: keep the blocks of the one that was merged first, then
     # run `reshape lock` for your own.
-    version 1
+    version 2
 
     migration "1_a"
       {"type":"create_table","name":"t1_a","columns":[{"name":"id","type":"int","nullable":true}],"primary_key":["id"]}
@@ -424,6 +424,141 @@ fn several_changes_are_told_at_once_and_accepted_one_by_one() {
 }
 
 #[test]
+fn update_without_a_name_says_what_it_can_be_told() {
+    let project = Project::locked(&["1_a", "2_b", "3_c"]);
+    let run = project.reshape("lock --update");
+    assert_eq!(
+        (run.code, run.text.as_str()),
+        (0, "every locked migration is as it was locked: there is nothing to accept\n")
+    );
+    project.write("1_a", &table("x", "int"));
+    project.rename("3_c", "4_c");
+    let before = project.lock();
+    let run = project.reshape("lock --update");
+    assert_eq!((run.code, project.lock()), (2, before));
+    insta::assert_snapshot!(run.text, @r"
+    error: `--update` wants the name of what is to be accepted as it is now:
+      the migration `1_a` was edited after it was locked
+      the migration `3_c` was renamed to `4_c` after it was locked
+      help: what was never applied anywhere is accepted by
+        reshape lock --update 1_a
+        reshape lock --update 4_c
+    ");
+    project.done("lock --update 1_a --update 4_c");
+    project.done("check");
+}
+
+#[test]
+fn what_a_migration_requires_is_locked() {
+    let project = Project::new(&["1_a", "2_b", "3_c"]);
+    let with = |requires: &str| format!("{requires}\n\n{}", table("t3_c", "int"));
+    project.write("3_c", &with("requires = [\"auth/1_x\", \"1_a\"]"));
+    project.done("lock");
+    assert!(project.lock().contains("migration \"3_c\"\nrequires [\"1_a\",\"auth/1_x\"]\n"));
+    // The order does not matter, nor does what has no effect on a database.
+    project.write("3_c", &with("description = \"d\"\nrequires = [\"1_a\", \"auth/1_x\"]"));
+    project.done("check");
+    project.write("3_c", &with("requires = [\"auth/2_y\", \"1_a\"]"));
+    insta::assert_snapshot!(project.problems(), @r#"
+    error[R0501]: what the migration `3_c` requires was edited after it was locked
+      --> migrations/3_c.toml:1:12
+       |
+     1 | requires = ["auth/2_y", "1_a"]
+       |            ^^^^^^^^^^^^^^^^^^^
+       |
+      ::: migrations.lock:16:1
+       |
+    16 | migration "3_c"
+       | --------------- locked here
+       |
+       = help: it was `requires = ["1_a","auth/1_x"]`, and is `requires = ["1_a","auth/2_y"]` now
+       = help: undo the edit: what is applied already does not wait, and a new database would get things in another order
+       = help: if it was never applied anywhere: `reshape lock --update 3_c` accepts it
+    "#);
+    project.done("lock --update 3_c");
+    project.done("check");
+    // Nothing is something, too.
+    project.write("3_c", &with(""));
+    assert!(project.problems().contains("is `requires = []` now"));
+    project.write("3_c", &with("requires = [\"auth/2_y\", \"1_a\"]"));
+    project.write("2_b", &format!("requires = [\"1_a\"]\n{}", table("t2_b", "int")));
+    assert!(project.problems().contains("what the migration `2_b` requires was edited"));
+}
+
+#[test]
+fn what_is_required_cannot_be_changed_in_the_lock_file_alone() {
+    let project = Project::new(&["1_a"]);
+    project.write("2_b", &format!("requires = [\"auth/1_x\"]\n{}", table("t2_b", "int")));
+    project.done("lock");
+    project.write("2_b", &table("t2_b", "int"));
+    project.write_lock(&project.lock().replace("requires [\"auth/1_x\"]\n", ""));
+    assert!(project.problems().contains("does not follow what stands above it"));
+}
+
+#[test]
+fn a_lock_file_of_the_first_version_says_nothing_of_what_is_required() {
+    let project = Project::locked(&["1_a", "2_b"]);
+    project.write_lock(&project.lock().replace("version 2", "version 1"));
+    project.write("2_b", &format!("requires = [\"auth/1_x\"]\n{}", table("t2_b", "int")));
+    project.done("check");
+    // What is locked from now on is locked altogether.
+    project.write("3_c", &format!("requires = [\"2_b\"]\n{}", table("t3_c", "int")));
+    assert_eq!(project.done("lock"), "wrote `migrations.lock`; locked: `3_c`\n");
+    assert!(project.lock().contains("version 1\n"));
+    project.write("3_c", &table("t3_c", "int"));
+    assert!(project.problems().contains("`3_c` requires was edited"));
+    project.done("lock --update 3_c");
+    assert!(project.lock().contains("version 2\n"));
+    project.write("2_b", &table("t2_b", "int"));
+    assert!(project.problems().contains("`2_b` requires was edited"));
+}
+
+#[test]
+fn the_baseline_is_locked() {
+    let project = Project::new(&["1_a"]);
+    project.write("baseline", &table("old", "int"));
+    assert_eq!(project.done("lock"), "wrote `migrations.lock`; locked: `baseline`, `1_a`\n");
+    project.write("baseline", &table("old", "bigint"));
+    insta::assert_snapshot!(project.problems(), @r#"
+    error[R0501]: the baseline was edited after it was locked
+     --> migrations/baseline.toml
+      |
+     ::: migrations.lock:6:1
+      |
+    6 | baseline
+      | -------- locked here
+      |
+      = help: what has changed since then:
+
+                …
+                    {
+                      "name": "id",
+              -       "type": "int",
+              +       "type": "bigint",
+                      "nullable": true
+                    }
+                …
+      = help: undo the edit: it says what was there before the first migration, and that does not change any more
+      = help: if it was wrong: `reshape lock --update baseline` accepts it
+    "#);
+    assert!(project.reshape("lock --update").text.contains("reshape lock --update baseline"));
+    project.done("lock --update baseline");
+    project.done("check");
+    project.remove("baseline");
+    assert!(project.problems().contains("the baseline is locked, and there is no file for it"));
+    project.done("lock --update baseline");
+    // One that comes later is new.
+    project.write("baseline", &table("old", "int"));
+    project.done("check");
+    assert_eq!(project.done("lock"), "wrote `migrations.lock`; locked: `baseline`\n");
+    project.add("2_b");
+    project.done("lock");
+    project.done("check");
+    project.write("baseline", &table("other", "int"));
+    assert!(project.problems().contains("the baseline was edited"));
+}
+
+#[test]
 fn other_problems_keep_a_migration_from_being_locked() {
     let project = Project::locked(&["1_a"]);
     project.write("2_b", "[[actions]]\ntype = \"remove_table\"\ntable = \"nothing\"\n");
@@ -492,11 +627,11 @@ fn a_lock_file_that_was_changed_by_hand_is_found() {
       = help: restore the file: it is written by `reshape lock`, and not by hand
       = help: if it was never applied anywhere: `reshape lock --update 1_a` accepts it
     "#);
-    insta::assert_snapshot!(told(&good.replace("version 1", "version 2")), @r#"
-    error[R0506]: the lock file has the version `2`, which is not known here
+    insta::assert_snapshot!(told(&good.replace("version 2", "version 3")), @r#"
+    error[R0506]: the lock file has the version `3`, which is not known here
      --> migrations.lock:4:1
       |
-    4 | version 2
+    4 | version 3
       | ^^^^^^^^^
       |
       = help: restore the file, or update `reshape-build` if a newer one has written it

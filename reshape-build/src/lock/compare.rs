@@ -4,9 +4,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use reshape_runtime::Rule;
 use reshape_runtime::model::Migration;
 
-use super::file::{Block, LockFile, link};
+use super::file::{BASELINE, Block, LockFile, requires};
 use super::report::{self, Command};
 use crate::checksum::line;
 use crate::diagnostic::Diagnostic;
@@ -26,18 +27,36 @@ pub(super) struct Comparison {
     pub(super) differences: Vec<Difference>,
     /// How many migrations at the end are not locked yet, if there is no difference.
     pub(super) new: usize,
+    /// Whether there is a baseline that is not locked yet.
+    pub(super) new_baseline: bool,
 }
+
+/// The baseline of a set: its first file, and its actions as [`line`] gives them.
+pub(super) type Baseline<'s> = Option<(&'s File, Vec<String>)>;
 
 /// Compares; `files` are those of the set, in order, each with its migration.
 pub(super) fn compare(
     lock: &LockFile,
+    baseline: &Baseline<'_>,
     files: &[(&File, &Migration)],
     command: &Command,
 ) -> Comparison {
     let mut found = Comparison::default();
-    let locked = whole(lock, command, &mut found);
+    let (before, locked): (Vec<&Block>, Vec<&Block>) =
+        whole(lock, command, &mut found).into_iter().partition(|block| block.is_baseline);
+    let problem = match (before.first(), baseline) {
+        (Some(block), Some((file, lines))) => (block.actions != *lines)
+            .then(|| report::edited_baseline((lock, block), file, lines, command)),
+        (Some(block), None) => Some(report::deleted_baseline(lock, block, command)),
+        (None, there) => {
+            found.new_baseline = there.is_some();
+            None
+        }
+    };
+    let names = || vec![BASELINE.to_owned()];
+    found.differences.extend(problem.map(|problem| Difference { names: names(), problem }));
     // The order of a file that was merged wrongly says nothing.
-    let broken = !found.differences.is_empty();
+    let broken = found.differences.iter().any(|found| found.problem.rule == Rule::LockBroken);
     let present: HashMap<&str, usize> =
         files.iter().enumerate().map(|(at, (_, migration))| (&*migration.name, at)).collect();
     let is_locked: BTreeSet<&str> = locked.iter().map(|block| block.name.as_str()).collect();
@@ -76,6 +95,11 @@ pub(super) fn compare(
             let lines: Vec<String> = migration.actions.iter().map(line).collect();
             differ(&[&block.name], report::edited((lock, block), file, migration, &lines, command));
         }
+        let wanted = requires(migration);
+        if block.requires.as_ref().is_some_and(|required| *required != wanted) {
+            let problem = report::requires_edited((lock, block), file, &wanted, command);
+            differ(&[&block.name], problem);
+        }
     }
     insertions(&locked, lock, files, &in_order, &renamed, command, &mut found);
     found
@@ -86,12 +110,14 @@ fn whole<'l>(lock: &'l LockFile, command: &Command, found: &mut Comparison) -> V
     let mut locked: Vec<&Block> = Vec::new();
     let mut chain = "";
     for block in &lock.blocks {
-        let first = locked.iter().find(|first| first.name == block.name);
+        let first = locked
+            .iter()
+            .find(|first| first.name == block.name && first.is_baseline == block.is_baseline);
         let problem = if let Some(first) = first {
             Some(report::twice(lock, block, first, command))
         } else if !block.is_whole() {
             Some(report::tampered(lock, block, command))
-        } else if link(chain, &block.name, &block.checksum) != block.chain {
+        } else if !block.follows(chain) {
             Some(report::unchained(lock, block, command))
         } else {
             None

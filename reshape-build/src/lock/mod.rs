@@ -4,6 +4,10 @@
 //! `reshape lock` writes it, and it is committed with the migrations: from then on the build fails when one of them is not what it was, says
 //! what has changed, and names the ways out. A migration belongs into it as soon as it may have been applied anywhere.
 //!
+//! Locked are the actions of each migration, what it `requires`, and the baseline, from which the history of all starts. Not locked is what has no
+//! effect on a database: `allow`, `description`, comments and layout. A file of the first version does not say what its migrations require, and that
+//! is not compared then; `reshape lock --update` of any migration writes it anew.
+//!
 //! Two branches that add migrations conflict in this file when they are merged, which is its purpose: somebody has to say which one comes
 //! first. Keep the blocks of the branch that was merged first, and run `reshape lock` for the others. A merge that keeps both fails the build,
 //! since every block ends in a hash of all that stands above it.
@@ -21,8 +25,8 @@ use std::{env, fs, io, process};
 
 use reshape_runtime::model::Migration;
 
-use self::compare::{Comparison, compare};
-use self::file::{LockFile, append};
+use self::compare::{Baseline, Comparison, compare};
+use self::file::{BASELINE, LockFile, append};
 use self::report::Command;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::file::File;
@@ -60,6 +64,11 @@ pub fn path(folders: &[PathBuf]) -> PathBuf {
     }
 }
 
+/// The command that accepts the migration `name` of the folders as it is now.
+pub fn update_command(folders: &[PathBuf], name: &str) -> String {
+    Command::new(&or_default(folders.to_vec())).accept(name)
+}
+
 /// Whether this is a build that nobody looks at: `CI` is set, and not to `false` or `0`.
 pub fn in_ci() -> bool {
     env::var_os("CI").is_some_and(|value| !["", "0", "false"].iter().any(|no| value == *no))
@@ -71,7 +80,7 @@ pub fn in_ci() -> bool {
 pub struct Update {
     /// The lock file.
     pub path: PathBuf,
-    /// The migrations that it would lock, oldest first.
+    /// The migrations that it would lock, oldest first; before them `baseline`, if it is that.
     pub added: Vec<String>,
     /// Those whose differences it would accept.
     pub accepted: Vec<String>,
@@ -89,7 +98,46 @@ pub enum Refused {
     NoSuch(String),
 }
 
+/// A migration that is not what was locked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Candidate {
+    /// What `--update` wants to be told.
+    pub name: String,
+    /// What is different.
+    pub what: String,
+}
+
 impl Update {
+    /// The differences that can be accepted, one name each.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the migrations or the lock file apart from that.
+    pub fn candidates(folders: &[PathBuf]) -> Result<Vec<Candidate>, Refused> {
+        let folders = or_default(folders.to_vec());
+        let set = Set::load(Path::new(""), &folders);
+        let refused = |problem: Diagnostic| {
+            let mut problems = Diagnostics::default();
+            problems.extend([problem]);
+            Refused::Problems(problems)
+        };
+        // A migration that is not whole has no place among the others.
+        if !set.whole {
+            return Err(Refused::Problems(set.problems));
+        }
+        let lock = read(Path::new(""), &folders).map_err(|problem| refused(*problem))?;
+        let Some(lock) = lock else { return Ok(Vec::new()) };
+        let command = Command::new(&folders);
+        let found = compare(&lock, &baseline(&set), &migrations(&set), &command);
+        let candidates = found.differences.into_iter().map(|difference| Candidate {
+            // Of two names the one that is there now.
+            name: difference.names.last().cloned().unwrap_or_default(),
+            what: difference.problem.message,
+        });
+        Ok(candidates.collect())
+    }
+
     /// Finds out what there is to lock in `folders`, relative to the current folder; `accept` names migrations that are to be locked as they are
     /// now, whatever was locked.
     ///
@@ -122,19 +170,26 @@ impl Update {
             Err(problem) => return refused(vec![*problem]),
         };
         let files = migrations(set);
+        let baseline = baseline(set);
         let known = |name: &String| {
             let blocks = lock.iter().flat_map(|lock| &lock.blocks);
             files.iter().any(|(_, migration)| migration.name == **name)
                 || blocks.into_iter().any(|block| block.name == *name)
+                || *name == BASELINE && baseline.is_some()
         };
         if let Some(unknown) = accept.iter().find(|name| !known(name)) {
             return Err(Refused::NoSuch(unknown.clone()));
         }
         let command = Command::new(folders);
-        let Comparison { differences, new } = match &lock {
-            Some(lock) => compare(lock, &files, &command),
-            None => Comparison { differences: Vec::new(), new: files.len() },
+        let Comparison { differences, new, new_baseline } = match &lock {
+            Some(lock) => compare(lock, &baseline, &files, &command),
+            None => Comparison {
+                differences: Vec::new(),
+                new: files.len(),
+                new_baseline: baseline.is_some(),
+            },
         };
+        let lines = baseline.as_ref().map(|(_, lines)| lines.as_slice());
         let (accepted, open): (Vec<_>, Vec<_>) = differences
             .into_iter()
             .partition(|difference| difference.names.iter().any(|name| accept.contains(name)));
@@ -153,12 +208,13 @@ impl Update {
             let mut names: Vec<String> = accepted.iter().map(|d| d.names[0].clone()).collect();
             names.dedup();
             update.accepted = names;
-            update.text = Some(append(None, files.iter().map(|(_, migration)| *migration)));
-        } else if new > 0 || lock.is_none() {
-            update.text = Some(append(lock.as_ref(), names(files.len() - new)));
+            update.text = Some(append(None, lines, files.iter().map(|(_, migration)| *migration)));
+        } else if new > 0 || new_baseline || lock.is_none() {
+            let lines = lines.filter(|_| new_baseline);
+            update.text = Some(append(lock.as_ref(), lines, names(files.len() - new)));
         }
-        update.added =
-            names(files.len() - new).map(|migration| migration.name.to_string()).collect();
+        update.added.extend(new_baseline.then(|| BASELINE.to_owned()));
+        update.added.extend(names(files.len() - new).map(|migration| migration.name.to_string()));
         Ok(update)
     }
 
@@ -207,6 +263,12 @@ fn migrations(set: &Set) -> Vec<(&File, &Migration)> {
     set.files.iter().filter_map(|file| Some((file, file.migration.as_ref()?))).collect()
 }
 
+/// What is there before the first migration, if anything says so.
+fn baseline(set: &Set) -> Baseline<'_> {
+    let lines = set.baseline().iter().map(crate::checksum::line).collect();
+    set.baselines().first().map(|file| (file, lines))
+}
+
 /// The lock file, if there is one.
 fn read(base: &Path, folders: &[PathBuf]) -> Result<Option<LockFile>, Box<Diagnostic>> {
     let path = path(folders);
@@ -225,7 +287,8 @@ pub(crate) fn check(set: &mut Set, base: &Path, folders: &[PathBuf], lock: Lock)
     match read(base, folders) {
         // Where a file cannot be read, nobody knows what it is called.
         Ok(Some(file)) if set.whole => {
-            let differences = compare(&file, &migrations(set), &command).differences;
+            let differences =
+                compare(&file, &baseline(set), &migrations(set), &command).differences;
             found.extend(differences.into_iter().map(|difference| difference.problem));
         }
         Ok(None) if required => {

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use reshape_runtime::Rule;
 use reshape_runtime::model::Migration;
-use reshape_runtime::schema::Segment;
+use reshape_runtime::schema::{At, Segment};
 use serde_json::Value;
 
 use super::diff::diff;
-use super::file::{Block, LockFile};
+use super::file::{BASELINE, Block, LockFile, list};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::file::File;
 use crate::text::{Source, Span, display};
@@ -31,12 +31,13 @@ impl Command {
         Self(command)
     }
 
+    /// With what is accepted.
+    pub(super) fn accept(&self, name: &str) -> String {
+        format!("{} --update {}", self.0, quoted(name))
+    }
+
     fn update(&self, name: &str) -> String {
-        format!(
-            "if it was never applied anywhere: `{} --update {}` accepts it",
-            self.0,
-            quoted(name)
-        )
+        format!("if it was never applied anywhere: `{}` accepts it", self.accept(name))
     }
 }
 
@@ -150,6 +151,45 @@ pub(super) fn edited(
         .help(format!("what has changed since then:\n\n{}", diff(&block.actions, lines)))
         .help("undo the edit, and put the change into a new migration")
         .help(command.update(&migration.name))
+}
+
+pub(super) fn requires_edited(
+    locked: (&LockFile, &Block),
+    file: &File,
+    now: &[String],
+    command: &Command,
+) -> Diagnostic {
+    let (lock, block) = locked;
+    let place = file.place(At::NO_ACTION, &[Segment::Key("requires".into())], None);
+    let message =
+        format!("what the migration `{}` requires was edited after it was locked", block.name);
+    let before = block.requires.as_deref().unwrap_or_default();
+    Diagnostic::new(Rule::LockEdited, place, message)
+        .related(Place::at(&lock.source, &block.span), "locked here")
+        .help(format!("it was `requires = {}`, and is `requires = {}` now", list(before), list(now)))
+        .help("undo the edit: what is applied already does not wait, and a new database would get things in another order")
+        .help(command.update(&block.name))
+}
+
+pub(super) fn edited_baseline(
+    locked: (&LockFile, &Block),
+    file: &File,
+    lines: &[String],
+    command: &Command,
+) -> Diagnostic {
+    let (lock, block) = locked;
+    Diagnostic::new(Rule::LockEdited, Place::whole(&file.source), "the baseline was edited after it was locked")
+        .related(Place::at(&lock.source, &block.span), "locked here")
+        .help(format!("what has changed since then:\n\n{}", diff(&block.actions, lines)))
+        .help("undo the edit: it says what was there before the first migration, and that does not change any more")
+        .help(format!("if it was wrong: `{}` accepts it", command.accept(BASELINE)))
+}
+
+pub(super) fn deleted_baseline(lock: &LockFile, block: &Block, command: &Command) -> Diagnostic {
+    let message = "the baseline is locked, and there is no file for it";
+    Diagnostic::new(Rule::LockDeleted, Place::at(&lock.source, &block.span), message)
+        .help("restore the file; what was in it stands below this line")
+        .help(format!("if it was wrong: `{}` accepts that there is none", command.accept(BASELINE)))
 }
 
 /// The place of the first change.

@@ -3,19 +3,37 @@
 use std::rc::Rc;
 
 use reshape_runtime::model::Column;
-use reshape_runtime::schema::Scene;
+use reshape_runtime::schema::{Scene, Seen};
 use reshape_runtime::sql::names::DEFAULT_SCHEMA;
 use reshape_sql::{Catalog, Fill, Named, Relation, Type};
 
 /// What sub-selects see.
-pub(crate) struct View<'a>(pub(crate) Scene<'a>);
+pub(crate) struct View<'a> {
+    pub(crate) scene: Scene<'a>,
+    /// The tables of which the action itself may know several states; `None` for statements, which see what the database has at the moment.
+    pub(crate) own: Option<&'a [Seen]>,
+}
+
+impl View<'_> {
+    /// Whether the planner shows the table `name` as the actions before have left it.
+    fn is_shown(&self, name: &str) -> bool {
+        self.own.is_some_and(|own| own.iter().all(|seen| seen.name != name))
+    }
+}
 
 impl Catalog for View<'_> {
-    /// Until a batch is complete, its tables go by the names that they had before; which migrations make a batch is not known here.
+    /// Until a batch is complete, the database has its tables by the names that they had before; which migrations make a batch is not known
+    /// here. Sub-selects are shown them by their new names, unless these have a schema before them.
     fn relation(&self, schema: Option<&str>, name: &str) -> Named {
-        let scene = &self.0;
+        let scene = &self.scene;
+        let is_shown = schema.is_none() && self.is_shown(name);
         let Some(table) = scene.schema().table(name) else {
-            let unknown = schema.is_some() || scene.is_adopted() || scene.may_have_table(name);
+            let elsewhere = if is_shown {
+                scene.may_have_other_table(name)
+            } else {
+                scene.may_have_table(name)
+            };
+            let unknown = schema.is_some() || scene.is_adopted() || elsewhere;
             return if unknown { Named::Uncertain } else { Named::Missing };
         };
         if table.schema != schema.unwrap_or(DEFAULT_SCHEMA) || scene.is_mentioned(name) {
@@ -25,25 +43,25 @@ impl Catalog for View<'_> {
         Named::Known(Rc::new(Relation {
             name: name.to_owned(),
             columns: table.columns.iter().map(|known| column(name, known, scene)).collect(),
-            complete: former.iter().all(|former| table.column(former).is_some()),
+            complete: is_shown || former.iter().all(|former| table.column(former).is_some()),
         }))
     }
 
     fn relations(&self) -> Vec<String> {
-        self.0.schema().tables().map(|table| table.name.clone()).collect()
+        self.scene.schema().tables().map(|table| table.name.clone()).collect()
     }
 
     fn enumeration(&self, name: &str) -> Option<Vec<String>> {
-        let known = self.0.schema().enumeration(name)?;
-        (!self.0.is_mentioned(name)).then(|| known.values.clone())
+        let known = self.scene.schema().enumeration(name)?;
+        (!self.scene.is_mentioned(name)).then(|| known.values.clone())
     }
 
     fn may_be_created(&self, name: &str) -> bool {
-        self.0.is_mentioned(name)
+        self.scene.is_mentioned(name)
     }
 
     fn is_open(&self) -> bool {
-        self.0.is_adopted() || self.0.is_mentioned("extension")
+        self.scene.is_adopted() || self.scene.is_mentioned("extension")
     }
 }
 

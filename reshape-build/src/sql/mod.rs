@@ -21,7 +21,8 @@ pub(crate) struct Inspector;
 
 impl Inspect for Inspector {
     fn inspect(&mut self, snippet: &Snippet, scene: &Scene<'_>) -> Vec<Remark> {
-        let catalog = View(*scene);
+        let own = (snippet.role != SnippetRole::Custom).then_some(&*snippet.visible);
+        let catalog = View { scene: *scene, own };
         let role = match snippet.role {
             SnippetRole::Default => Role::Default,
             SnippetRole::Generated => Role::Generated,

@@ -22,6 +22,11 @@ use crate::sql::ident::{ident, literal};
 /// order, and whoever inserts a row draws the next number. Until the batch is complete, new clients may give an `ALWAYS` identity
 /// column a number of their own. A table that others inherit from cannot get one.
 ///
+/// A sub-select in `up` sees every table as the actions before have left it, by the names and columns of that point of the batch; a name with
+/// a schema before it, `public.users`, means the table as the database has it, and is refused where that differs. Values that the same batch
+/// computes are not there yet when `up` needs them, so reading them is refused as well: complete the migration that brings them first, or use the
+/// form below. The sub-select is evaluated when the row is written, and does not follow what is written to the other table later.
+///
 /// Tables that inherit from the table (`INHERITS`) get the column, too, with triggers, values and a place in their views.
 ///
 /// The form `up = { table, value, where }` takes the value from a row of another table: `where` says which row belongs to one of this table,
@@ -139,7 +144,8 @@ impl AddColumn {
                 Some(Transform::Expression(up)) => Some(up.as_ref()),
                 Some(Transform::Table { .. }) | None => None,
             };
-            self.plan_directly(batch, index, up);
+            let up = up.map(|up| batch.evaluated_now(up)).transpose()?;
+            self.plan_directly(batch, index, up.as_deref());
             return Ok(());
         }
         batch.require_plain(&batch.tables[index])?;

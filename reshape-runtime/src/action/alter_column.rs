@@ -245,7 +245,8 @@ impl AlterColumn {
                 Some(Transform::Expression(up)) => Some(up.as_ref()),
                 Some(Transform::Table { .. }) | None => None,
             };
-            self.plan_directly(batch, index, &column, up);
+            let up = up.map(|up| batch.evaluated_now(up)).transpose()?;
+            self.plan_directly(batch, index, &column, up.as_deref());
             if let Some(new_name) = &self.changes.name {
                 batch.rename_in_constraints(index, &self.column, new_name);
             }

@@ -9,9 +9,9 @@ use crate::plan::lineage::Table;
 use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::Views;
 use crate::plan::{
-    Phase, Plan, Refusal, Step, Work, backfill, carry, columns, constraint, contract, cross,
-    domain, foreign, index, inherit, not_null, offenders, own, partition, publish, refuse, schema,
-    takeover, trial,
+    Phase, Plan, Refusal, Step, Work, backfill, beside, carry, columns, constraint, contract,
+    cross, domain, foreign, index, inherit, not_null, offenders, own, partition, publish, refuse,
+    schema, takeover, trial,
 };
 use crate::sql::ident::ident;
 use crate::sql::names;
@@ -34,6 +34,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>, target: &str) -> Result<Plan, Refus
     batch.tables = tables;
     takeover::resolve(&mut batch);
     let cross = cross::resolve(&mut batch)?;
+    let together = beside::resolve(&mut batch)?;
     inherit::require_alone(&batch, &cross)?;
     inherit::require_possible(&batch)?;
     inherit::settle(&mut batch);
@@ -72,6 +73,8 @@ pub(crate) fn assemble(mut batch: Batch<'_>, target: &str) -> Result<Plan, Refus
         if let Some(expansion) = columns::expand_table(&batch, number, live, &sync) {
             if cross.members.contains(&number) {
                 refuse::partitioned_member(&batch, table, live)?;
+                members.push(expansion);
+            } else if together.contains(&number) {
                 members.push(expansion);
             } else if let Some(root) = inherit::root(&batch, number) {
                 families.push((root, inherit::depth(&batch, number), expansion));

@@ -85,7 +85,7 @@ fn direct(table: &Table, up: &Flow<'_>) -> Option<(String, String)> {
                 Formula::Default(sql) => format!("coalesce({row}.{column}, (\n{sql}\n))"),
                 // The row itself has the shadow columns, too.
                 Formula::Expression(sql) if same && !whole_row(sql, alias) => {
-                    format!("(\n{sql}\n)")
+                    format!("(\n{}\n)", computation.stage.scope.beside.evaluated(sql))
                 }
                 Formula::Expression(_) | Formula::Lookup(_) => return None,
             };
@@ -135,7 +135,8 @@ pub(crate) fn chain(table: &Table, up: &Flow<'_>) -> (Vec<String>, Vec<String>, 
                 None => typed(table, computation, &format!("(\n{sql}\n)")),
             },
             Formula::Expression(sql) => {
-                typed(table, computation, &in_scope(number, computation, sql))
+                let sql = stage.scope.beside.evaluated(sql);
+                typed(table, computation, &in_scope(number, computation, &sql))
             }
             Formula::Lookup(lookup) => {
                 let sql = lookup.sql(Locking::No);

@@ -7,6 +7,7 @@
 use crate::action::Action;
 use crate::model::IndexColumn;
 use crate::plan::asked::Asked;
+use crate::plan::beside::Origins;
 use crate::plan::carry;
 use crate::plan::constraint::Pending;
 use crate::plan::cross::Fill;
@@ -56,6 +57,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) fills: Vec<Fill>,
     /// Indexes of tables that the batch creates, under generated names until contract.
     pub(crate) renamed_indexes: Vec<Renamed>,
+    /// Which migrations have brought the values of the tables.
+    pub(crate) origins: Origins,
 }
 
 /// An index on a table that exists.
@@ -101,6 +104,8 @@ impl<'a> Batch<'a> {
             tables.map(|(number, live)| Table::from_live(number, live)).collect();
         own::show(&mut tables, facts);
         inherit::link(&mut tables, facts);
+        let mut origins = Origins::default();
+        origins.note(&tables, None);
         Self {
             request,
             at: (0, 0),
@@ -118,6 +123,7 @@ impl<'a> Batch<'a> {
             asked: Asked::default(),
             fills: Vec::new(),
             renamed_indexes: Vec::new(),
+            origins,
         }
     }
 

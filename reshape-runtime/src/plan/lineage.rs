@@ -5,6 +5,7 @@
 //! `up` gives the name a new value. **Invariant:** a [`Stage`] sees the names of its own point of the batch (`before` and
 //! `after`), so any number of actions on a table become one chain.
 
+use crate::plan::beside::Beside;
 use crate::plan::carry;
 use crate::plan::cross::Lookup;
 use crate::plan::facts::{Key, LiveColumn, LiveTable};
@@ -62,6 +63,8 @@ pub(crate) struct Scope {
     /// The table's name at this point: qualifies columns.
     pub(crate) table: String,
     pub(crate) names: Vec<(String, ValueId)>,
+    /// Other tables, as its sub-selects see them.
+    pub(crate) beside: Beside,
 }
 
 /// How a value comes about.
@@ -289,6 +292,7 @@ impl Table {
         Scope {
             table: self.name.clone(),
             names: self.columns.iter().map(|c| (c.name.clone(), c.value)).collect(),
+            beside: Beside::default(),
         }
     }
 

@@ -5,6 +5,10 @@
 
 use std::borrow::Cow;
 
+mod relation;
+
+pub(crate) use relation::{has_sub_select, reads_column, reads_rows, relation};
+
 /// Whether `expression` may refer to the column `name` of the table `table`.
 pub(crate) fn mentions(expression: &str, table: &str, name: &str) -> bool {
     has_unicode_escape(expression)

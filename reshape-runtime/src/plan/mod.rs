@@ -13,6 +13,7 @@ pub(crate) mod asked;
 pub(crate) mod assemble;
 pub(crate) mod backfill;
 pub(crate) mod batch;
+pub(crate) mod beside;
 pub(crate) mod carry;
 pub(crate) mod columns;
 pub(crate) mod constraint;
@@ -255,7 +256,12 @@ pub(crate) fn plan_to(
     for (number, migration) in request.pending.iter().enumerate() {
         for (place, action) in migration.actions.iter().enumerate() {
             batch.at = (number, place);
+            let point = beside::before(action, &batch)?;
             inherit::plan(action, &mut batch)?;
+            if let Some(point) = point {
+                beside::after(&point, &mut batch);
+            }
+            batch.origins.note(&batch.tables, Some(number));
             batch.order += 1;
         }
     }

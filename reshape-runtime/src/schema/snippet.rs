@@ -130,12 +130,15 @@ impl<'a> Scene<'a> {
 
     /// Whether there may be a table `name` that is not among those of the schema: `custom` SQL, another set or an earlier action of the batch may have it.
     pub fn may_have_table(&self, name: &str) -> bool {
+        let object = Object::Table(name.to_owned());
+        self.may_have_other_table(name) || self.schema.memory.event(&object).is_some()
+    }
+
+    /// The same, of tables that this history has not created, renamed or removed.
+    pub fn may_have_other_table(&self, name: &str) -> bool {
         let memory = &self.schema.memory;
         let object = Object::Table(name.to_owned());
-        memory.other_sets
-            || self.is_mentioned(name)
-            || memory.is_assumed(&object)
-            || memory.event(&object).is_some()
+        memory.other_sets || self.is_mentioned(name) || memory.is_assumed(&object)
     }
 
     /// The names that columns of the table had earlier: until the batch is complete the table has them still.

@@ -1,6 +1,5 @@
 //! Histories over few names, so that actions meet, and sometimes miss.
 
-use reshape_runtime::model::{Action, Migration};
 use serde_json::{Value, json};
 
 /// `SplitMix64`.
@@ -28,46 +27,52 @@ const TYPES: &[&str] =
     &["int", "bigint", "text", "varchar(20)", "boolean", "numeric(10,2)", "date", "mood", "int[]"];
 
 /// What the author has in mind: what is there, as far as they remember.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Mind {
     tables: Vec<(String, Vec<String>)>,
     indexes: Vec<String>,
     checks: Vec<(String, String)>,
     keys: Vec<(String, String)>,
+    /// Whether they write SQL without looking at it again.
+    guesses_sql: bool,
 }
 
-pub(crate) fn history(seed: u64) -> Vec<Migration> {
+/// The actions of each migration, as they stand in its file. Two of four authors are careful, and put away what is not
+/// `accepted`; one is careful with everything but SQL.
+pub(crate) fn history(seed: u64, accepted: impl Fn(&[Vec<Value>]) -> bool) -> Vec<Vec<Value>> {
+    let is_careful = seed % 4 != 1;
     let mut dice = Random(seed);
-    let mut mind = Mind::default();
+    let mut mind = Mind { guesses_sql: seed % 4 == 3, ..Mind::default() };
     let number = 2 + dice.next(3);
     let mut migrations = Vec::new();
     for migration in 0..number {
-        let mut actions = Vec::new();
+        migrations.push(Vec::new());
+        let mut try_one = |action: Value| {
+            let actions: &mut Vec<Value> = migrations.last_mut().expect("pushed above");
+            actions.push(action);
+            let trusts = seed % 4 == 3 && actions.last().is_some_and(|last| last["up"].is_string());
+            let is_good = !is_careful || trusts || accepted(&migrations);
+            if !is_good {
+                migrations.last_mut().expect("as before").pop();
+            }
+            is_good
+        };
         if migration == 0 {
             if dice.chance(90) {
-                actions
-                    .push(json!({"type": "create_enum", "name": "mood", "values": ["sad", "ok"]}));
+                try_one(json!({"type": "create_enum", "name": "mood", "values": ["sad", "ok"]}));
             }
-            actions.push(create(&mut dice, &mut mind, "a"));
-            actions.push(create(&mut dice, &mut mind, "b"));
+            try_one(create(&mut dice, &mut mind, "a"));
+            try_one(create(&mut dice, &mut mind, "b"));
         } else {
-            for _ in 0..=dice.next(3) {
-                actions.push(action(&mut dice, &mut mind));
+            for _ in 0..=dice.next(if is_careful { 6 } else { 3 }) {
+                let before = mind.clone();
+                if !try_one(action(&mut dice, &mut mind)) {
+                    mind = before;
+                }
             }
         }
-        let actions: Vec<Action> = actions
-            .into_iter()
-            .map(|action| serde_json::from_value(action).expect("an action"))
-            .collect();
-        migrations.push(Migration {
-            name: format!("{}_x", migration + 1).into(),
-            description: None,
-            checksum: format!("{seed}/{migration}").into(),
-            actions: actions.into(),
-            allow: Vec::new().into(),
-            requires: Vec::new().into(),
-        });
     }
+    migrations.retain(|actions: &Vec<Value>| !actions.is_empty());
     migrations
 }
 
@@ -101,9 +106,35 @@ fn place(dice: &mut Random, mind: &Mind) -> (String, String) {
     (table, column)
 }
 
+/// A value of type `text` for a row of `table`, mostly.
+fn expression(dice: &mut Random, mind: &Mind, table: &str, column: &str) -> String {
+    let (other, of_other) = place(dice, mind);
+    match dice.next(if mind.guesses_sql { 20 } else { 14 }) {
+        0 => format!("{column}::text"),
+        1 => format!("coalesce({column}::text, 'n')"),
+        2 => format!("upper({table}.{column}::text)"),
+        3 => format!("(SELECT count(*) FROM {other})::text"),
+        4 | 5 => format!("(SELECT max({of_other}::text) FROM {other})"),
+        6 | 7 => format!("(SELECT o.{of_other}::text FROM {other} AS o ORDER BY 1 LIMIT 1)"),
+        8 => format!(
+            "(SELECT {other}.{of_other}::text FROM {other} WHERE {column} IS NOT NULL LIMIT 1)"
+        ),
+        9 => format!("(SELECT max(o.{of_other}::text || {table}.{column}::text) FROM {other} o)"),
+        10 => format!("(SELECT to_jsonb(o)::text FROM {other} o LIMIT 1)"),
+        11 => format!("(SELECT max(o.{of_other}::text) FROM public.{other} o)"),
+        12 => format!(
+            "CASE WHEN EXISTS (SELECT * FROM {other} WHERE {of_other} IS NULL) THEN 'y' END"
+        ),
+        _ => {
+            dice.pick(&["uper('a')", "upper('a'", "nothing", "(SELECT 1 FROM b WHERE)"]).to_owned()
+        }
+    }
+}
+
 fn action(dice: &mut Random, mind: &mut Mind) -> Value {
     let (table, column) = place(dice, mind);
-    match dice.next(15) {
+    let wants_sql = mind.guesses_sql && dice.chance(40);
+    match if wants_sql { 14 } else { dice.next(18) } {
         0 => create(dice, mind, dice_name(&table)),
         1 => {
             let new = format!("{table}{}", dice.next(3));
@@ -179,6 +210,21 @@ fn action(dice: &mut Random, mind: &mut Mind) -> Value {
             json!({"type": "add_check", "table": table, "check": {
                 "name": name, "expression": format!("{column} IS NOT NULL OR true"),
             }})
+        }
+        14 | 15 => {
+            let up = expression(dice, mind, &table, &column);
+            let name = dice.pick(&["x", "y", "z", "v", "w"]);
+            for known in mind.tables.iter_mut().filter(|known| known.0 == table) {
+                known.1.push(name.to_owned());
+            }
+            let data_type = if dice.chance(90) { "text" } else { dice.pick(TYPES) };
+            json!({"type": "add_column", "table": table, "up": up,
+                "column": {"name": name, "type": data_type}})
+        }
+        16 => {
+            let up = expression(dice, mind, &table, &column);
+            json!({"type": "alter_column", "table": table, "column": column, "up": up,
+                "down": "NULL", "changes": {"type": "text", "nullable": true}})
         }
         13 => match mind.checks.pop().or_else(|| mind.keys.pop()) {
             Some((table, name)) if name.ends_with("_fkey") => {

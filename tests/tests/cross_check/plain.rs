@@ -50,7 +50,14 @@ pub(crate) fn sql(action: &Action) -> String {
         }
         Action::RemoveTable(remove) => format!("DROP TABLE {}", ident(&remove.table)),
         Action::AddColumn(add) => {
-            format!("ALTER TABLE {} ADD COLUMN {}", ident(&add.table), column(&add.column))
+            let table = ident(&add.table);
+            let value = match &add.up {
+                Some(Transform::Expression(up)) => {
+                    format!(";\nUPDATE {table} SET {} = ({up})", ident(&add.column.name))
+                }
+                _ => String::new(),
+            };
+            format!("ALTER TABLE {table} ADD COLUMN {}{value}", column(&add.column))
         }
         Action::AlterColumn(alter) => {
             let (table, name) = (ident(&alter.table), ident(&alter.column));
@@ -64,7 +71,13 @@ pub(crate) fn sql(action: &Action) -> String {
                     _ => format!("{name}::text::{data_type}"),
                 };
                 sql.push_str(&of(String::from("DROP DEFAULT")));
-                sql.push_str(&of(format!("TYPE {data_type} USING ({value})")));
+                // USING takes no sub-select.
+                sql.push_str(&format!(
+                    "ALTER TABLE {table} ADD COLUMN value_of_up {data_type};\n\
+                     UPDATE {table} SET value_of_up = ({value});\n"
+                ));
+                sql.push_str(&of(format!("TYPE {data_type} USING value_of_up")));
+                sql.push_str(&format!("ALTER TABLE {table} DROP COLUMN value_of_up;\n"));
             }
             if let Some(default) = &alter.changes.default {
                 sql.push_str(&of(format!("SET DEFAULT {default}")));

@@ -244,6 +244,7 @@ impl Sync<'_> {
     ) {
         let scope = &computation.stage.scope;
         let used = &computation.used;
+        let evaluated = scope.beside.evaluated(sql);
         // A variable or a block named `new` or `old` would hide the rows; a whole row is no variable at all.
         if whole_row(sql, &scope.table)
             || is_row(&scope.table)
@@ -254,7 +255,7 @@ impl Sync<'_> {
                 .map(|(name, id)| format!("{} AS {}", self.holder(flow, *id), ident(name)))
                 .collect();
             body.push_str(&format!(
-                "  {what} (SELECT (\n{sql}\n) FROM (SELECT {}) AS {});\n",
+                "  {what} (SELECT (\n{evaluated}\n) FROM (SELECT {}) AS {});\n",
                 names.join(", "),
                 ident(&scope.table)
             ));
@@ -268,7 +269,7 @@ impl Sync<'_> {
             declarations.push_str(&format!("    {name} {of} := {};\n", self.holder(flow, *id)));
         }
         body.push_str(&format!(
-            "  <<{}>>\n  DECLARE\n{declarations}  BEGIN\n    {what} (\n{sql}\n);\n  END;\n",
+            "  <<{}>>\n  DECLARE\n{declarations}  BEGIN\n    {what} (\n{evaluated}\n);\n  END;\n",
             ident(&scope.table)
         ));
     }

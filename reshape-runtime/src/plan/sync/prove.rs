@@ -40,7 +40,7 @@ impl Sync<'_> {
                 Formula::Expression(sql) if is_untyped(sql) => {
                     return Some(simple(format!("(\n{sql}\n)")));
                 }
-                Formula::Expression(sql) => sql.clone(),
+                Formula::Expression(sql) => stage.scope.beside.evaluated(sql),
                 Formula::Lookup(lookup) => lookup.sql(Locking::Yes),
             };
             let names: Vec<String> = stage
