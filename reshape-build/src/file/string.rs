@@ -15,6 +15,9 @@ pub(super) fn locate(
     value: &str,
     within: &Range<usize>,
 ) -> Option<Span> {
+    if let Some(span) = verbatim(text, format, value, within) {
+        return Some(span);
+    }
     let pieces = match format {
         Format::Toml => toml(text),
         Format::Json => json(text),
@@ -24,6 +27,24 @@ pub(super) fn locate(
         return None;
     }
     Some(pieces.find(within))
+}
+
+/// The same where the value is written as it is. There may be hundreds of places in one long string, and this looks at no character by itself.
+fn verbatim(text: &str, format: Format, value: &str, within: &Range<usize>) -> Option<Span> {
+    let quotes: &[&str] = match format {
+        Format::Toml => &["\"\"\"", "'''", "\"", "'"],
+        Format::Json => &["\""],
+    };
+    let quote = quotes.iter().find(|quote| text.starts_with(**quote))?;
+    let content = text.get(quote.len()..)?.strip_suffix(quote)?;
+    let first = if quote.len() == 3 { newline(content).unwrap_or_default() } else { 0 };
+    let content = &content[first..];
+    let escapes = quote.starts_with('"') && content.contains('\\');
+    if escapes || content != value || value.get(within.clone()).is_none() {
+        return None;
+    }
+    let start = quote.len() + first;
+    Some(start + within.start..start + within.end)
 }
 
 /// A string as it is written, character by character of its value.
@@ -351,5 +372,24 @@ mod tests {
             }
         }
         assert!(accepted > 2_000, "only {accepted}");
+    }
+
+    #[test]
+    fn what_is_written_as_it_is_has_the_same_places() {
+        let texts =
+            ["\"\"\"\nSELECT 'ü' -- x\n\"\"\"", "'''\r\na\\b'''", "'a\\b'", "\"ab\"", "\"\""];
+        for text in texts {
+            let pieces = toml(text).unwrap();
+            let value: String = pieces.characters.iter().map(|piece| piece.value).collect();
+            for (start, end) in
+                (0..=value.len()).flat_map(|s| (s..=value.len()).map(move |e| (s, e)))
+            {
+                let fast = verbatim(text, Format::Toml, &value, &(start..end));
+                let whole = value.get(start..end).is_some();
+                let same = whole.then(|| pieces.find(&(start..end)));
+                assert_eq!(fast, same, "{text:?} {start}..{end}");
+            }
+        }
+        assert_eq!(verbatim("\"a\\tb\"", Format::Toml, "a\tb", &(0..1)), None);
     }
 }

@@ -3,6 +3,7 @@
 use reshape_runtime::model::Action;
 use reshape_runtime::rule::Rule;
 use reshape_runtime::schema::Problem;
+use reshape_sql::Type;
 
 use super::action::Step;
 
@@ -63,21 +64,19 @@ enum Size {
 impl Size {
     /// Of a type that is surely one of those.
     fn of(sql: &str) -> Option<Self> {
-        let sql = sql.trim().to_lowercase();
-        let (name, limit) = match sql.split_once('(') {
-            Some((name, rest)) => {
-                (name.trim(), Some(rest.strip_suffix(')')?.trim().parse::<u32>().ok()?))
-            }
-            None => (sql.as_str(), None),
+        let of = Type::parse(sql).filter(|of| !of.array)?;
+        let limit = match sql.split_once('(') {
+            Some((_, rest)) => Some(rest.trim_end().strip_suffix(')')?.trim().parse().ok()?),
+            None => None,
         };
-        Some(match (name, limit) {
-            ("smallint" | "int2" | "smallserial", None) => Self::Integer(2),
-            ("integer" | "int" | "int4" | "serial", None) => Self::Integer(4),
-            ("bigint" | "int8" | "bigserial", None) => Self::Integer(8),
+        Some(match (&*of.name, limit) {
+            ("int2", None) => Self::Integer(2),
+            ("int4", None) => Self::Integer(4),
+            ("int8", None) => Self::Integer(8),
             ("text", None) => Self::Text(None),
-            ("varchar" | "character varying", limit) => Self::Text(limit),
-            ("timestamptz" | "timestamp with time zone", None) => Self::Time(true),
-            ("timestamp" | "timestamp without time zone", None) => Self::Time(false),
+            ("varchar", limit) => Self::Text(limit),
+            ("timestamptz", None) => Self::Time(true),
+            ("timestamp", None) => Self::Time(false),
             ("date", None) => Self::Date,
             _ => return None,
         })

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** this crate knows of SQL what `reshape-sql` says, and of the schema what `reshape-runtime` says; here the one is put in terms of the other.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use reshape_runtime::model::Column;
@@ -38,16 +39,39 @@ impl Inspect for Inspector {
                 return remarks(&snippet.sql, statements(&snippet.sql, &catalog));
             }
         };
-        let visible: Vec<Visible> =
-            snippet.visible.iter().map(|seen| visible(seen, scene)).collect();
         let wanted = snippet.wanted.as_deref().and_then(Type::parse);
-        let scope = Scope { catalog: &catalog, visible: &visible, role, wanted: wanted.as_ref() };
-        remarks(&snippet.sql, expression(&snippet.sql, &scope))
+        let check = |keep: &dyn Fn(&str) -> bool| {
+            let seen = snippet.visible.iter();
+            let visible: Vec<Visible> = seen.map(|seen| visible(seen, keep, scene)).collect();
+            let wanted = wanted.as_ref();
+            expression(&snippet.sql, &Scope { catalog: &catalog, visible: &visible, role, wanted })
+        };
+        // A table may have a thousand columns: those that are not named matter only to what is said of mistakes.
+        let words = words(&snippet.sql);
+        let mut checked = check(&|name| may_be_named(name, &words));
+        if !checked.findings.is_empty() {
+            checked = check(&|_| true);
+        }
+        remarks(&snippet.sql, checked)
     }
 }
 
-fn visible(seen: &Seen, scene: &Scene<'_>) -> Visible {
-    let columns = seen.columns.iter().map(|column| catalog::column(&seen.name, column, scene));
+/// The words of the SQL, in lower case.
+fn words(sql: &str) -> BTreeSet<String> {
+    let words = sql.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$')));
+    words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+}
+
+/// Whether SQL of these words may name the column. A name that is no single word may be written in ways that are not looked for.
+fn may_be_named(name: &str, words: &BTreeSet<String>) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    !name.chars().all(plain) || name.len() > 60 || words.contains(name)
+}
+
+/// A relation that has of its columns those that are kept.
+fn visible(seen: &Seen, keep: &dyn Fn(&str) -> bool, scene: &Scene<'_>) -> Visible {
+    let columns = seen.columns.iter().filter(|column| keep(&column.name));
+    let columns = columns.map(|column| catalog::column(&seen.name, column, scene));
     let relation = Relation { name: seen.name.clone(), columns: columns.collect(), complete: true };
     Visible { name: seen.name.clone(), relation: Rc::new(relation) }
 }
@@ -89,4 +113,20 @@ fn remark(sql: &str, finding: Finding) -> Remark {
 /// Whether the column's type is what the history says: no `custom` SQL may have changed it.
 fn is_certain(table: &str, column: &Column, scene: &Scene<'_>) -> bool {
     !(scene.is_mentioned(table) && scene.is_mentioned(&column.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{may_be_named, words};
+
+    #[test]
+    fn a_column_that_is_named_is_never_left_out() {
+        let words = words("Lower(users.NAME) || \"E mail\" || 'é' || a$b");
+        for named in ["name", "E mail", "Upper", "é", "a$b", "lower", &"x".repeat(63)] {
+            assert!(may_be_named(named, &words), "{named}");
+        }
+        for other in ["nam", "b", "age"] {
+            assert!(!may_be_named(other, &words), "{other}");
+        }
+    }
 }
