@@ -6,7 +6,7 @@ use postgres::Client;
 use reshape_sql::{Column, Fill, Key, Relation, Rule, Tables, query};
 use reshape_tests::database;
 
-const SCHEMA: &str = r#"
+const SCHEMA: &str = r"
     CREATE TYPE mood AS ENUM ('sad', 'ok');
     CREATE TABLE users (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, nick text, email text NOT NULL,
@@ -23,7 +23,7 @@ const SCHEMA: &str = r#"
     CREATE VIEW migration_1.orders AS SELECT id, user_id, total FROM orders;
     ALTER VIEW migration_1.orders ALTER id SET DEFAULT 7;
     SET search_path TO migration_1;
-"#;
+";
 
 fn tables() -> Tables {
     let relation = |name: &str, columns: Vec<Column>| {
