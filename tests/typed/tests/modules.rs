@@ -203,7 +203,7 @@ fn an_enum_has_its_values_and_refuses_others() {
 #[test]
 fn names_of_every_kind_are_usable() {
     use reshape_tests_typed::migrations::schema::{
-        NewSelf2ndNames, New日本語, self_2nd_names, 日本語,
+        NewSelf2ndNames, New日本語, self_2nd_names, 日本語_2,
     };
     let (_database, mut client) = newest();
     let required = self_2nd_names::Required { _2nd: "x", größe_in_cm: 180 };
@@ -218,7 +218,7 @@ fn names_of_every_kind_are_usable() {
     assert_eq!(self_2nd_names::A_B.name(), "a-b");
     assert_eq!(self_2nd_names::TABLE_2.name(), "table");
     assert_eq!(self_2nd_names::TABLE.quoted(), "\"Self 2nd-Names\"");
-    assert_eq!(New日本語::new(日本語::Required {}).insert(&mut client).unwrap().id, 1);
+    assert_eq!(New日本語::new(日本語_2::Required {}).insert(&mut client).unwrap().id, 1);
 }
 
 #[test]
