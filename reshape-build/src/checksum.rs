@@ -8,7 +8,6 @@ use std::io::{self, Write};
 use reshape_runtime::model::Action;
 use serde::Serialize;
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, Serializer};
-use sha2::{Digest, Sha256};
 
 /// The checksum of a migration's actions, in lower-case hexadecimal.
 pub(crate) fn checksum(actions: &[Action]) -> String {
@@ -27,7 +26,7 @@ pub(crate) fn line(action: &Action) -> String {
 
 /// SHA-256 in lower-case hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    let hash = Sha256::digest(bytes);
+    let hash = hmac_sha256::Hash::hash(bytes);
     hash.iter().fold(String::with_capacity(64), |mut hex, byte| {
         hex.push_str(&format!("{byte:02x}"));
         hex

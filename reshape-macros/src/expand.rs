@@ -3,9 +3,10 @@
 //! **Invariant:** the module has the same shape whether or not there are problems, so that code which uses it raises no
 //! errors of its own: `SET` is then empty, and so are the actions.
 
+use std::fmt::Write as _;
+
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
-use syn::Path;
+use quote::quote;
 
 use crate::ast::Module;
 use crate::index::{Index, Migration, Missing};
@@ -78,27 +79,15 @@ pub(crate) fn module(module: &Module, index: &Result<Index, Missing>) -> TokenSt
     } else {
         quote!(#runtime::Migrations::embedded_after(#baseline, #set))
     };
-    let structs = index.migrations.iter().enumerate().map(|(position, migration)| {
-        let page = format!("/reshape/docs/{position}.md");
-        // For rustdoc alone: a compiler need not read the files of a thousand migrations.
-        let page = whole.then(|| {
-            quote! {
-                #[cfg_attr(doc, doc = ::core::include_str!(::core::concat!(::core::env!("OUT_DIR"), #page)))]
-            }
-        });
-        let actions = format_ident!("ACTIONS_{position}");
-        let actions = if whole { quote!(__embedded::#actions) } else { quote!(&[]) };
-        unit_struct(migration, &index.version(&migration.name), position, &actions, page.as_ref(), runtime)
-    });
-    let versions = index.migrations.iter().map(|migration| {
+    let (mut structs, mut versions) = (String::new(), String::new());
+    for (position, migration) in index.migrations.iter().enumerate() {
+        let version = index.version(&migration.name);
+        unit_struct(&mut structs, migration, &version, position, whole);
         let doc = format!(" The schema of version {}.", code(&migration.name));
-        let (constant, schema) =
-            (&migration.constant, version_schema(&index.version(&migration.name)));
-        quote! {
-            #[doc = #doc]
-            pub const #constant: &str = #schema;
-        }
-    });
+        let (constant, schema) = (&migration.constant, version_schema(&version));
+        let _ = write!(versions, "#[doc = {doc:?}]\npub const {constant}: &str = {schema:?};\n");
+    }
+    let (structs, versions) = (tokens(&structs), tokens(&versions));
 
     quote! {
         #(#errors)*
@@ -106,10 +95,15 @@ pub(crate) fn module(module: &Module, index: &Result<Index, Missing>) -> TokenSt
         /// The migrations of this crate, embedded at compile time.
         // A binary need not use all of it, and the names come from files.
         #[allow(
-            dead_code, unused_imports, unreachable_pub, non_camel_case_types, non_snake_case, non_upper_case_globals
+            dead_code, unused_imports, unused_variables, unreachable_pub, missing_debug_implementations, non_camel_case_types, non_snake_case,
+            non_upper_case_globals
         )]
         #[allow(clippy::all, clippy::pedantic)]
         #visibility mod #name {
+            // For the structs, which are written as text.
+            #[doc(hidden)]
+            use #runtime as __rt;
+
             #embedded
             #typed
 
@@ -127,47 +121,58 @@ pub(crate) fn module(module: &Module, index: &Result<Index, Missing>) -> TokenSt
 
             /// The schema of each version, unquoted, by the name of its migration, and a module with the tables of each that has one.
             pub mod versions {
-                #(#versions)*
+                #versions
                 #typed_versions
             }
 
-            #(#structs)*
+            #structs
         }
     }
 }
 
+/// Items that are written as text: the compiler reads them much faster than a macro of the dev profile puts tokens together.
+fn tokens(items: &str) -> TokenStream {
+    items.parse().expect("names are identifiers, and everything else is literals")
+}
+
+/// Nothing is derived: nobody has values of it, and a hundred migrations would cost every build of the crate a tenth of a second.
 fn unit_struct(
+    items: &mut String,
     migration: &Migration,
     version: &str,
     position: usize,
-    actions: &TokenStream,
-    page: Option<&TokenStream>,
-    runtime: &Path,
-) -> TokenStream {
+    whole: bool,
+) {
     let Migration { name, type_name, constant: _, checksum, description, file } = migration;
     let doc = doc(name, description.as_deref(), file);
+    let _ = writeln!(items, "#[doc = {doc:?}]");
+    if whole {
+        // For rustdoc alone: a compiler need not read the files of a thousand migrations.
+        let _ = writeln!(
+            items,
+            "#[cfg_attr(doc, doc = ::core::include_str!(::core::concat!(::core::env!(\"OUT_DIR\"), \"/reshape/docs/{position}.md\")))]"
+        );
+    }
     let description = description.as_ref().map_or_else(
-        || quote!(::core::option::Option::None),
-        |text| quote!(::core::option::Option::Some(#text)),
+        || "::core::option::Option::None".to_owned(),
+        |text| format!("::core::option::Option::Some({text:?})"),
     );
     let schema = version_schema(version);
     let query = statement(version, &[]);
-    quote! {
-        #[doc = #doc]
-        #page
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-        pub struct #type_name;
-
-        impl #runtime::Migration for #type_name {
-            const NAME: &'static str = #name;
-            const DESCRIPTION: ::core::option::Option<&'static str> = #description;
-            const CHECKSUM: &'static str = #checksum;
-            const POSITION: usize = #position;
-            const VERSION_SCHEMA: &'static str = #schema;
-            const SCHEMA_QUERY: &'static str = #query;
-            const ACTIONS: &'static [#runtime::action::Action] = #actions;
-        }
-    }
+    let actions = if whole { format!("__embedded::ACTIONS_{position}") } else { "&[]".to_owned() };
+    let _ = writeln!(
+        items,
+        "pub struct {type_name};
+        impl __rt::Migration for {type_name} {{
+            const NAME: &'static str = {name:?};
+            const DESCRIPTION: ::core::option::Option<&'static str> = {description};
+            const CHECKSUM: &'static str = {checksum:?};
+            const POSITION: usize = {position};
+            const VERSION_SCHEMA: &'static str = {schema:?};
+            const SCHEMA_QUERY: &'static str = {query:?};
+            const ACTIONS: &'static [__rt::action::Action] = {actions};
+        }}"
+    );
 }
 
 fn doc(name: &str, description: Option<&str>, file: &str) -> String {
@@ -213,6 +218,8 @@ fn headline(problem: &str) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use quote::format_ident;
+
     use super::*;
 
     pub(crate) fn index() -> Index {

@@ -102,17 +102,14 @@ mod tests {
             query("\"0001_create_users\"", index()),
             r#""SET search_path TO \"migration_auth/0001_create_users\"""#
         );
-        let tokens = crate::expand::module(&syn::parse_str("").unwrap(), &Ok(index())).to_string();
-        assert!(tokens.contains("embedded_as (\"auth\" ,"), "{tokens}");
-        assert!(
-            tokens
-                .contains(r#"VERSION_SCHEMA : & 'static str = "migration_auth/0001_create_users""#),
-            "{tokens}"
-        );
-        assert!(
-            tokens.contains(r#"M0001_CREATE_USERS : & str = "migration_auth/0001_create_users""#),
-            "{tokens}"
-        );
+        let module = crate::expand::module(&syn::parse_str("").unwrap(), &Ok(index()));
+        // The spaces between tokens are not ours.
+        let code = module.to_string().replace(' ', "");
+        assert!(code.contains("embedded_as(\"auth\","), "{code}");
+        let schema = r#"VERSION_SCHEMA:&'staticstr="migration_auth/0001_create_users""#;
+        assert!(code.contains(schema), "{code}");
+        let constant = r#"M0001_CREATE_USERS:&str="migration_auth/0001_create_users""#;
+        assert!(code.contains(constant), "{code}");
     }
 
     #[test]

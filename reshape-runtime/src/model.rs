@@ -4,11 +4,14 @@
 //! binary parses nothing at start-up; and every type round-trips through the JSON of the `reshape` command line,
 //! so what is stored in `reshape.migrations.actions` can be read back.
 //!
+//! Only a database client reads it back, so `Deserialize` needs the feature `client`: a build script writes it and has its own reader of files, and
+//! would spend a third of the time that this crate takes to check on it.
+//!
 //! **Invariant:** nothing here judges. Whether a migration fits its history is [`crate::history`]'s business.
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 pub use crate::action::{
     Action, AddCheck, AddColumn, AddForeignKey, AddIndex, AlterColumn, ColumnChanges, CreateEnum,
@@ -23,7 +26,8 @@ pub type Str = Cow<'static, str>;
 pub type List<T> = Cow<'static, [T]>;
 
 /// One migration: one file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct Migration {
     /// The file's stem, unless the file says otherwise. Unique in a history.
     pub name: Str,
@@ -51,7 +55,8 @@ impl Migration {
 }
 
 /// An ordered set of migrations: what one application (or library) embeds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct Migrations {
     /// Oldest first.
     pub migrations: List<Migration>,
@@ -143,7 +148,8 @@ impl Migrations {
 }
 
 /// A column, as in `create_table` and `add_column`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct Column {
     /// Its name, unquoted.
     pub name: Str,
@@ -169,7 +175,8 @@ fn no_items<T: Clone>(list: &List<T>) -> bool {
 }
 
 /// A consequence that the author of a migration accepts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct Allow {
     /// Which.
     pub lint: Lint,
@@ -178,7 +185,8 @@ pub struct Allow {
 }
 
 /// A consequence that has to be accepted, or the migration is refused or warned about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 #[serde(from = "Str", into = "Str")]
 pub enum Lint {
     /// On PostgreSQL 14 a version's views read their tables with the rights of the views' owner, so row-level security does not hold through them.
@@ -220,12 +228,14 @@ impl From<Lint> for Str {
     }
 }
 
+#[cfg(feature = "client")]
 fn yes() -> bool {
     true
 }
 
 /// A foreign key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct ForeignKey {
     /// The referencing columns.
     pub columns: List<Str>,
@@ -245,7 +255,8 @@ pub struct ForeignKey {
 }
 
 /// What a foreign key does when its target goes away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub enum ReferentialAction {
     /// `NO ACTION`
     #[serde(rename = "NO ACTION", alias = "no action")]
@@ -282,7 +293,8 @@ impl ReferentialAction {
 }
 
 /// A check constraint of `create_table` (where the name is optional) or `add_check`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct Check {
     /// Its name; Postgres chooses one if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -292,7 +304,8 @@ pub struct Check {
 }
 
 /// An index.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct Index {
     /// Its name, unquoted.
     pub name: Str,
@@ -310,7 +323,8 @@ pub struct Index {
 }
 
 /// One key of an index.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 #[serde(untagged)]
 pub enum IndexColumn {
     /// A column by its name alone.
@@ -350,7 +364,8 @@ impl IndexColumn {
 }
 
 /// The direction of an index key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub enum Direction {
     /// Ascending.
     #[serde(rename = "ASC", alias = "asc")]
@@ -361,7 +376,8 @@ pub enum Direction {
 }
 
 /// Where an index key sorts NULLs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub enum Nulls {
     /// Before everything else.
     #[serde(rename = "FIRST", alias = "first")]
@@ -372,7 +388,8 @@ pub enum Nulls {
 }
 
 /// An index access method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 #[serde(rename_all = "lowercase")]
 pub enum IndexMethod {
     /// The default.
@@ -408,7 +425,8 @@ impl IndexMethod {
 }
 
 /// How a value of one version is computed from a row of the other: an `up` or a `down`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 #[serde(untagged)]
 pub enum Transform {
     /// An SQL expression over the row's own columns.

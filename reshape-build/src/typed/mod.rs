@@ -11,6 +11,7 @@ mod catalog;
 mod docs;
 mod library;
 mod names;
+mod new;
 mod shape;
 mod story;
 mod table;

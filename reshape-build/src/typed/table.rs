@@ -1,4 +1,4 @@
-//! The code of one table: its row, its row to insert, its constants.
+//! The code of one table: its row, its row to insert (`new`), its constants.
 
 use std::fmt::Write as _;
 
@@ -7,8 +7,8 @@ use reshape_runtime::schema::{Schema, Table, TypeName};
 use reshape_runtime::sql::ident::ident;
 
 use super::docs;
-use super::library::STRING;
 use super::names::{self, Taken};
+use super::new::{self, New, Required};
 use super::story::TableStory;
 use super::{EnumPath, Settings};
 
@@ -20,27 +20,15 @@ pub(super) struct Idents {
 }
 
 /// A column as it is written.
-struct Written<'a> {
-    column: &'a Column,
-    field: String,
+pub(super) struct Written<'a> {
+    pub(super) column: &'a Column,
+    pub(super) field: String,
     constant: String,
     /// Its type in a row.
     row: String,
     /// In a row to insert.
-    new: New,
-    doc: String,
-}
-
-/// A column of a row to insert.
-enum New {
-    /// It is always generated.
-    No,
-    /// It has to be given, as this type.
-    Required(String),
-    /// NULL unless given.
-    Nullable(String),
-    /// It has a default.
-    Default(String),
+    pub(super) new: New,
+    pub(super) doc: String,
 }
 
 pub(super) fn code(
@@ -102,9 +90,10 @@ pub(super) fn code(
         let _ = writeln!(code, "use super::{module}::{ident};");
     }
     row(&mut code, table, &columns, story, &idents.row);
-    new(&mut code, table, &columns, idents);
     let used = used.iter().map(|known| known.ident.as_str()).collect::<Vec<_>>();
-    module(&mut code, table, &columns, idents, &used);
+    let required = Required::new(&columns, idents, &used);
+    new::code(&mut code, table, &columns, idents, &required);
+    module(&mut code, table, &columns, idents, &used, &required);
     code
 }
 
@@ -138,74 +127,26 @@ fn row(
     );
 }
 
-fn new(code: &mut String, table: &Table, columns: &[Written<'_>], idents: &Idents) {
-    let Idents { row, new, module } = idents;
-    let mut fields = String::new();
-    let (mut parameters, mut given) = (String::new(), String::new());
-    let mut values = String::new();
-    let mut optional = true;
-    for column in columns {
-        let Written { field, .. } = column;
-        let quoted = ident(&column.column.name);
-        let path = match &column.new {
-            New::No => continue,
-            New::Required(path) => {
-                optional = false;
-                if path == STRING {
-                    let _ = write!(parameters, "{field}: impl ::core::convert::Into<{STRING}>, ");
-                    let _ = write!(given, "{field}: {field}.into(), ");
-                } else {
-                    let _ = write!(parameters, "{field}: {path}, ");
-                    let _ = write!(given, "{field}, ");
-                }
-                let _ = write!(values, "({quoted:?}, __rt::typed::value(&self.{field})), ");
-                path
-            }
-            New::Nullable(path) => {
-                let _ = write!(given, "{field}: ::core::option::Option::None, ");
-                let _ = write!(values, "({quoted:?}, __rt::typed::value(&self.{field})), ");
-                path
-            }
-            New::Default(path) => {
-                let _ = write!(given, "{field}: __rt::typed::Insert::Default, ");
-                let _ = write!(values, "({quoted:?}, self.{field}.given()), ");
-                path
-            }
-        };
-        docs::write(&mut fields, &column.doc);
-        let _ = writeln!(fields, "pub {field}: {path},");
-    }
-    docs::write(code, &format!("A row to insert into table {}.", docs::code(&table.name)));
-    let default = if optional { ", Default" } else { "" };
-    let _ = writeln!(
-        code,
-        "#[derive(Clone, Debug, PartialEq{default})]\npub struct {new} {{\n{fields}}}\nimpl {new} {{"
-    );
-    docs::write(code, "A row of what has to be given; the rest is NULL or has its default.");
-    let _ = writeln!(
-        code,
-        "pub fn new({parameters}) -> Self {{\nSelf {{ {given}}}\n}}\n}}\n\
-         impl __rt::typed::TableRow for {row} {{\n\
-         const TABLE: __rt::typed::Table<Self> = {module}::TABLE;\n}}\n\
-         impl __rt::typed::NewRow for {new} {{\ntype Row = {row};\n\
-         fn values(&self) -> ::std::vec::Vec<__rt::typed::Value<'_>> {{\n\
-         ::std::vec::Vec::from([{values}])\n}}\n}}"
-    );
-}
-
 fn module(
     code: &mut String,
     table: &Table,
     columns: &[Written<'_>],
     idents: &Idents,
     enums: &[&str],
+    required: &Required,
 ) {
     let Idents { row, module, .. } = idents;
     let name = &table.name;
     let quoted = ident(name);
     let names: Vec<String> = table.columns.iter().map(|column| ident(&column.name)).collect();
     let select = format!("SELECT {} FROM {quoted}", names.join(", "));
-    docs::write(code, &format!("Table {} and its columns as constants.", docs::code(name)));
+    docs::write(
+        code,
+        &format!(
+            "Table {} and its columns as constants, and what a new row needs.",
+            docs::code(name)
+        ),
+    );
     let _ =
         writeln!(code, "pub mod {module} {{\nuse super::{{__rt, {row}, {}}};", enums.join(", "));
     docs::write(code, "The table.");
@@ -224,5 +165,6 @@ fn module(
             ident(column_name)
         );
     }
+    required.write(code, table, columns);
     code.push_str("}\n");
 }

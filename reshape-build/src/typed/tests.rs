@@ -223,6 +223,35 @@ fn what_custom_sql_may_have_changed_is_not_certain() {
 }
 
 #[test]
+fn a_required_string_hides_no_type_of_another_column() {
+    let columns = "[[actions]]\ntype = \"create_enum\"\nname = \"mood\"\nvalues = [\"sad\"]\n\
+        [[actions]]\ntype = \"create_table\"\nname = \"required\"\nprimary_key = \"mood\"\ncolumns = [\
+        { name = \"mood\", type = \"text\" }, { name = \"required\", type = \"text\", nullable = false },\
+        { name = \"was\", type = \"mood\", nullable = false }, { name = \"string\", type = \"text\", nullable = false }, { name = \"at\", type = \"pair\", nullable = false }]\n\
+        [[actions]]\ntype = \"create_table\"\nname = \"none\"\nprimary_key = \"id\"\n\
+        columns = [{ name = \"id\", type = \"int\", generated = \"ALWAYS AS IDENTITY\" }]\n";
+    let settings =
+        Settings { types: vec![("pair".into(), "String".into())], ..Settings::default() };
+    let code = written(&[("1_all", columns)], &settings);
+    syn::parse_file(&code).unwrap();
+    let required = code.split("pub struct Required_2<").nth(1).unwrap();
+    let (required, _) = required.split_once('}').unwrap();
+    let fields: Vec<&str> = required.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(
+        fields,
+        [
+            "Mood_2 = ::std::string::String, Required_3 = ::std::string::String, String_2 = ::std::string::String> {",
+            "pub mood: Mood_2,",
+            "pub required: Required_3,",
+            "pub was: Mood,",
+            "pub string: String_2,",
+            "pub at: String,"
+        ]
+    );
+    assert!(code.contains("pub fn new(required: none::Required<>) -> Self"), "{code}");
+}
+
+#[test]
 fn what_belongs_to_a_table_keeps_its_name() {
     let files = [("1_users", USERS.replace("\"mood\"", "\"new_users\"").replace("so-so", "self"))];
     let files = files.each_ref().map(|(stem, text)| (*stem, text.as_str()));

@@ -1,6 +1,6 @@
 //! `add_check`
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::model::{Check, Str};
 use crate::plan::constraint::check;
@@ -41,7 +41,8 @@ use crate::schema::{At, Problem, Schema};
 ///     name = "users_email_has_an_at"
 ///     expression = "email LIKE '%@%'"
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct AddCheck {
     /// The table.
     pub table: Str,

@@ -1,6 +1,6 @@
 //! `add_column`
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::model::{Column, Str, Transform};
 use crate::plan::define::row_by_row;
@@ -68,7 +68,8 @@ use crate::sql::ident::{ident, literal};
 ///     type = "text"
 ///     nullable = false
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct AddColumn {
     /// The table.
     pub table: Str,

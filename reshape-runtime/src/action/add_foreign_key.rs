@@ -1,6 +1,6 @@
 //! `add_foreign_key`
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::model::{ForeignKey, Str};
 use crate::plan::constraint::foreign_key::{self, Made};
@@ -49,7 +49,8 @@ use crate::sql::ident::ident;
 ///     referenced_columns = ["id"]
 ///     on_delete = "CASCADE"
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct AddForeignKey {
     /// The referencing table.
     pub table: Str,

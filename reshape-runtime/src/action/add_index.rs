@@ -1,6 +1,6 @@
 //! `add_index`
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::model::{Index, Str};
 use crate::plan::batch::{PendingIndex, rename_title};
@@ -50,7 +50,8 @@ use crate::sql::names::DEFAULT_SCHEMA;
 ///     columns = ["name", { column = "id", direction = "DESC" }]
 ///     where = "email IS NOT NULL"
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct AddIndex {
     /// The table.
     pub table: Str,

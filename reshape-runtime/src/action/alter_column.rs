@@ -1,6 +1,6 @@
 //! `alter_column`
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::model::{Str, Transform};
 use crate::plan::direct::retype;
@@ -61,7 +61,8 @@ use crate::sql::ident::ident;
 ///     [actions.changes]
 ///     nullable = false
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct AlterColumn {
     /// The table.
     pub table: Str,
@@ -81,7 +82,8 @@ pub struct AlterColumn {
 }
 
 /// What `alter_column` changes; at least one of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct ColumnChanges {
     /// The column's new name.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
 //! `create_enum`
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::model::{List, Str};
 use crate::plan::{Batch, Refusal};
@@ -34,7 +34,8 @@ use crate::sql::ident::{literal, qualified};
 /// name = "weekday"
 /// values = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct CreateEnum {
     /// The type's name.
     pub name: Str,

@@ -1,8 +1,6 @@
 //! `create_table`
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use crate::model::{Check, Column, ForeignKey, List, Str};
 use crate::plan::constraint::foreign_key::{self, Made};
@@ -92,7 +90,8 @@ use crate::sql::names::DEFAULT_SCHEMA;
 ///     name = "notes_body_is_short"
 ///     expression = "length(body) <= 10000"
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct CreateTable {
     /// The table's name.
     pub name: Str,
@@ -119,7 +118,8 @@ pub struct CreateTable {
 }
 
 /// How `create_table` fills the new table from an existing one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct TableUp {
     /// The table that rows come from.
     pub table: Str,
@@ -141,7 +141,10 @@ fn is_empty<T: Clone>(list: &List<T>) -> bool {
     list.is_empty()
 }
 
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<List<Str>, D::Error> {
+#[cfg(feature = "client")]
+fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<List<Str>, D::Error> {
+    use serde::Deserialize;
+
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum OneOrMany {
@@ -156,7 +159,7 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<List<Str>, 
 
 /// A map in JSON, an ordered list here: `const` has no maps.
 mod assignments {
-    use super::{BTreeMap, Deserialize, Deserializer, List, Serializer, Str};
+    use super::{List, Serializer, Str};
 
     pub(super) fn serialize<S: Serializer>(
         list: &List<(Str, Str)>,
@@ -165,9 +168,14 @@ mod assignments {
         serializer.collect_map(list.iter().map(|(column, value)| (column, value)))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    #[cfg(feature = "client")]
+    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(
         deserializer: D,
     ) -> Result<List<(Str, Str)>, D::Error> {
+        use std::collections::BTreeMap;
+
+        use serde::Deserialize;
+
         let map = BTreeMap::<String, String>::deserialize(deserializer)?;
         Ok(map.into_iter().map(|(column, value)| (Str::Owned(column), Str::Owned(value))).collect())
     }

@@ -1,6 +1,6 @@
 //! `custom`
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::model::Str;
 use crate::plan::{Batch, Phase, Refusal, Step, own};
@@ -42,7 +42,8 @@ use crate::schema::{At, Problem, Schema};
 /// abort = "DROP FUNCTION public.initials(text)"
 /// reverts = { complete = "DROP FUNCTION public.initials(text)" }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct Custom {
     /// Runs during expand, at the action's place in the batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,7 +60,8 @@ pub struct Custom {
 }
 
 /// How a `custom` action is taken back once its migration is complete; a single string in a file is `complete`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct Reverts {
     /// Takes back what the action's `complete` did, so that the older version can be used again; the action's `complete` runs again if the
     /// revert is aborted.

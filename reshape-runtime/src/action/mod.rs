@@ -3,7 +3,7 @@
 //! **Invariant:** an action knows two things, how it changes the simulated schema (`check`) and what it asks of
 //! the planner (`plan`). It writes no rollback and builds no SQL of its own where another action needs the same.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
@@ -41,7 +41,8 @@ pub use remove_table::RemoveTable;
 pub use rename_table::RenameTable;
 
 /// One step of a migration, as written in its file: `type` names the variant in snake case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Action {
     /// Creates a table.

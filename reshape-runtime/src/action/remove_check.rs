@@ -1,6 +1,6 @@
 //! `remove_check`
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::model::Str;
 use crate::plan::facts::DependentKind;
@@ -34,7 +34,8 @@ use crate::schema::{At, Problem, Schema};
 /// table = "users"
 /// check = "users_name_check"
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct RemoveCheck {
     /// The table.
     pub table: Str,

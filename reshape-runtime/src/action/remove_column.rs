@@ -1,6 +1,6 @@
 //! `remove_column`
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::model::{Str, Transform};
 use crate::plan::facts::LiveColumn;
@@ -58,7 +58,8 @@ use crate::sql::ident::ident;
 /// column = "name"
 /// down = "coalesce(email, '')"
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct RemoveColumn {
     /// The table.
     pub table: Str,

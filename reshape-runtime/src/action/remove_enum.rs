@@ -1,6 +1,6 @@
 //! `remove_enum`
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::model::Str;
 use crate::plan::batch::Draft;
@@ -35,7 +35,8 @@ use crate::sql::names::DEFAULT_SCHEMA;
 /// type = "remove_enum"
 /// enum = "mood"
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct RemoveEnum {
     /// The type's name; `enum` in the file.
     #[serde(rename = "enum")]

@@ -1,6 +1,6 @@
 //! `remove_foreign_key`
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::model::Str;
 use crate::plan::facts::DependentKind;
@@ -34,7 +34,8 @@ use crate::schema::{At, Problem, Schema};
 /// table = "orders"
 /// foreign_key = "orders_user_id_fkey"
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct RemoveForeignKey {
     /// The referencing table.
     pub table: Str,

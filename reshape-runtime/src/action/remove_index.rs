@@ -1,6 +1,6 @@
 //! `remove_index`
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::model::Str;
 use crate::plan::facts::TableName;
@@ -39,7 +39,8 @@ use crate::sql::names::DEFAULT_SCHEMA;
 /// type = "remove_index"
 /// index = "users_email"
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct RemoveIndex {
     /// The index.
     pub index: Str,

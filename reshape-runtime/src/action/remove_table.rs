@@ -1,6 +1,6 @@
 //! `remove_table`
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::model::Str;
 use crate::plan::facts::Dependent;
@@ -35,7 +35,8 @@ use crate::schema::{At, Problem, Schema};
 /// type = "remove_table"
 /// table = "sessions"
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct RemoveTable {
     /// The table.
     pub table: Str,

@@ -1,6 +1,6 @@
 //! `rename_table`
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::model::Str;
 use crate::plan::{Batch, Refusal, foreign};
@@ -36,7 +36,8 @@ use crate::sql::ident::{ident, qualified};
 /// table = "users"
 /// new_name = "accounts"
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct RenameTable {
     /// The table's name so far.
     pub table: Str,

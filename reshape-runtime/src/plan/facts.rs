@@ -3,7 +3,7 @@
 //! **Invariant:** what a plan needs to know of the database is here, so planning needs no connection and golden
 //! plans need no server.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::schema::Schema;
 use crate::sql::names::{self, DEFAULT_SCHEMA};
@@ -19,7 +19,8 @@ pub use definition::{
 pub use table::{LiveColumn, LiveForeign, LivePartition, LiveTable, TableKind};
 
 /// A snapshot of the catalog. Read by the executor, or made from a simulated schema in tests.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct Facts {
     /// `server_version_num`, e.g. 150004 for 15.4.
     pub server_version: u32,
@@ -62,7 +63,8 @@ pub struct Facts {
 }
 
 /// A relation's schema and its name in the catalog.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct TableName {
     /// The schema.
     pub schema: String,
@@ -74,7 +76,8 @@ pub struct TableName {
 pub type Key<'a> = (&'a str, &'a str);
 
 /// A schema.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct LiveSchema {
     /// Its name.
     pub name: String,
@@ -87,7 +90,8 @@ pub struct LiveSchema {
 }
 
 /// A right.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct Grant {
     /// The role; `None` for PUBLIC.
     pub grantee: Option<String>,
@@ -98,7 +102,8 @@ pub struct Grant {
 }
 
 /// An object that depends on a column, a table or a type.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct Dependent {
     /// What it is.
     pub kind: DependentKind,
@@ -119,7 +124,8 @@ pub struct Dependent {
 }
 
 /// What an object that depends on something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 #[serde(rename_all = "snake_case")]
 pub enum DependentKind {
     /// A column (of the type in question).
@@ -151,7 +157,8 @@ pub enum DependentKind {
 }
 
 /// An index.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct LiveIndex {
     /// The schema of it and its table.
     pub schema: String,
@@ -197,7 +204,8 @@ pub struct LiveIndex {
 }
 
 /// The share of a partition in an index of its table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct LiveShare {
     /// The schema of the partition, and so of the share.
     pub schema: String,
@@ -210,7 +218,8 @@ pub struct LiveShare {
 }
 
 /// A type.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct LiveType {
     /// Its schema.
     pub schema: String,
@@ -226,7 +235,8 @@ pub struct LiveType {
 }
 
 /// A domain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct LiveDomain {
     /// Its schema.
     pub schema: String,

@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** planning does no I/O; the same input gives the same plan.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::model::Migration;
 
@@ -55,7 +55,8 @@ pub(crate) use batch::Batch;
 use facts::Facts;
 
 /// When a step runs. The order of the variants is the order of the phases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Adds what the new version needs beside what the old one has.
@@ -81,7 +82,8 @@ impl Phase {
 }
 
 /// Everything a batch does, in order, and how it is undone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct Plan {
     /// The version that is live before; `None` when clients use the plain tables.
     pub base: Option<String>,
@@ -107,7 +109,8 @@ pub struct Plan {
 }
 
 /// One step: it is done or it is not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct Step {
     /// When it runs.
     pub phase: Phase,
@@ -138,7 +141,8 @@ fn is_false(value: &bool) -> bool {
 }
 
 /// A rule that rows may break.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct Offenders {
     /// The constraint or the unique index, by the name that the server reports.
     pub constraint: String,
@@ -156,7 +160,8 @@ impl Offenders {
 }
 
 /// What the executor can do. Everything else is data.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Work {
     /// Statements in one transaction, together with the journal's row: done exactly once.

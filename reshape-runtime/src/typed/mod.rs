@@ -2,15 +2,19 @@
 //!
 //! `reshape-build` writes the types of the tables next to the migrations, and [`migrations!`](crate::migrations) makes them the module `schema`:
 //! for a table `users` a struct `Users`, which is a row, a struct `NewUsers`, which is a row to insert, and a module `users` with a constant for
-//! the table and for each column.
+//! the table and for each column, and with the struct `Required`: the columns that a new row has to be given.
 //!
 //! ```ignore
 //! use migrations::schema::{NewUsers, Users, users};
 //!
-//! let ada = NewUsers { email: Some("ada@example.org".into()), ..NewUsers::new("Ada") }.insert(&mut client)?;
+//! let ada = NewUsers::new(users::Required { name: "Ada" }).insert(&mut client)?;
+//! let bob = NewUsers { email: Some("bob@example.org".into()), ..NewUsers::new(users::Required { name: "Bob" }) }.insert(&mut client)?;
 //! let all: Vec<Users> = typed::decode(&client.query(users::TABLE.select(), &[])?)?;
 //! let name = users::NAME.get(&client.query_one("SELECT name FROM users LIMIT 1", &[])?)?;
 //! ```
+//!
+//! Values are given by name. A column that comes to be required breaks code that does not give it when that is compiled, with its name in the message;
+//! a column that accepts NULL or has a default breaks nothing.
 //!
 //! Names are not qualified: the connection says which version it speaks, with [`schema_query!`](crate::schema_query).
 //!

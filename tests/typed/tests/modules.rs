@@ -90,7 +90,7 @@ fn a_value_of_every_type_comes_back_as_it_was() {
 #[test]
 fn what_is_not_given_is_null_or_the_default() {
     let (_database, mut client) = newest();
-    let row = NewEverything::default().insert(&mut client).unwrap();
+    let row = NewEverything::new(everything::Required {}).insert(&mut client).unwrap();
     assert_eq!((row.number, row.small, row.text, row.mood, row.moods), (1, None, None, None, None));
     // The default of the domain, which NULL would have suppressed.
     assert_eq!(row.loud, Some(Shout("HEY".into())));
@@ -99,16 +99,23 @@ fn what_is_not_given_is_null_or_the_default() {
 #[test]
 fn a_default_and_null_are_different() {
     let (_database, mut client) = newest();
-    let ada = NewUsers::new("Ada").insert(&mut client).unwrap();
+    let ada = NewUsers::new(users::Required { full_name: "Ada" }).insert(&mut client).unwrap();
     assert_eq!((ada.nick.as_deref(), ada.mood, ada.visits), (Some("nobody"), Mood::SoSo, 0));
-    let ada = NewUsers { nick: Insert::Value(None), visits: 3.into(), ..NewUsers::new("Ada") }
-        .insert(&mut client)
-        .unwrap();
+    let ada = NewUsers {
+        nick: Insert::Value(None),
+        visits: 3.into(),
+        ..NewUsers::new(users::Required { full_name: "Ada" })
+    }
+    .insert(&mut client)
+    .unwrap();
     assert_eq!((ada.nick, ada.visits), (None, 3));
-    let ada =
-        NewUsers { nick: Some("a".into()).into(), mood: Mood::Sad.into(), ..NewUsers::new("Ada") }
-            .insert(&mut client)
-            .unwrap();
+    let ada = NewUsers {
+        nick: Some("a".into()).into(),
+        mood: Mood::Sad.into(),
+        ..NewUsers::new(users::Required { full_name: "Ada" })
+    }
+    .insert(&mut client)
+    .unwrap();
     assert_eq!((ada.nick.as_deref(), ada.mood), (Some("a"), Mood::Sad));
 }
 
@@ -116,10 +123,14 @@ fn a_default_and_null_are_different() {
 fn a_domain_takes_values_of_the_type_it_is_over() {
     let (_database, mut client) = newest();
     let email = Insert::Value(Some("ada@example.org".to_owned()));
-    let ada = NewUsers { email, ..NewUsers::new("Ada") }.insert(&mut client).unwrap();
+    let ada = NewUsers { email, ..NewUsers::new(users::Required { full_name: "Ada" }) }
+        .insert(&mut client)
+        .unwrap();
     assert_eq!(ada.email.as_deref(), Some("ada@example.org"));
     let email = Insert::Value(Some("nonsense".to_owned()));
-    let error = NewUsers { email, ..NewUsers::new("Ada") }.insert(&mut client).unwrap_err();
+    let error = NewUsers { email, ..NewUsers::new(users::Required { full_name: "Ada" }) }
+        .insert(&mut client)
+        .unwrap_err();
     let database = error.database().unwrap();
     assert_eq!(database.code().unwrap().code(), "23514");
     assert!(error.to_string().contains("violates check constraint"), "{error}");
@@ -128,7 +139,7 @@ fn a_domain_takes_values_of_the_type_it_is_over() {
 #[test]
 fn a_constant_knows_its_column() {
     let (_database, mut client) = newest();
-    NewUsers::new("Ada").insert(&mut client).unwrap();
+    NewUsers::new(users::Required { full_name: "Ada" }).insert(&mut client).unwrap();
     assert_eq!((users::FULL_NAME.name(), users::FULL_NAME.data_type()), ("full_name", "text"));
     let sql = format!("SELECT {}, {} FROM {}", users::ID, users::EMAIL, users::TABLE);
     let row = client.query_one(&sql, &[]).unwrap();
@@ -191,9 +202,12 @@ fn an_enum_has_its_values_and_refuses_others() {
 
 #[test]
 fn names_of_every_kind_are_usable() {
-    use reshape_tests_typed::migrations::schema::{NewSelf2ndNames, New日本語, self_2nd_names};
+    use reshape_tests_typed::migrations::schema::{
+        NewSelf2ndNames, New日本語, self_2nd_names, 日本語_2,
+    };
     let (_database, mut client) = newest();
-    let row = NewSelf2ndNames { a_b_2: Some(4), r#gen: Some(5), ..NewSelf2ndNames::new("x", 180) }
+    let required = self_2nd_names::Required { _2nd: "x", größe_in_cm: 180 };
+    let row = NewSelf2ndNames { a_b_2: Some(4), r#gen: Some(5), ..NewSelf2ndNames::new(required) }
         .insert(&mut client)
         .unwrap();
     assert_eq!((row.self_, row._2nd.as_str(), row.größe_in_cm), (1, "x", 180));
@@ -204,7 +218,7 @@ fn names_of_every_kind_are_usable() {
     assert_eq!(self_2nd_names::A_B.name(), "a-b");
     assert_eq!(self_2nd_names::TABLE_2.name(), "table");
     assert_eq!(self_2nd_names::TABLE.quoted(), "\"Self 2nd-Names\"");
-    assert_eq!(New日本語::new().insert(&mut client).unwrap().id, 1);
+    assert_eq!(New日本語::new(日本語_2::Required {}).insert(&mut client).unwrap().id, 1);
 }
 
 #[test]
@@ -221,8 +235,12 @@ fn both_versions_are_usable_at_once() {
     let (mut old, mut new) = (database.connect().unwrap(), database.connect().unwrap());
     old.batch_execute(migrations::M0001Base::SCHEMA_QUERY).unwrap();
     new.batch_execute(migrations::M0002Rename::SCHEMA_QUERY).unwrap();
-    let ada = v0001_base::NewUsers::new("Ada").insert(&mut old).unwrap();
-    let bob = v0002_rename::NewUsers::new("Bob").insert(&mut new).unwrap();
+    let ada = v0001_base::NewUsers::new(v0001_base::users::Required { name: "Ada" })
+        .insert(&mut old)
+        .unwrap();
+    let bob = v0002_rename::NewUsers::new(v0002_rename::users::Required { full_name: "Bob" })
+        .insert(&mut new)
+        .unwrap();
     assert_eq!((ada.name.as_str(), bob.full_name.as_str(), bob.visits), ("Ada", "Bob", 0));
     let seen = new.query(v0002_rename::users::TABLE.select(), &[]).unwrap();
     let seen = typed::decode::<v0002_rename::Users>(&seen).unwrap();
@@ -243,7 +261,10 @@ fn a_client_of_tokio_inserts_too() {
             tokio_postgres::connect(database.url(), tokio_postgres::NoTls).await.unwrap();
         let connection = tokio::spawn(connection);
         client.batch_execute(migrations::SCHEMA_QUERY).await.unwrap();
-        let user = NewUsers::new("Ada").insert_async(&client).await.unwrap();
+        let user = NewUsers::new(users::Required { full_name: "Ada" })
+            .insert_async(&client)
+            .await
+            .unwrap();
         drop(client);
         connection.await.unwrap().unwrap();
         user.full_name

@@ -7,13 +7,15 @@ use reshape_runtime::query;
 use reshape_runtime::testing::TestDatabase;
 use reshape_runtime::typed::library::{chrono, rust_decimal, serde_json, uuid};
 use reshape_runtime::typed::{Binary, NewRow};
-use reshape_tests_typed::migrations::schema::{Mood, NewEverything, NewUsers, Users};
+use reshape_tests_typed::migrations::schema::{
+    Mood, NewEverything, NewUsers, Users, everything, users,
+};
 use reshape_tests_typed::{migrations, newest};
 
 fn with_users() -> (TestDatabase, Client) {
     let (database, mut client) = newest();
     for name in ["Ada", "Bob", "Cleo"] {
-        NewUsers::new(name).insert(&mut client).unwrap();
+        NewUsers::new(users::Required { full_name: name }).insert(&mut client).unwrap();
     }
     (database, client)
 }
@@ -32,7 +34,7 @@ fn columns_have_their_types() {
 #[test]
 fn every_type_has_its_field() {
     let (_database, mut client) = newest();
-    NewEverything { normal: Some(2), mood: None, ..NewEverything::default() }
+    NewEverything { normal: Some(2), mood: None, ..NewEverything::new(everything::Required {}) }
         .insert(&mut client)
         .unwrap();
     let row = query!(

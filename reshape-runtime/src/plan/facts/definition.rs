@@ -1,6 +1,6 @@
 //! The definitions of what hangs on a table's columns: enough to make the same again on other columns.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{DependentKind, Grant, Key, TableName};
 
@@ -8,7 +8,8 @@ use super::{DependentKind, Grant, Key, TableName};
 /// put on other columns without understanding SQL.
 ///
 /// **Invariant:** nothing but a column's place looks like [`Snippet::hole`].
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 #[serde(transparent)]
 pub struct Snippet(pub String);
 
@@ -84,7 +85,8 @@ impl Snippet {
 }
 
 /// A constraint of a table of ours, or a foreign key to one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct LiveConstraint {
     /// Its name.
     pub name: String,
@@ -142,7 +144,8 @@ impl LivePolicy {
 }
 
 /// What a foreign key refers to, and how.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct Reference {
     /// The schema of the table.
     pub schema: String,
@@ -157,7 +160,8 @@ pub struct Reference {
 }
 
 /// One key of an index.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct LiveKey {
     /// The column; `None` for an expression.
     pub column: Option<String>,
@@ -178,7 +182,8 @@ pub struct LiveKey {
 }
 
 /// The sequence behind a serial or identity column.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct LiveSequence {
     /// Its schema.
     pub schema: String,
@@ -205,7 +210,8 @@ pub struct LiveSequence {
 }
 
 /// Statistics over several columns or expressions (`CREATE STATISTICS`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct LiveStatistics {
     /// Their schema.
     pub schema: String,
@@ -230,7 +236,8 @@ pub struct LiveStatistics {
 }
 
 /// A trigger of the user's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct LiveTrigger {
     /// Its name.
     pub name: String,
@@ -247,7 +254,8 @@ pub struct LiveTrigger {
 }
 
 /// A row-level security policy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct LivePolicy {
     /// Its name.
     pub name: String,
@@ -266,7 +274,8 @@ pub struct LivePolicy {
 }
 
 /// A view of the user's that reads a table of ours, perhaps by way of other views.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct LiveView {
     /// Its schema.
     pub schema: String,
@@ -298,7 +307,8 @@ pub struct LiveView {
 }
 
 /// A column of a [`LiveView`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct LiveViewColumn {
     /// Its name.
     pub name: String,

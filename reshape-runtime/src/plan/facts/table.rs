@@ -1,11 +1,12 @@
 //! Tables and their columns.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Dependent, Grant, Key, LiveSequence, TableName};
 
 /// A table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct LiveTable {
     /// Its schema.
     pub schema: String,
@@ -61,7 +62,8 @@ pub struct LiveTable {
 }
 
 /// What is known of a foreign table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct LiveForeign {
     /// Its foreign-data wrapper.
     pub wrapper: String,
@@ -74,7 +76,8 @@ pub struct LiveForeign {
 }
 
 /// A partition of a table, at whatever level.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct LivePartition {
     /// The schema that it lives in.
     pub schema: String,
@@ -87,7 +90,8 @@ pub struct LivePartition {
 }
 
 /// What kind of relation a table is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub enum TableKind {
     /// An ordinary table.
     #[serde(rename = "r")]
@@ -101,7 +105,8 @@ pub enum TableKind {
 }
 
 /// A column of a table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "client", derive(serde::Deserialize))]
 pub struct LiveColumn {
     /// Its name.
     pub name: String,

@@ -15,7 +15,7 @@ use migrations::versions::v0001_users;
 ///
 /// The database's.
 pub fn application(client: &mut reshape_runtime::typed::postgres::Client) -> Result<Vec<Users>, Error> {
-    let user = NewUsers { mood: Mood::Sad.into(), ..NewUsers::new("Ada") }.insert(client)?;
+    let user = NewUsers { mood: Mood::Sad.into(), ..NewUsers::new(users::Required { full_name: "Ada" }) }.insert(client)?;
     let found = query!("SELECT id, full_name, mood FROM users WHERE id = $1", user.id).one(client)?;
     assert_eq!((found.id, found.full_name, found.mood), (user.id, user.full_name, user.mood));
     let count = query!(r#"SELECT count(*) AS "users!" FROM users WHERE id > $1"#, 1 + 2).one(client)?;

@@ -15,7 +15,23 @@ fn renamed_constant() -> &'static str {
 }
 
 fn renamed_column_of_a_new_row(name: String) -> NewUsers {
-    NewUsers { name, ..NewUsers::new("Ada") }
+    NewUsers { name, ..NewUsers::new(users::Required { full_name: "Ada" }) }
+}
+
+fn renamed_column_that_is_required() -> NewUsers {
+    NewUsers::new(users::Required { name: "Ada" })
+}
+
+fn column_that_is_required_and_missing() -> NewUsers {
+    NewUsers::new(users::Required {})
+}
+
+fn values_by_position() -> NewUsers {
+    NewUsers::new("Ada")
+}
+
+fn required_column_of_another_type() -> NewUsers {
+    NewUsers::new(users::Required { full_name: 1 })
 }
 
 fn value_that_the_enum_has_not() -> Mood {
