@@ -3,6 +3,7 @@
 #![cfg(all(feature = "testing", unix))]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
+use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -145,13 +146,7 @@ fn a_killed_server_is_replaced() {
     signal("-KILL", &user.pid);
     assert_ends(&user.pid, &user.folder);
 
-    let next = place.user();
-
-    assert_ne!(next.folder, user.folder);
-    user.kill();
-    let (pid, folder) = (next.pid.clone(), next.folder.clone());
-    next.leave();
-    assert_ends(&pid, &folder);
+    assert_replaced(&place, user, assert_ends);
 }
 
 #[test]
@@ -165,13 +160,7 @@ fn a_server_ends_with_its_supervisor_and_is_replaced() {
     signal("-KILL", &parent);
     assert_ends(&user.pid, &user.folder);
 
-    let next = place.user();
-
-    assert_ne!(next.folder, user.folder);
-    user.kill();
-    let (pid, folder) = (next.pid.clone(), next.folder.clone());
-    next.leave();
-    end_now(&pid, &folder);
+    assert_replaced(&place, user, end_now);
 }
 
 #[test]
@@ -191,18 +180,23 @@ fn what_a_dead_server_left_is_no_server() {
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replacen(&user.pid, &std::process::id().to_string(), 1)).unwrap();
 
-    let next = place.user();
-
-    assert_ne!(next.folder, user.folder);
-    assert!(!user.folder.exists(), "what the dead server left is still there");
-    user.kill();
-    let (pid, folder) = (next.pid.clone(), next.folder.clone());
-    next.leave();
-    assert_ends(&pid, &folder);
+    let left = user.folder.clone();
+    assert_replaced(&place, user, assert_ends);
+    assert!(!left.exists(), "what the dead server left is still there");
 }
 
 #[test]
-fn a_wrong_time_is_named() {
+fn a_wrong_time_is_named_and_leaves_nothing() {
+    let folders = || -> BTreeSet<PathBuf> {
+        let places = [Path::new("/dev/shm"), Path::new("/tmp")];
+        let entries = places.iter().flat_map(fs::read_dir).flatten().flatten();
+        entries
+            .map(|entry| entry.path())
+            .filter(|path| path.to_string_lossy().contains("reshape-shared-"))
+            .filter(|path| !path.join("data").exists())
+            .collect()
+    };
+    let before = folders();
     let place = Place::new("soon");
     let output = {
         let mut command = Command::new(env::current_exe().unwrap());
@@ -212,6 +206,22 @@ fn a_wrong_time_is_named() {
     };
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("`RESHAPE_TEST_SERVER_IDLE` is `soon`"), "{said}");
+    // Other tests start servers meanwhile; what they have just made has its data soon.
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !folders().is_subset(&before) {
+        assert!(Instant::now() < deadline, "{:?} is left", folders());
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The next process gets another server; that one ends in the given way.
+fn assert_replaced(place: &Place, user: User, end: fn(&str, &Path)) {
+    let next = place.user();
+    assert_ne!(next.folder, user.folder);
+    user.kill();
+    let (pid, folder) = (next.pid.clone(), next.folder.clone());
+    next.leave();
+    end(&pid, &folder);
 }
 
 /// An end that has not to be waited for.

@@ -190,7 +190,13 @@ impl Meeting {
                 Some(port) => port,
                 None => free_port()?,
             };
-            match self.start_at(&folder, chosen)? {
+            let started = self.start_at(&folder, chosen).inspect_err(|_| {
+                // Nobody else knows of it; what is kept stays.
+                if !folder.join("kept").exists() {
+                    let _ = fs::remove_dir_all(&folder);
+                }
+            });
+            match started? {
                 Ok(()) => return Ok(()),
                 Err(log) if log.contains(LOST_PORT) => {}
                 Err(log) => {
