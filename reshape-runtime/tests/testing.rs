@@ -90,7 +90,7 @@ fn an_interrupted_process_leaves_nothing() {
 }
 
 #[test]
-fn the_shared_server_ends_with_its_process() {
+fn a_private_server_ends_with_its_process() {
     let (mut child, pid, folder) = spawn_child("return");
     assert!(child.wait().unwrap().success());
     assert_cleaned_up(pid, &folder);
@@ -141,7 +141,7 @@ fn child() {
     };
     match env::var(CHILD).as_deref() {
         Ok("hold" | "return") => {
-            let server = Server::shared().unwrap();
+            let server = Server::start().unwrap();
             let folder = server.folder().unwrap().display().to_string();
             eprintln!("<<{} {folder}>>", server.pid().unwrap());
             if env::var(CHILD).as_deref() == Ok("hold") {

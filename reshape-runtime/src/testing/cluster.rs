@@ -3,26 +3,19 @@
 //! **Invariant:** the process that starts a server is not its parent; the shell of `supervisor.sh` is, and it stops the
 //! server and removes the folder as soon as the pipe to it is closed.
 
-use std::fs::{self, Permissions};
-use std::net::TcpListener;
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use super::owner::{Owner, io_error, temporary_folder};
+use super::place::Place;
+use super::prepared::Prepared;
 use super::programs::Programs;
-use super::template::Template;
+use super::ready::{LOST_PORT, PORTS, free_port, wait_until_ready};
 use crate::{Error, ErrorKind};
 
 const SUPERVISOR: &str = include_str!("supervisor.sh");
-
-/// Between the choice of a free port and its use somebody else may take it; so often a new one is chosen.
-const PORTS: u32 = 10;
-
-/// How long a server may take to accept connections; it is far less, except on a machine that is overwhelmed.
-const START: Duration = Duration::from_mins(1);
 
 /// Speed before safety: the data does not outlive the process. Everything else as Postgres sets it.
 const SETTINGS: [&str; 10] = [
@@ -43,6 +36,7 @@ pub(super) struct Cluster {
     folder: PathBuf,
     port: u16,
     pid: u32,
+    copies_files: bool,
     _supervisor: Supervisor,
 }
 
@@ -66,8 +60,7 @@ impl Cluster {
             tries += 1;
             match Self::start_once(&programs)? {
                 Ok(cluster) => return Ok(cluster),
-                Err(log)
-                    if tries < PORTS && log.contains("could not create any TCP/IP sockets") => {}
+                Err(log) if tries < PORTS && log.contains(LOST_PORT) => {}
                 Err(log) => {
                     let message = format!("a private server ({}) did not start", programs.version);
                     return Err(Error::new(ErrorKind::Connect, message).with_source(log));
@@ -78,21 +71,16 @@ impl Cluster {
 
     /// The inner error is the log of a server that ended at once or never got ready.
     fn start_once(programs: &Programs) -> Result<Result<Self, String>, Error> {
-        let temporary = temporary_folder();
+        let place = Place::find();
         let folder = tempfile::Builder::new()
             .prefix("reshape-")
             .permissions(Permissions::from_mode(0o700))
-            .tempdir_in(&temporary)
-            .map_err(|error| io_error(&temporary, error))?;
-        let owner = Owner::of_server(folder.path())?;
+            .tempdir_in(&place.folder)
+            .map_err(|error| io_error(&place.folder, error))?;
+        let owner = Owner::of_server()?;
         owner.take(folder.path())?;
-        let template = Template::get(&temporary, programs, owner)?;
-        let port = TcpListener::bind(("127.0.0.1", 0))
-            .and_then(|listener| listener.local_addr())
-            .map_err(|error| {
-                Error::new(ErrorKind::Connect, "no free loopback port").with_source(error)
-            })?
-            .port();
+        let template = Prepared::get(&temporary_folder(), programs, owner)?;
+        let port = free_port()?;
 
         let mut command = owner.command("sh");
         command.args(["-c", SUPERVISOR, "reshape-supervisor"]);
@@ -110,7 +98,9 @@ impl Cluster {
         // From here on the folder is the supervisor's to remove.
         let supervisor = Supervisor(child);
         let folder = folder.keep();
-        Ok(wait_until_ready(&folder).map(|pid| Self { folder, port, pid, _supervisor: supervisor }))
+        let copies_files = place.in_memory && programs.has_strategies();
+        let ready = wait_until_ready(&folder);
+        Ok(ready.map(|pid| Self { folder, port, pid, copies_files, _supervisor: supervisor }))
     }
 
     pub(super) fn port(&self) -> u16 {
@@ -121,24 +111,12 @@ impl Cluster {
         self.pid
     }
 
+    /// Whether databases are made faster by copying files, and the server can be told so.
+    pub(super) fn copies_files(&self) -> bool {
+        self.copies_files
+    }
+
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
-}
-
-/// The process id of the server once it accepts connections, or its log.
-fn wait_until_ready(folder: &Path) -> Result<u32, String> {
-    let started = Instant::now();
-    while started.elapsed() < START && !folder.join("exit").exists() {
-        // Line 1 is the process id, line 8 the state; pg_ctl goes by the same.
-        let file = fs::read_to_string(folder.join("data/postmaster.pid")).unwrap_or_default();
-        let lines: Vec<&str> = file.lines().map(str::trim).collect();
-        if let [pid, _, _, _, _, _, _, "ready", ..] = lines[..]
-            && let Ok(pid) = pid.parse()
-        {
-            return Ok(pid);
-        }
-        sleep(Duration::from_millis(5));
-    }
-    Err(fs::read_to_string(folder.join("log")).unwrap_or_default().trim().to_owned())
 }

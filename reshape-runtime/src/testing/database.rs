@@ -9,6 +9,7 @@ use std::{panic, thread};
 use postgres::error::SqlState;
 use postgres::{Client, Config, NoTls};
 
+use super::Server;
 use crate::{Error, ErrorKind};
 
 /// A fresh database. Dropping the value drops it, and ends the sessions that are still connected to it.
@@ -20,11 +21,11 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    pub(super) fn create(server_url: &str, server: &Config) -> Result<Self, Error> {
+    pub(super) fn create(on: &Server) -> Result<Self, Error> {
         let mut name = String::from("reshape_test_");
         // 64 random bits; writing to a String does not fail.
         let _ = write!(name, "{:016x}", RandomState::new().hash_one(std::process::id()));
-        let mut server = server.clone();
+        let mut server = on.config();
         if server.get_application_name().is_none() {
             server.application_name("reshape-testing");
         }
@@ -32,10 +33,13 @@ impl TestDatabase {
         on_own_thread(|| {
             let mut client = connect(&server)?;
             client
-                .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0"))
+                .batch_execute(&format!(
+                    "CREATE DATABASE {name} TEMPLATE template0 {}",
+                    on.strategy()
+                ))
                 .map_err(|error| create_error(&server, error))
         })?;
-        Ok(Self { url: with_database(server_url, &name), name, server })
+        Ok(Self { url: with_database(on.url(), &name), name, server })
     }
 
     /// Its name, which needs no quotes.

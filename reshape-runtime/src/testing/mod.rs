@@ -1,7 +1,7 @@
 //! A throw-away Postgres for tests, scripts and examples.
 //!
-//! [`Server::shared`] is the server of `DATABASE_URL` if that is set, else a private one; [`Server::start`] is always
-//! a private one. Each test takes a [`TestDatabase`] of its own from it:
+//! [`Server::shared`] is the server of `DATABASE_URL` if that is set, else one that all test processes of the user share; [`Server::start`]
+//! is always a private one. Each test takes a [`TestDatabase`] of its own from it:
 //!
 //! ```no_run
 //! # fn main() -> Result<(), reshape_runtime::Error> {
@@ -14,13 +14,17 @@
 //! # }
 //! ```
 //!
-//! A private server needs the programs `initdb` and `postgres`, version 14 or newer. They are looked for in the folder
+//! A shared or private server needs the programs `initdb` and `postgres`, version 14 or newer. They are looked for in the folder
 //! `RESHAPE_PG_BIN`, on `PATH`, in `pg_config --bindir`, and where packages put them. It listens on a
-//! free loopback port and on a socket in its own temporary folder, and trusts every local connection. What `initdb` makes
+//! free loopback port and on a socket in its own folder, and trusts every local connection. The folder is in memory (`/dev/shm`) where that
+//! has room, else in the folder for temporary files. What `initdb` makes
 //! is kept in the temporary folder `reshape-postgres-<user id>`, so that the next server starts faster; it may be deleted
-//! at any time.
+//! while no server runs.
 //!
-//! **Invariant:** no private server outlives its process, whether that returns, panics, is interrupted or is
+//! A shared server is started by the first process that asks for it and ends when nobody has used it for 5 minutes, or for the number of
+//! seconds in `RESHAPE_TEST_SERVER_IDLE`, when it was started.
+//!
+//! **Invariant:** no private server outlives its process, and no shared one its users for long, whether they return, panic, are interrupted or are
 //! killed: a supervising shell holds the other end of a pipe and cleans up when it is closed.
 //!
 //! **Invariant:** on a server that was not started here, nothing is touched but databases that were created here.
@@ -28,8 +32,11 @@
 mod cluster;
 mod database;
 mod owner;
+mod place;
+mod prepared;
 mod programs;
-mod template;
+mod ready;
+mod shared;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -39,18 +46,27 @@ pub use database::TestDatabase;
 
 use crate::{Error, ErrorKind};
 use cluster::Cluster;
+use shared::Shared;
 
 /// A server for tests. A private one is stopped, and its folder removed, on drop.
 #[derive(Debug)]
 pub struct Server {
     url: String,
     config: Config,
-    cluster: Option<Cluster>,
+    ours: Ours,
+}
+
+/// What there is to say about a server that is not somebody else's.
+#[derive(Debug)]
+enum Ours {
+    Private(Cluster),
+    Shared(Shared),
+    External,
 }
 
 impl Server {
-    /// The server that this process's tests share: the one of `DATABASE_URL` if that is set and not empty, else a
-    /// private one, started by the first call and stopped when the process ends.
+    /// The server that tests share: the one of `DATABASE_URL` if that is set and not empty, else the one of all test processes of this user,
+    /// started if it is not there.
     pub fn shared() -> Result<&'static Self, Error> {
         static SHARED: OnceLock<Server> = OnceLock::new();
         static STARTING: Mutex<()> = Mutex::new(());
@@ -61,7 +77,11 @@ impl Server {
         }
         let server = match std::env::var("DATABASE_URL") {
             Ok(url) if !url.is_empty() => Self::external(url)?,
-            _ => Self::start()?,
+            _ => {
+                let shared = Shared::join()?;
+                let url = url_of(shared.port());
+                Self { ours: Ours::Shared(shared), ..Self::external(url)? }
+            }
         };
         Ok(SHARED.get_or_init(|| server))
     }
@@ -70,8 +90,8 @@ impl Server {
     /// machine about a second more, for `initdb`.
     pub fn start() -> Result<Self, Error> {
         let cluster = Cluster::start()?;
-        let url = format!("postgres://postgres@127.0.0.1:{}/postgres", cluster.port());
-        Ok(Self { cluster: Some(cluster), ..Self::external(url)? })
+        let url = url_of(cluster.port());
+        Ok(Self { ours: Ours::Private(cluster), ..Self::external(url)? })
     }
 
     fn external(url: String) -> Result<Self, Error> {
@@ -80,12 +100,22 @@ impl Server {
                 .with_help("write it as `postgres://user:password@host:port/database`")
                 .with_source(error)
         })?;
-        Ok(Self { url, config, cluster: None })
+        Ok(Self { url, config, ours: Ours::External })
     }
 
     /// A fresh, empty database with a name of its own, dropped when the value is.
     pub fn database(&self) -> Result<TestDatabase, Error> {
-        TestDatabase::create(&self.url, &self.config)
+        TestDatabase::create(self)
+    }
+
+    /// What `CREATE DATABASE` is told about how to copy.
+    fn strategy(&self) -> &'static str {
+        let copies_files = match &self.ours {
+            Ours::Private(cluster) => cluster.copies_files(),
+            Ours::Shared(server) => server.copies_files(),
+            Ours::External => false,
+        };
+        if copies_files { "STRATEGY file_copy" } else { "" }
     }
 
     /// The connection string of the server's maintenance database (of the one that `DATABASE_URL` names, if it does).
@@ -98,13 +128,25 @@ impl Server {
         self.config.clone()
     }
 
-    /// The process id of a private server; `None` for one that was not started here.
+    /// The process id of a private or shared server; `None` for one of `DATABASE_URL`.
     pub fn pid(&self) -> Option<u32> {
-        self.cluster.as_ref().map(Cluster::pid)
+        match &self.ours {
+            Ours::Private(cluster) => Some(cluster.pid()),
+            Ours::Shared(server) => Some(server.pid()),
+            Ours::External => None,
+        }
     }
 
-    /// The folder of a private server, with its `data`, its `log` and its socket; `None` for one that was not started here.
+    /// The folder of a private or shared server, with its `data`, its `log` and its socket; `None` for one of `DATABASE_URL`.
     pub fn folder(&self) -> Option<&std::path::Path> {
-        self.cluster.as_ref().map(Cluster::folder)
+        match &self.ours {
+            Ours::Private(cluster) => Some(cluster.folder()),
+            Ours::Shared(server) => Some(server.folder()),
+            Ours::External => None,
+        }
     }
+}
+
+fn url_of(port: u16) -> String {
+    format!("postgres://postgres@127.0.0.1:{port}/postgres")
 }

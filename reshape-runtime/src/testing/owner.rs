@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,11 +31,10 @@ pub(super) enum Owner {
 
 impl Owner {
     /// The user of this process; if that is root, `postgres` if there is such a user, else `nobody`.
-    /// `ours` is a folder that this process has made: its owner tells who we are.
-    pub(super) fn of_server(ours: &Path) -> Result<Self, Error> {
-        let uid = fs::metadata(ours).map_err(|error| io_error(ours, error))?.uid();
-        if uid != 0 {
-            return Ok(Self::Us { uid });
+    pub(super) fn of_server() -> Result<Self, Error> {
+        let uid = rustix::process::geteuid();
+        if !uid.is_root() {
+            return Ok(Self::Us { uid: uid.as_raw() });
         }
         ["postgres", "nobody"]
             .iter()

@@ -68,6 +68,13 @@ impl Programs {
     }
 }
 
+impl Programs {
+    /// Whether `CREATE DATABASE` can be told how to copy.
+    pub(super) fn has_strategies(&self) -> bool {
+        major(&self.version).is_some_and(|major| major >= 15)
+    }
+}
+
 fn holds_server(folder: &Path) -> bool {
     folder.is_absolute() && folder.join("initdb").is_file() && folder.join("postgres").is_file()
 }

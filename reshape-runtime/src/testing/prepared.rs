@@ -1,8 +1,8 @@
 //! An initialised data folder, kept from one run to the next: `initdb` takes a second, a copy a tenth of it.
 //!
-//! **Invariant:** a template is complete when it has its name: it is made under another one, with the lock held.
+//! **Invariant:** a data folder is complete when it has its name: it is made under another one, with the lock held.
 //!
-//! **Invariant:** the folder of the templates belongs to the user of the server and is closed to everybody else.
+//! **Invariant:** the folder of prepared ones belongs to the user of the server and is closed to everybody else.
 
 use std::fs::{self, File, Permissions};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,29 +14,25 @@ use super::owner::{Owner, io_error};
 use super::programs::Programs;
 use crate::{Error, ErrorKind};
 
-/// Systems delete old temporary files one by one; a template is made anew long before.
+/// Systems delete old temporary files one by one; it is made anew long before.
 const MAX_AGE: Duration = Duration::from_hours(24);
 
 const INITDB: [&str; 5] =
     ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"];
 
-/// A template that nobody replaces while this value lives.
+/// A prepared data folder that nobody replaces while this value lives.
 #[derive(Debug)]
-pub(super) struct Template {
+pub(super) struct Prepared {
     /// The data folder to copy.
     pub(super) data: PathBuf,
     _lock: File,
 }
 
-impl Template {
-    /// The template for these programs, made if there is none.
+impl Prepared {
+    /// The one for these programs, made if there is none.
     pub(super) fn get(temporary: &Path, programs: &Programs, owner: Owner) -> Result<Self, Error> {
-        let cache = temporary.join(format!("reshape-postgres-{}", owner.uid()));
-        private_folder(&cache, owner)?;
-
-        let mut key = DefaultHasher::new();
-        (programs, INITDB).hash(&mut key);
-        let data = cache.join(format!("{:016x}", key.finish()));
+        let cache = cache(temporary, owner)?;
+        let data = cache.join(format!("{:016x}", key(&(programs, INITDB))));
         let lock_path = data.with_extension("lock");
         let lock = File::options()
             .create(true)
@@ -57,6 +53,20 @@ impl Template {
             lock.unlock().map_err(|error| io_error(&lock_path, error))?;
         }
     }
+}
+
+/// The folder of what is kept from one run to the next, made if there is none.
+pub(super) fn cache(temporary: &Path, owner: Owner) -> Result<PathBuf, Error> {
+    let cache = temporary.join(format!("reshape-postgres-{}", owner.uid()));
+    private_folder(&cache, owner)?;
+    Ok(cache)
+}
+
+/// What tells one thing in the cache from another.
+pub(super) fn key(of: &impl Hash) -> u64 {
+    let mut key = DefaultHasher::new();
+    of.hash(&mut key);
+    key.finish()
 }
 
 fn private_folder(folder: &Path, owner: Owner) -> Result<(), Error> {

@@ -1,0 +1,314 @@
+//! The server that all test processes of a user share.
+//!
+//! The cache holds, for each set of server programs, a file that names the server's folder, and a lock that is held while one is
+//! started. The folder holds `data`, `log`, `address` and the pipe `users`; what they mean, and how a server ends, `shared.sh` says.
+//!
+//! **Invariant:** nothing here goes by a process id: whether a server is alive is asked by way of its pipe, whose other end only its
+//! supervisor holds, and of its port.
+//!
+//! **Invariant:** a server whose `address` was there after we came goes on until we are gone.
+
+use std::fs::{self, File, Permissions};
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::fs::OFlags;
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::owner::{Owner, io_error, temporary_folder};
+use super::place::Place;
+use super::prepared::{self, Prepared};
+use super::programs::Programs;
+use super::ready::{self, LOST_PORT, PORTS, free_port, wait_until_ready};
+use crate::{Error, ErrorKind};
+
+const SUPERVISOR: &str = include_str!("shared.sh");
+
+/// How long nobody has to use the server before it ends, in seconds.
+const IDLE_VARIABLE: &str = "RESHAPE_TEST_SERVER_IDLE";
+const IDLE_SECONDS: u32 = 300;
+
+/// How long a server that has just lost its address may take to end.
+const END: Duration = Duration::from_secs(10);
+
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// Speed before safety: what is in it can be made again. Many processes with some clients each; databases too short-lived for
+/// autovacuum, which would only be in the way of dropping them.
+const SETTINGS: [&str; 12] = [
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "max_connections=1000",
+    "shared_buffers=128MB",
+    "autovacuum=off",
+    "checkpoint_timeout=1h",
+    "listen_addresses=127.0.0.1",
+    "logging_collector=off",
+    "log_destination=stderr",
+];
+
+/// A server that does not end while this value lives.
+#[derive(Debug)]
+pub(super) struct Shared {
+    folder: PathBuf,
+    port: u16,
+    pid: u32,
+    copies_files: bool,
+    /// Kept open: the supervisor notices when it is closed, whatever closes it.
+    _users: File,
+}
+
+/// Where the processes of a user find the server of some programs.
+struct Meeting {
+    programs: Programs,
+    owner: Owner,
+    /// Names the server's folder.
+    named: PathBuf,
+    /// Held while a server is started.
+    lock: PathBuf,
+}
+
+impl Shared {
+    /// The running server, or one that is started now.
+    pub(super) fn join() -> Result<Self, Error> {
+        let meeting = Meeting::new()?;
+        if let Some(server) = meeting.join() {
+            return Ok(server);
+        }
+        let lock = File::options().create(true).truncate(false).write(true).open(&meeting.lock);
+        let lock = lock.map_err(|error| io_error(&meeting.lock, error))?;
+        lock.lock().map_err(|error| io_error(&meeting.lock, error))?;
+        // Somebody may have started it while we waited for the lock, which is given back when it is closed.
+        for _ in 0..PORTS {
+            if let Some(server) = meeting.join() {
+                return Ok(server);
+            }
+            meeting.start()?;
+        }
+        let message =
+            format!("the shared server ({}) ends as soon as it starts", meeting.programs.version);
+        Err(Error::new(ErrorKind::Connect, message)
+            .with_help("name a running server in `DATABASE_URL`, or look into the folder that `reshape-postgres-*` in the temporary folder names"))
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether databases are made faster by copying files, and the server can be told so.
+    pub(super) fn copies_files(&self) -> bool {
+        self.copies_files
+    }
+
+    /// Whether the server goes on without users.
+    pub(super) fn hold(&self, on: bool) -> Result<(), Error> {
+        mark(&self.folder.join("hold"), on)
+    }
+
+    /// Whether the data stays when the server ends, for the next one to go on with.
+    pub(super) fn keep(&self, on: bool) -> Result<(), Error> {
+        mark(&self.folder.join("kept"), on)
+    }
+}
+
+fn mark(file: &Path, on: bool) -> Result<(), Error> {
+    let done = if on { File::create(file).map(drop) } else { fs::remove_file(file) };
+    match done {
+        Err(error) if on || error.kind() != std::io::ErrorKind::NotFound => {
+            Err(io_error(file, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Meeting {
+    fn new() -> Result<Self, Error> {
+        let programs = Programs::find()?;
+        let owner = Owner::of_server()?;
+        let cache = prepared::cache(&temporary_folder(), owner)?;
+        let key = prepared::key(&(&programs, SETTINGS, SUPERVISOR));
+        let named = cache.join(format!("{key:016x}.server"));
+        Ok(Self { programs, owner, lock: named.with_extension("starting"), named })
+    }
+
+    /// The folder of the server that is there, or was.
+    fn folder(&self) -> Option<PathBuf> {
+        let folder = fs::read_to_string(&self.named).ok()?;
+        Some(PathBuf::from(folder.trim_end()))
+    }
+
+    /// The server that is there, unless it is about to end.
+    fn join(&self) -> Option<Shared> {
+        let folder = self.folder()?;
+        // Not even a byte for a server that is not yet, or no longer, to be used.
+        address(&folder)?;
+        // Without a reader, whose end the supervisor holds, opening fails at once.
+        let pipe = folder.join("users");
+        let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+        let mut users = File::options().write(true).custom_flags(nonblocking).open(&pipe).ok()?;
+        users.write_all(b".").ok()?;
+        // Now that we have come it counts.
+        let port = address(&folder)?;
+        let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let (Ok(_), Some(pid)) = (TcpStream::connect_timeout(&at, CONNECT), ready::pid(&folder))
+        else {
+            return None;
+        };
+        let copies_files = self.programs.has_strategies() && folder.join("in-memory").exists();
+        Some(Shared { folder, port, pid, copies_files, _users: users })
+    }
+
+    /// Starts a server, with the data of the one before if that is to stay. The lock is held.
+    fn start(&self) -> Result<(), Error> {
+        let before = self.folder().filter(|folder| folder.exists());
+        let (folder, last_port) = match before {
+            Some(folder) if has_data_to_keep(&folder) => {
+                let port = fs::read_to_string(folder.join("port")).unwrap_or_default();
+                (folder, port.trim().parse().ok())
+            }
+            before => {
+                if let Some(folder) = before {
+                    dispose(&folder);
+                }
+                (self.new_folder()?, None)
+            }
+        };
+        let mut port = last_port;
+        for _ in 0..PORTS {
+            let chosen = match port.take() {
+                Some(port) => port,
+                None => free_port()?,
+            };
+            match self.start_at(&folder, chosen)? {
+                Ok(()) => return Ok(()),
+                Err(log) if log.contains(LOST_PORT) => {}
+                Err(log) => {
+                    let message =
+                        format!("the shared server ({}) did not start", self.programs.version);
+                    return Err(Error::new(ErrorKind::Connect, message).with_source(log));
+                }
+            }
+            // Its supervisor has removed the folder, or is about to.
+            if !folder.join("kept").exists() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn new_folder(&self) -> Result<PathBuf, Error> {
+        let place = Place::find();
+        let folder = tempfile::Builder::new()
+            .prefix("reshape-shared-")
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(&place.folder)
+            .map_err(|error| io_error(&place.folder, error))?;
+        self.owner.take(folder.path())?;
+        if place.in_memory {
+            mark(&folder.path().join("in-memory"), true)?;
+        }
+        Ok(folder.keep())
+    }
+
+    /// The inner error is the log of a server that ended at once or never got ready.
+    fn start_at(&self, folder: &Path, port: u16) -> Result<Result<(), String>, Error> {
+        let prepared = Prepared::get(&temporary_folder(), &self.programs, self.owner)?;
+        let _ = fs::remove_file(folder.join("exit"));
+        let mut command = self.owner.command("sh");
+        command.args(["-c", SUPERVISOR, "reshape-shared"]);
+        command.arg(folder).arg(&prepared.data).arg(idle_seconds()?.to_string());
+        command.arg(self.programs.folder.join("postgres")).arg("-D").arg(folder.join("data"));
+        command.arg("-p").arg(port.to_string()).arg("-k").arg(folder);
+        for setting in SETTINGS {
+            command.arg("-c").arg(setting);
+        }
+        // Nothing of ours is left open in it: whoever runs the tests may wait until their output is closed.
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().map_err(|error| {
+            Error::new(ErrorKind::Connect, "a shell to supervise the server cannot be started")
+                .with_source(error)
+        })?;
+        let ready = wait_until_ready(folder);
+        if let Err(log) = ready {
+            // A server that never got ready would else run on without an address until it is found to be idle.
+            let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
+            let _ = child.wait();
+            return Ok(Err(log));
+        }
+        // It is not ours to wait for; when we have ended it is the system's.
+        drop(child);
+        let port = port.to_string();
+        write(&folder.join("port"), &port)?;
+        write(&self.named, &folder.to_string_lossy())?;
+        write(&folder.join("address"), &port)?;
+        Ok(Ok(()))
+    }
+}
+
+/// The port of a server that is to be used.
+fn address(folder: &Path) -> Option<u16> {
+    fs::read_to_string(folder.join("address")).ok()?.trim().parse().ok()
+}
+
+/// Whether the server of this folder has ended and left its data, for which it is given a moment if it is about to.
+fn has_data_to_keep(folder: &Path) -> bool {
+    let started = Instant::now();
+    while folder.join("kept").exists() {
+        if folder.join("exit").exists() {
+            // Without a clean shutdown, and without fsync, there is no telling what it holds.
+            return fs::read_to_string(folder.join("exit")).is_ok_and(|code| code.trim() == "0");
+        }
+        if folder.join("address").exists() || started.elapsed() > END {
+            return false;
+        }
+        sleep(Duration::from_millis(20));
+    }
+    false
+}
+
+/// Removes what a server has left behind that did not end as it should: one that is ending removes its folder itself.
+fn dispose(folder: &Path) {
+    let name = folder.file_name().and_then(|name| name.to_str());
+    if folder.join("address").exists()
+        && name.is_some_and(|name| name.starts_with("reshape-shared-"))
+    {
+        // A server without its files, should one be left, notices within a minute and ends.
+        let _ = fs::remove_dir_all(folder);
+    }
+}
+
+/// A file that is either as before or whole.
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    let new = path.with_extension("new");
+    fs::write(&new, text)
+        .and_then(|()| fs::rename(&new, path))
+        .map_err(|error| io_error(path, error))
+}
+
+fn idle_seconds() -> Result<u32, Error> {
+    let Some(text) = std::env::var_os(IDLE_VARIABLE).filter(|text| !text.is_empty()) else {
+        return Ok(IDLE_SECONDS);
+    };
+    text.to_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
+        let message =
+            format!("`{IDLE_VARIABLE}` is `{}`, which is no number of seconds", text.display());
+        Error::new(ErrorKind::Setting, message)
+            .with_help(format!("leave it out, or write for example `{IDLE_VARIABLE}=60`"))
+    })
+}
