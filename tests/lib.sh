@@ -50,17 +50,21 @@ holds_server() {
     [ -x "$1/initdb" ] && [ -x "$1/postgres" ]
 }
 
-# Whether a server can be had without installing one. The same places as in reshape-runtime/src/testing/programs.rs.
+# Prints the folders in which there may be programs of a server. The same places as in reshape-runtime/src/testing/programs.rs.
+server_folders() {
+    tr ':' '\n' <<<"$PATH"
+    pg_config --bindir 2>/dev/null || true
+    printf '%s\n' /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/libexec/postgresql* \
+        /opt/homebrew/opt/postgresql@*/bin /usr/local/opt/postgresql@*/bin /home/linuxbrew/.linuxbrew/opt/postgresql@*/bin
+}
+
+# Whether a server can be had without installing one.
 have_postgres() {
     [ -n "${DATABASE_URL:-}" ] || [ -n "${RESHAPE_PG_BIN:-}" ] && return 0
     local folder
-    local -a path
-    IFS=: read -r -a path <<<"$PATH"
-    for folder in "${path[@]}" "$(pg_config --bindir 2>/dev/null || true)" \
-        /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/libexec/postgresql* \
-        /opt/homebrew/opt/postgresql@*/bin /usr/local/opt/postgresql@*/bin /home/linuxbrew/.linuxbrew/opt/postgresql@*/bin; do
+    while IFS= read -r folder; do
         if holds_server "$folder"; then return 0; fi
-    done
+    done < <(server_folders)
     return 1
 }
 

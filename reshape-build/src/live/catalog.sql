@@ -1,4 +1,5 @@
 -- Everything in a database that a migration could leave behind or damage, one line each, without oids.
+-- The default statistics target is -1 up to PostgreSQL 16, and NULL since.
 WITH space AS (
   SELECT oid, nspname FROM pg_namespace
   WHERE nspname NOT LIKE 'pg\_%' AND nspname <> 'information_schema'
@@ -11,7 +12,7 @@ line(kind, text) AS (
   FROM pg_class c JOIN space s ON s.oid = c.relnamespace
   UNION ALL
   SELECT 'column', concat_ws(' ', s.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-         a.attidentity, a.attgenerated, pg_get_expr(d.adbin, d.adrelid), a.attacl::text, a.attstattarget,
+         a.attidentity, a.attgenerated, pg_get_expr(d.adbin, d.adrelid), a.attacl::text, coalesce(a.attstattarget, -1),
          a.attcollation::regcollation, (SELECT string_agg(o, ' ') FROM unnest(a.attoptions) o WHERE o NOT LIKE 'pg\_%'), a.attstorage::text, a.attcompression::text, col_description(c.oid, a.attnum))
   FROM pg_class c JOIN space s ON s.oid = c.relnamespace
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -35,7 +36,7 @@ line(kind, text) AS (
           WHERE o.polname = p.policyname AND o.polrelid = format('%I.%I', p.schemaname, p.tablename)::regclass))
   FROM pg_policies p
   UNION ALL
-  SELECT 'statistics', concat_ws(' ', s.nspname, pg_get_statisticsobjdef(x.oid), x.stxstattarget, obj_description(x.oid, 'pg_statistic_ext'))
+  SELECT 'statistics', concat_ws(' ', s.nspname, pg_get_statisticsobjdef(x.oid), coalesce(x.stxstattarget, -1), obj_description(x.oid, 'pg_statistic_ext'))
   FROM pg_statistic_ext x JOIN space s ON s.oid = x.stxnamespace
   UNION ALL
   SELECT 'sequence', concat_ws(' ', s.nspname, c.relname, q.seqtypid::regtype, q.seqstart, q.seqincrement, q.seqmin, q.seqmax, q.seqcache,
