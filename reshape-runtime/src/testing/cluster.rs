@@ -18,7 +18,7 @@ use crate::{Error, ErrorKind};
 const SUPERVISOR: &str = include_str!("supervisor.sh");
 
 /// Speed before safety: the data does not outlive the process. Everything else as Postgres sets it.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 11] = [
     "fsync=off",
     "synchronous_commit=off",
     "full_page_writes=off",
@@ -26,6 +26,8 @@ const SETTINGS: [&str; 10] = [
     "max_wal_senders=0",
     "max_connections=200",
     "shared_buffers=64MB",
+    // In the data folder, so that nothing of a killed server is left elsewhere.
+    "dynamic_shared_memory_type=mmap",
     "listen_addresses=127.0.0.1",
     "logging_collector=off",
     "log_destination=stderr",

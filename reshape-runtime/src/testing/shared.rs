@@ -40,7 +40,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 
 /// Speed before safety: what is in it can be made again. Many processes with some clients each; databases too short-lived for
 /// autovacuum, which would only be in the way of dropping them.
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 13] = [
     "fsync=off",
     "synchronous_commit=off",
     "full_page_writes=off",
@@ -50,6 +50,8 @@ const SETTINGS: [&str; 12] = [
     "shared_buffers=128MB",
     "autovacuum=off",
     "checkpoint_timeout=1h",
+    // In the data folder, so that nothing of a killed server is left elsewhere.
+    "dynamic_shared_memory_type=mmap",
     "listen_addresses=127.0.0.1",
     "logging_collector=off",
     "log_destination=stderr",
