@@ -79,13 +79,9 @@ fn an_aborted_migration_can_be_started_again() {
 fn what_down_does_not_give_back_is_shown() {
     let set = change("upper(name)", "lower(label)");
     let said = failure(|| before(&set).start().check_round_trips());
-    assert!(said.starts_with("what old clients wrote, and new ones left alone after `2_change`, reads differently when `users."), "{said}");
-    assert!(
-        said.contains(
-            "  - id: \"1\", name: \"Ada\", age: \"36\"\n  + id: \"1\", name: \"ada\", age: \"36\""
-        ),
-        "{said}"
-    );
+    let expected = "what new clients read after `2_change`, and write anew, old ones read differently:\n  \
+        `users`:\n  - id: \"1\", name: \"Ada\", age: \"36\"\n  + id: \"1\", name: \"ada\", age: \"36\"\n";
+    assert!(said.starts_with(expected), "{said}");
     assert!(said.contains("check_round_trips_except"), "{said}");
 }
 
@@ -108,7 +104,7 @@ fn a_row_that_changes_when_it_is_written_as_it_is_is_shown() {
     "#;
     let set = migrations(&[("1_users", USERS), ("2_change", trigger)]);
     let said = failure(|| before(&set).start().check_left_alone());
-    assert!(said.contains("reads differently when they write `users.age` as it is:"), "{said}");
+    assert!(said.contains("reads differently when they write `users.name` as it is:"), "{said}");
     assert!(said.contains("+ id: \"1\", name: \"Ada\", age: \"37\""), "{said}");
 }
 
@@ -127,7 +123,7 @@ fn tables_may_refer_to_each_other_and_have_generated_columns() {
         ]
         foreign_keys = [{ columns = ["owner"], referenced_table = "users", referenced_columns = ["id"] }]
     "#;
-    let change = "[[actions]]\ntype = \"alter_column\"\ntable = \"users\"\ncolumn = \"name\"\nup = \"name || '!'\"\ndown = \"rtrim(name, '!')\"\n";
+    let change = "[[actions]]\ntype = \"alter_column\"\ntable = \"users\"\ncolumn = \"name\"\nup = \"name || '!'\"\ndown = \"rtrim(label, '!')\"\nchanges = { name = \"label\" }\n";
     let set = migrations(&[("1_users", USERS), ("2_orders", orders), ("3_change", change)]);
     let rows =
         "INSERT INTO users (name) VALUES ('Ada'); INSERT INTO baskets (owner) VALUES (1), (1)";

@@ -244,10 +244,6 @@ fn what_cannot_be_is_refused() {
             "column users.mail does not exist",
         ),
         (
-            MOVE.replace("value = \"users.email\"", "value = \"max(users.email)\""),
-            "aggregate functions",
-        ),
-        (
             MOVE.replace("type = \"text\"", "type = \"integer\""),
             "is of type integer but expression is of type text",
         ),
