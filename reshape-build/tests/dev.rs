@@ -9,6 +9,7 @@ use std::io::{BufRead as _, BufReader, Read};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -370,6 +371,19 @@ fn what_is_locked_is_completed() {
 }
 
 #[test]
+fn the_url_may_be_that_of_the_database_itself() {
+    let package = Package::new();
+    let url = package.once()["url"].as_str().unwrap().to_owned();
+    let own = |arguments: &str| {
+        Run::of(&package.reshape(arguments).env("DATABASE_URL", &url).output().unwrap())
+    };
+    assert_eq!(own("dev --once --format json").object()["unchanged"], true);
+    assert_eq!(own("dev --once --reset --format json").object()["unchanged"], false);
+    let dropped = own("dev --drop");
+    assert!(dropped.out.contains("is dropped"), "{}{}", dropped.out, dropped.err);
+}
+
+#[test]
 fn everything_is_completed_if_asked() {
     let package = Package::new();
     package.once();
@@ -427,16 +441,33 @@ fn the_server_goes_on_until_it_is_told_to_stop_and_keeps_the_data() {
     assert!(package.run("dev --drop").out.contains("there is no"));
     let new = package.run("dev --once --stop-on-exit --format json").object();
     assert!(texts(&mut connect(&new), "SELECT name FROM users").is_empty());
-    assert!(package.run("dev --drop").out.contains("is dropped"));
     assert_ends(&new);
+
+    // What a server of another version, which has ended, has of it goes as well.
+    let OnServer::Own(temporary) = &package.server else { panic!("it has one") };
+    let cache = fs::read_dir(temporary.path()).unwrap().next().unwrap().unwrap().path();
+    let files = fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path());
+    let named: Vec<PathBuf> =
+        files.filter(|file| file.extension().is_some_and(|end| end == "server")).collect();
+    let [named] = named.as_slice() else { panic!("{named:?}") };
+    let folder = PathBuf::from(fs::read_to_string(named).unwrap());
+    wait_until(|| folder.join("exit").exists());
+    fs::rename(named, named.with_file_name("0.server")).unwrap();
+    let dropped = package.run("dev --drop");
+    assert!(dropped.out.contains("is dropped"), "{}{}", dropped.out, dropped.err);
+    assert!(!folder.exists());
 }
 
 /// The server of the database does not answer any more.
 fn assert_ends(applied: &Value) {
     let config: postgres::Config = applied["url"].as_str().unwrap().parse().unwrap();
+    wait_until(|| TcpStream::connect(("127.0.0.1", config.get_ports()[0])).is_err());
+}
+
+fn wait_until(done: impl Fn() -> bool) {
     let deadline = Instant::now() + LONG;
-    while TcpStream::connect(("127.0.0.1", config.get_ports()[0])).is_ok() {
-        assert!(Instant::now() < deadline, "the server is still there");
+    while !done() {
+        assert!(Instant::now() < deadline, "the server has not ended");
         thread::sleep(Duration::from_millis(50));
     }
 }

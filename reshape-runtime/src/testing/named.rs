@@ -123,7 +123,8 @@ impl NamedDatabase {
     /// As [`open`](Self::open).
     pub fn reset(&mut self) -> Result<(), Error> {
         let error = |error| create_error(&self.server, error);
-        drop_database(&mut connect(&self.server)?, &self.name).map_err(error)?;
+        let mut admin = connect(&maintenance(&self.server, &self.name))?;
+        drop_database(&mut admin, &self.name).map_err(error)?;
         (self.session, self.is_new) = open(&self.server, &self.config, &self.name, self.strategy)?;
         Ok(())
     }
@@ -179,6 +180,24 @@ impl NamedDatabase {
         Ok(home.is_some_and(|home| marks::is_kept(&home, &Self::name_of(called))))
     }
 
+    /// Gives up what other servers of this user have of the database of that name, those of other programs or of another version of this crate: their
+    /// data goes when they end. Whether there was any.
+    ///
+    /// # Errors
+    ///
+    /// If a server's folder cannot be found or written to.
+    pub fn forget(called: &str) -> Result<bool, Error> {
+        let name = Self::name_of(called);
+        let mut any = false;
+        for home in shared::folders()? {
+            any |= marks::is_kept(&home, &name);
+            marks::hold(&home, &name, false)?;
+            marks::keep(&home, &name, false)?;
+            shared::clear(&home);
+        }
+        Ok(any)
+    }
+
     /// Drops the database of that name, with the sessions that are connected to it; whether there was one.
     ///
     /// # Errors
@@ -188,7 +207,7 @@ impl NamedDatabase {
         let name = Self::name_of(called);
         let mut config = server.config();
         config.dbname(&name).application_name("reshape-dev");
-        let mut admin = connect(&server.config)?;
+        let mut admin = connect(&maintenance(&server.config, &name))?;
         let error = |error| create_error(&server.config, error);
         let there = is_there(&mut admin, &name).map_err(error)?;
         if there {
@@ -204,6 +223,15 @@ impl NamedDatabase {
     }
 }
 
+/// Where the database can be made and dropped: the URL of the server may be that of the database itself.
+fn maintenance(server: &Config, name: &str) -> Config {
+    let mut config = server.clone();
+    if config.get_dbname() == Some(name) {
+        config.dbname("postgres");
+    }
+    config
+}
+
 /// A session that has the database open, and whether the database was made for it.
 fn open(
     server: &Config,
@@ -212,7 +240,7 @@ fn open(
     strategy: &str,
 ) -> Result<(Client, bool), Error> {
     let error = |error| create_error(server, error);
-    let mut admin = connect(server)?;
+    let mut admin = connect(&maintenance(server, name))?;
     let mut made = false;
     for _ in 0..TRIES {
         if !is_there(&mut admin, name).map_err(error)? {

@@ -124,7 +124,7 @@ pub(super) fn folders() -> Result<Vec<PathBuf>, Error> {
     let entries = fs::read_dir(&cache).map_err(|error| io_error(&cache, error))?;
     let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let named = files.filter(|file| file.extension().is_some_and(|end| end == "server"));
-    Ok(named.filter_map(|file| named_in(&file)).collect())
+    Ok(named.filter_map(|file| named_in(&file)).filter(|folder| folder.exists()).collect())
 }
 
 /// The folder of the server that a process of ours would use, if it is there.
@@ -282,12 +282,22 @@ fn has_data_to_keep(folder: &Path) -> bool {
     false
 }
 
+/// Removes what a server has left behind for the sake of data that nobody wants any more.
+pub(super) fn clear(folder: &Path) {
+    if folder.join("exit").exists() && !marks::keeps(folder) && is_ours(folder) {
+        // What cannot be removed now is in nobody's way.
+        let _ = fs::remove_dir_all(folder);
+    }
+}
+
+fn is_ours(folder: &Path) -> bool {
+    let name = folder.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with("reshape-shared-"))
+}
+
 /// Removes what a server has left behind that did not end as it should: one that is ending removes its folder itself.
 fn dispose(folder: &Path) {
-    let name = folder.file_name().and_then(|name| name.to_str());
-    if folder.join("address").exists()
-        && name.is_some_and(|name| name.starts_with("reshape-shared-"))
-    {
+    if folder.join("address").exists() && is_ours(folder) {
         // A server without its files, should one be left, notices within a minute and ends.
         let _ = fs::remove_dir_all(folder);
     }

@@ -129,10 +129,13 @@ fn stop(name: &str) -> Result<Exit, Stop> {
 
 fn drop_database(options: &DevOptions, name: &str) -> Result<Exit, Stop> {
     let database = NamedDatabase::name_of(name);
+    let is_ours = url(options).is_none();
     // No server is started for what is not there.
-    let may_be =
-        url(options).is_some() || NamedDatabase::is_kept(name).map_err(|error| failed(&error))?;
-    let dropped = may_be && with_server(options, |server| NamedDatabase::remove(server, name))?;
+    let may_be = !is_ours || NamedDatabase::is_kept(name).map_err(|error| failed(&error))?;
+    let mut dropped = may_be && with_server(options, |server| NamedDatabase::remove(server, name))?;
+    if is_ours {
+        dropped |= NamedDatabase::forget(name).map_err(|error| failed(&error))?;
+    }
     check::print(&if dropped {
         format!("`{database}` is dropped\n")
     } else {
@@ -304,7 +307,7 @@ fn schema_query(migrations: &Migrations, last: &str) -> String {
     format!("SET search_path TO {}", ident(&migrations.version_schema(last)))
 }
 
-/// `3 completed, up to `0003_x``
+/// How many they are, and the newest of them.
 fn count(migrations: &[String], what: &str) -> String {
     match migrations.last() {
         Some(last) if migrations.len() > 1 => {
