@@ -37,6 +37,9 @@
 pub mod baseline;
 mod checksum;
 mod config;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod dev;
 mod diagnostic;
 mod emit;
 mod file;

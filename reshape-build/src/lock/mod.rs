@@ -279,6 +279,13 @@ fn read(base: &Path, folders: &[PathBuf]) -> Result<Option<LockFile>, Box<Diagno
     }
 }
 
+/// How many migrations are locked; `None` without a lock file, or with one that cannot be read, which is a problem of the set.
+#[cfg(feature = "cli")]
+pub(crate) fn locked(base: &Path, folders: &[PathBuf]) -> Option<usize> {
+    let file = read(base, folders).ok()??;
+    Some(file.blocks.iter().filter(|block| !block.is_baseline).count())
+}
+
 /// Compares a set with its lock file; what does not agree is a problem of the set.
 pub(crate) fn check(set: &mut Set, base: &Path, folders: &[PathBuf], lock: Lock) {
     let command = Command::new(folders);

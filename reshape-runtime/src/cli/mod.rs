@@ -57,4 +57,6 @@ pub use args::{
 pub use connection::{ConnectionOptions, InvalidConnection};
 pub use exit::Exit;
 pub use namespace::NamespaceOptions;
+#[doc(hidden)]
+pub use progress::observer;
 pub use run::run;

@@ -27,8 +27,12 @@ impl NamespaceOptions {
         Ok(found.map_or_else(|| DEFAULT_NAMESPACE.to_owned(), |setting| setting.value))
     }
 
-    /// The migrations as that set.
-    pub(super) fn name(
+    /// The migrations as that set; `embedded` is the name of a program's own.
+    ///
+    /// # Errors
+    ///
+    /// If `.env` cannot be read.
+    pub fn name(
         &self,
         migrations: Migrations,
         embedded: Option<&str>,

@@ -9,7 +9,7 @@ use super::text::{count, duration, plural};
 use crate::{Event, Instance, Observer};
 
 /// The observer for standard error as it is.
-pub(super) fn observer() -> impl Observer + 'static {
+pub fn observer() -> impl Observer + 'static {
     let mut observer: Box<dyn Observer> = if io::stderr().is_terminal() {
         Box::new(Terminal { bar: ProgressBar::new_spinner() })
     } else {

@@ -1,19 +1,17 @@
 //! A migrated database for one test.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use postgres::{Client, Config};
 
+use super::address::{self, search_path};
 use super::admin::{connect, on_own_thread, with_database};
 use super::keeper::{Job, Keeper};
 use super::state::{Resolved, State};
 use super::{Server, pool, sweep};
 use crate::model::Str;
-use crate::sql::ident::ident;
 use crate::{Error, Migrations, Migrator};
 
 /// A database of its own for one test, in which the migrations are applied.
@@ -179,22 +177,10 @@ impl Inner {
     }
 
     fn url_of(&self, schema: Option<String>) -> String {
-        let mut url = self.url.clone();
-        let Some(schema) = schema else { return url };
-        let options = search_path(&schema);
-        // Writing to a String does not fail.
-        if url.contains("://") {
-            let separator = if url.contains('?') { '&' } else { '?' };
-            let _ = write!(
-                url,
-                "{separator}options={}",
-                utf8_percent_encode(&options, NON_ALPHANUMERIC)
-            );
-        } else {
-            let quoted = options.replace('\\', "\\\\").replace('\'', "\\'");
-            let _ = write!(url, " options='{quoted}'");
+        match schema {
+            Some(schema) => address::with_search_path(&self.url, &schema),
+            None => self.url.clone(),
         }
-        url
     }
 
     /// Says where the database is, and that it is not to be dropped.
@@ -320,10 +306,4 @@ impl TestDbOptions {
             keeper,
         })))
     }
-}
-
-/// A server's option. Its value ends at a space, unless that is escaped.
-fn search_path(schema: &str) -> String {
-    let value = ident(schema).replace('\\', "\\\\").replace(' ', "\\ ");
-    format!("-c search_path={value}")
 }

@@ -7,7 +7,6 @@
 //! **Invariant:** a database is dropped only by who holds its lease, or has found that nobody does.
 
 use std::fmt::{self, Write as _};
-use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -17,7 +16,7 @@ use std::thread;
 use postgres::{Client, Config};
 
 use super::admin::{connect, create_error, on_own_thread};
-use super::{pool, sweep};
+use super::{marks, pool, sweep};
 use crate::{Error, ErrorKind};
 
 /// The names of databases in use begin with it.
@@ -155,8 +154,7 @@ impl Keeper {
     /// The data of a shared server stays when it ends: somebody may want to look at a database.
     pub(super) fn keep_data(&self) {
         if let Some(home) = &self.home {
-            // Without the mark the database goes when the server does.
-            let _ = File::create(home.join("kept"));
+            marks::test_is_kept(home);
         }
     }
 }

@@ -29,6 +29,7 @@
 //!
 //! **Invariant:** on a server that was not started here, nothing is touched but databases that were created here.
 
+mod address;
 mod admin;
 mod argument;
 mod cluster;
@@ -37,7 +38,9 @@ mod db;
 #[doc(hidden)]
 pub mod harness;
 mod keeper;
+mod marks;
 mod migration_test;
+mod named;
 mod owner;
 mod place;
 mod pool;
@@ -61,6 +64,8 @@ pub use argument::{Argument, New, Old};
 pub use database::TestDatabase;
 pub use db::{TestDb, TestDbOptions};
 pub use migration_test::{CompletedMigrationTest, MigrationTest, StartedMigrationTest};
+#[doc(hidden)]
+pub use named::NamedDatabase;
 
 use crate::{Error, ErrorKind};
 use cluster::Cluster;
@@ -112,9 +117,15 @@ impl Server {
         Self::of(url_of(cluster.port()), Ours::Private(cluster))
     }
 
+    /// The server of that connection string: somebody else's.
+    #[doc(hidden)]
+    pub fn at(url: String) -> Result<Self, Error> {
+        Self::of(url, Ours::External)
+    }
+
     fn of(url: String, ours: Ours) -> Result<Self, Error> {
         let config = url.parse::<Config>().map_err(|error| {
-            Error::new(ErrorKind::Connect, "`DATABASE_URL` is no valid connection string")
+            Error::new(ErrorKind::Connect, "the server's URL is no valid connection string")
                 .with_help("write it as `postgres://user:password@host:port/database`")
                 .with_source(error)
         })?;

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::marks;
 use super::owner::{Owner, io_error, temporary_folder};
 use super::place::Place;
 use super::prepared::{self, Prepared};
@@ -117,21 +118,25 @@ impl Shared {
     pub(super) fn copies_files(&self) -> bool {
         self.copies_files
     }
-
-    /// Whether the server goes on without users.
-    pub(super) fn hold(&self, on: bool) -> Result<(), Error> {
-        mark(&self.folder.join("hold"), on)
-    }
 }
 
-fn mark(file: &Path, on: bool) -> Result<(), Error> {
-    let done = if on { File::create(file).map(drop) } else { fs::remove_file(file) };
-    match done {
-        Err(error) if on || error.kind() != std::io::ErrorKind::NotFound => {
-            Err(io_error(file, error))
-        }
-        _ => Ok(()),
-    }
+/// The folders of all servers of this user that are there, or were, of other programs and of other versions of this crate too.
+pub(super) fn folders() -> Result<Vec<PathBuf>, Error> {
+    let cache = prepared::cache(&temporary_folder(), Owner::of_server()?)?;
+    let entries = fs::read_dir(&cache).map_err(|error| io_error(&cache, error))?;
+    let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let named = files.filter(|file| file.extension().is_some_and(|end| end == "server"));
+    Ok(named.filter_map(|file| named_in(&file)).filter(|folder| folder.exists()).collect())
+}
+
+/// The folder of the server that a process of ours would use, if it is there.
+pub(super) fn folder() -> Result<Option<PathBuf>, Error> {
+    Ok(Meeting::new()?.folder())
+}
+
+fn named_in(file: &Path) -> Option<PathBuf> {
+    let folder = fs::read_to_string(file).ok()?;
+    Some(PathBuf::from(folder.trim_end()))
 }
 
 impl Meeting {
@@ -146,8 +151,7 @@ impl Meeting {
 
     /// The folder of the server that is there, or was.
     fn folder(&self) -> Option<PathBuf> {
-        let folder = fs::read_to_string(&self.named).ok()?;
-        Some(PathBuf::from(folder.trim_end()))
+        named_in(&self.named)
     }
 
     /// The server that is there, unless it is about to end.
@@ -208,7 +212,7 @@ impl Meeting {
                 }
             }
             // Its supervisor has removed the folder, or is about to.
-            if !folder.join("kept").exists() {
+            if !marks::keeps(&folder) {
                 return Ok(());
             }
         }
@@ -224,7 +228,8 @@ impl Meeting {
             .map_err(|error| io_error(&place.folder, error))?;
         self.owner.take(folder.path())?;
         if place.in_memory {
-            mark(&folder.path().join("in-memory"), true)?;
+            let mark = folder.path().join("in-memory");
+            File::create(&mark).map_err(|error| io_error(&mark, error))?;
         }
         Ok(folder.keep())
     }
@@ -272,7 +277,7 @@ fn address(folder: &Path) -> Option<u16> {
 /// Whether the server of this folder has ended and left its data, for which it is given a moment if it is about to.
 fn has_data_to_keep(folder: &Path) -> bool {
     let started = Instant::now();
-    while folder.join("kept").exists() {
+    while marks::keeps(folder) {
         if folder.join("exit").exists() {
             // Without a clean shutdown, and without fsync, there is no telling what it holds.
             return fs::read_to_string(folder.join("exit")).is_ok_and(|code| code.trim() == "0");
@@ -285,12 +290,22 @@ fn has_data_to_keep(folder: &Path) -> bool {
     false
 }
 
+/// Removes what a server has left behind for the sake of data that nobody wants any more.
+pub(super) fn clear(folder: &Path) {
+    if folder.join("exit").exists() && !marks::keeps(folder) && is_ours(folder) {
+        // What cannot be removed now is in nobody's way.
+        let _ = fs::remove_dir_all(folder);
+    }
+}
+
+fn is_ours(folder: &Path) -> bool {
+    let name = folder.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with("reshape-shared-"))
+}
+
 /// Removes what a server has left behind that did not end as it should: one that is ending removes its folder itself.
 fn dispose(folder: &Path) {
-    let name = folder.file_name().and_then(|name| name.to_str());
-    if folder.join("address").exists()
-        && name.is_some_and(|name| name.starts_with("reshape-shared-"))
-    {
+    if folder.join("address").exists() && is_ours(folder) {
         // A server without its files, should one be left, notices within a minute and ends.
         let _ = fs::remove_dir_all(folder);
     }

@@ -9,9 +9,10 @@
 # that process closes the pipe. Who finds `address` there after that byte can rely on the server: before it ends, `address` goes
 # away, and then the pipe is looked at once more.
 #
-# `hold`  as long as this file is there the server goes on without users
-# `kept`  as long as this file is there the data stays when the server ends
-# `exit`  the server has ended
+# `hold-*`  as long as one of these files is there the server goes on without users
+# `kept`    as long as this file is there the data stays when the server ends
+# `keep-*`  the same: one for each database that has a name of its own
+# `exit`    the server has ended
 home=$1
 template=$2
 idle=$3
@@ -42,6 +43,14 @@ newcomers() {
     cat <&4 | wc -c
 }
 
+held() {
+    ls "$home"/hold-* >/dev/null 2>&1
+}
+
+keeps() {
+    [ -e "$home/kept" ] || ls "$home"/keep-* >/dev/null 2>&1
+}
+
 ended() {
     [ -e "$home/exit" ] || [ ! -d "$home" ]
 }
@@ -57,7 +66,7 @@ serve() {
         sleep "$idle" >"$home/users" &
         exec 4<"$home/users"
         while ! ended; do
-            if [ "$(newcomers "$idle")" -gt 0 ] || [ -e "$home/hold" ]; then continue; fi
+            if [ "$(newcomers "$idle")" -gt 0 ] || held; then continue; fi
             mv -f "$home/address" "$home/address.old" 2>/dev/null
             if [ "$(newcomers 0)" -gt 0 ]; then
                 mv -f "$home/address.old" "$home/address"
@@ -72,7 +81,7 @@ serve() {
     code=$?
     rm -f "$home/address" "$home/address.old"
     echo "$code" >"$home/exit"
-    if [ "$code" -ne 0 ] || [ ! -e "$home/kept" ]; then rm -rf "$home"; fi
+    if [ "$code" -ne 0 ] || ! keeps; then rm -rf "$home"; fi
 }
 
 serve "$@" | {

@@ -1,14 +1,14 @@
 //! Drops what tests have left that were killed, what nobody has used for long, and databases kept for people whose time is over.
 //!
-//! **Invariant:** only databases with a name of ours are looked at; one in use is dropped only with its lease in hand.
+//! **Invariant:** only databases with a test's name are looked at, so never one that has a name of its own; one in use is dropped only with its lease in hand.
 
-use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use postgres::Client;
 
 use super::admin::create_error;
 use super::keeper::{IN_USE, Keeper, LEASES, drop_database, number_of};
+use super::marks;
 use super::pool::{READY, TEMPLATE, template};
 use crate::Error;
 use crate::sql::ident::literal;
@@ -66,8 +66,7 @@ pub(super) fn sweep(keeper: &Keeper, client: &mut Client) -> Result<(), Error> {
     unlock(client, SWEEPING, 0).map_err(error)?;
     let kept = swept.map_err(error)?;
     if !kept && let Some(home) = &keeper.home {
-        // Nobody may have wished for it.
-        let _ = fs::remove_file(home.join("kept"));
+        marks::no_test_is_kept(home);
     }
     Ok(())
 }

@@ -69,7 +69,8 @@ fn prove(options: &CheckOptions, folders: &[PathBuf]) -> Result<Diagnostics, Unu
     })
 }
 
-fn human(problems: &Diagnostics, migrations: Option<usize>, color: bool) {
+/// Prints problems for people, and how many there are.
+pub(crate) fn human(problems: &Diagnostics, migrations: Option<usize>, color: bool) {
     let of = migrations.map(|count| format!(" in {}", plural(count, "migration")));
     let of = of.unwrap_or_default();
     if problems.is_empty() {

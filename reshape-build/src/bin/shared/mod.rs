@@ -24,6 +24,13 @@ enum Commands {
     Shared(Command),
     /// Write down what is in the database, so that a first migration can begin there
     Baseline(BaselineOptions),
+    /// Keep a database for development at what the files say, while they are edited
+    ///
+    /// Migrations in `migrations.lock` are completed; what comes after them is in progress, and is aborted and started again with every change. Without a
+    /// lock file, a new database gets those that are there when this begins, completed, and everything later is in progress.
+    ///
+    /// The database is on the server of `--url` or `DATABASE_URL`, else on the server that tests share. Ctrl-C ends the command alone: server and database stay.
+    Dev(DevOptions),
     /// Explain a rule that migrations can break
     Explain(ExplainOptions),
     /// Write down what the migrations are, so that the build fails when one that was applied is changed
@@ -46,11 +53,13 @@ Deprecated, still accepted:
 
 mod baseline;
 mod check;
+mod dev;
 mod explain;
 mod lock;
 
 use baseline::BaselineOptions;
 use check::CheckOptions;
+use dev::DevOptions;
 use explain::ExplainOptions;
 use lock::LockOptions;
 
@@ -71,6 +80,7 @@ pub(crate) fn main(name: &'static str, arguments: impl IntoIterator<Item = OsStr
         Commands::Shared(command) => command,
         Commands::Explain(options) => return explain::explain(&options),
         Commands::Baseline(options) => return baseline::write(&options, &dirs),
+        Commands::Dev(options) => return dev::dev(&options, &dirs, color()),
         Commands::Lock(options) => return lock::write(&options, &dirs, color()),
     };
     run(&command, || reshape_build::load(&dirs).map_err(|diagnostics| diagnostics.render(color())))
