@@ -8,8 +8,8 @@ use std::thread;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use postgres::{Client, Config};
 
-use super::admin::{connect, on_own_thread, with_database};
-use super::keeper::{Job, Keeper};
+use super::admin::{connect, on_own_thread, with_database, without_parameter};
+use super::keeper::Keeper;
 use super::state::{Resolved, State};
 use super::{Server, pool, sweep};
 use crate::model::Str;
@@ -170,18 +170,22 @@ impl Inner {
     fn config_of(&self, schema: Option<String>) -> Config {
         let mut config = self.plain_config();
         if let Some(schema) = schema {
-            let mut options =
-                config.get_options().map_or_else(String::new, |options| format!("{options} "));
-            options.push_str(&search_path(&schema));
-            config.options(&options);
+            config.options(&self.options(&schema));
         }
         config
     }
 
+    /// Those of the server's connection string, and the version.
+    fn options(&self, schema: &str) -> String {
+        let given = self.keeper.config.get_options();
+        given.map_or_else(String::new, |given| format!("{given} ")) + &search_path(schema)
+    }
+
     fn url_of(&self, schema: Option<String>) -> String {
-        let mut url = self.url.clone();
-        let Some(schema) = schema else { return url };
-        let options = search_path(&schema);
+        let Some(schema) = schema else { return self.url.clone() };
+        let options = self.options(&schema);
+        // Of two some libraries take the last one, others both.
+        let mut url = without_parameter(&self.url, "options");
         // Writing to a String does not fail.
         if url.contains("://") {
             let separator = if url.contains('?') { '&' } else { '?' };
@@ -231,7 +235,7 @@ impl Drop for Inner {
             self.keep();
         } else if self.keeper.home.is_some() {
             // If the process ends before that, another one drops it; or it goes with the server.
-            self.keeper.later(Job::Drop(self.name.clone()));
+            self.keeper.drop_used(&self.name);
         } else {
             self.keeper.drop_now(&self.name);
         }
