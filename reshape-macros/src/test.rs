@@ -101,6 +101,7 @@ pub(crate) fn expand(arguments: TokenStream, function: TokenStream) -> syn::Resu
     if let Some(generic) = function.sig.generics.params.first() {
         return Err(syn::Error::new(generic.span(), "a test has no generic parameters"));
     }
+    refuse_other_kinds(&function)?;
     let runtime = &options.runtime;
     let is_async = function.sig.asyncness.is_some();
     let mut types = Vec::new();
@@ -151,6 +152,37 @@ pub(crate) fn expand(arguments: TokenStream, function: TokenStream) -> syn::Resu
             #run
         }
     })
+}
+
+/// What the compiler would refuse at places that nobody has written.
+fn refuse_other_kinds(function: &ItemFn) -> syn::Result<()> {
+    let signature = &function.sig;
+    let kinds = [
+        signature.constness.map(|token| (token.span(), "const")),
+        match &signature.safety {
+            syn::Safety::Unsafe(token) => Some((token.span(), "unsafe")),
+            syn::Safety::Safe(token) => Some((token.span(), "safe")),
+            syn::Safety::Default => None,
+        },
+        signature.abi.as_ref().map(|abi| (abi.span(), "extern")),
+    ];
+    if let Some((span, kind)) = kinds.into_iter().flatten().next() {
+        return Err(syn::Error::new(span, format!("a test cannot be `{kind}`")));
+    }
+    let is_test = |attribute: &&syn::Attribute| {
+        let path = attribute.path();
+        path.is_ident("test")
+            || path.segments.len() == 2
+                && path.segments[0].ident == "tokio"
+                && path.segments[1].ident == "test"
+    };
+    match function.attrs.iter().find(is_test) {
+        Some(other) => {
+            let message = "the function is a test already\n  help: remove this attribute; an `async` test with a database has a runtime of tokio";
+            Err(syn::Error::new(other.span(), message))
+        }
+        None => Ok(()),
+    }
 }
 
 /// `let __options = …;`

@@ -61,8 +61,13 @@ impl Fixture {
     }
 
     fn cargo(&self) -> Build {
+        self.cargo_with(&["build"])
+    }
+
+    fn cargo_with(&self, command: &[&str]) -> Build {
         let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into()))
-            .args(["build", "--offline", "--quiet", "--message-format=json"])
+            .args(command)
+            .args(["--offline", "--quiet", "--message-format=json"])
             .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("ui-target"))
             .env_remove("RUSTFLAGS")
             .current_dir(&self.folder)
@@ -101,6 +106,13 @@ impl Fixture {
     /// What the fixture says when it does not compile.
     fn errors(name: &'static str) -> String {
         let build = Self::new(name).cargo();
+        assert!(build.binary.is_none(), "`{name}` compiles");
+        build.diagnostics
+    }
+
+    /// What the fixture says when its tests do not compile.
+    fn test_errors(name: &'static str) -> String {
+        let build = Self::new(name).cargo_with(&["test", "--no-run"]);
         assert!(build.binary.is_none(), "`{name}` compiles");
         build.diagnostics
     }
@@ -191,4 +203,14 @@ fn everything_the_typed_modules_offer() {
 #[test]
 fn code_that_does_not_fit_the_schema() {
     insta::assert_snapshot!(Fixture::errors("wrong_code"));
+}
+
+#[test]
+fn options_that_the_test_attribute_does_not_have() {
+    insta::assert_snapshot!(Fixture::test_errors("wrong_test_options"));
+}
+
+#[test]
+fn arguments_that_a_test_cannot_have() {
+    insta::assert_snapshot!(Fixture::test_errors("wrong_test_arguments"));
 }

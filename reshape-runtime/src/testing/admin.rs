@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** no blocking client is used, or dropped, on a thread that may drive an asynchronous runtime.
 
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 use std::{panic, thread};
 
 use postgres::error::SqlState;
@@ -9,17 +11,35 @@ use postgres::{Client, Config, NoTls};
 
 use crate::{Error, ErrorKind};
 
-/// A connection, without TLS.
+/// How long a server without a free connection is asked again, and how often.
+const FULL: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// A connection, without TLS. If the server has none to give, it is waited for.
 pub(super) fn connect(config: &Config) -> Result<Client, Error> {
-    config.connect(NoTls).map_err(|error| connect_error(config, error))
+    let started = Instant::now();
+    loop {
+        match config.connect(NoTls) {
+            // Other tests end, and with them their connections.
+            Err(error) if is_full(&error) && started.elapsed() < FULL => sleep(AGAIN),
+            connected => return connected.map_err(|error| connect_error(config, error)),
+        }
+    }
+}
+
+fn is_full(error: &postgres::Error) -> bool {
+    error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS)
 }
 
 /// Why there is no connection.
 pub(super) fn connect_error(config: &Config, error: postgres::Error) -> Error {
     let message = format!("cannot connect to the server for tests at {}", place(config));
-    Error::new(ErrorKind::Connect, message)
-        .with_help("`DATABASE_URL` names the server; without it one is started")
-        .with_source(error)
+    let help = if is_full(&error) {
+        "run fewer tests at once, or raise `max_connections`: a test process takes two connections besides those of its tests"
+    } else {
+        "`DATABASE_URL` names the server; without it one is started"
+    };
+    Error::new(ErrorKind::Connect, message).with_help(help).with_source(error)
 }
 
 /// Why there is no new database.
@@ -53,13 +73,24 @@ pub(super) fn with_database(url: &str, name: &str) -> String {
         // Of two settings of the same key the last one counts.
         return format!("{url} dbname={name}");
     };
+    // The database can be a parameter too, which would then count.
+    let rest = without_parameter(rest, "dbname");
     let (address, parameters) = match rest.split_once('?') {
         Some((address, parameters)) => (address, format!("?{parameters}")),
-        None => (rest, String::new()),
+        None => (rest.as_str(), String::new()),
     };
     // Before the slash that ends it an authority holds no other one: a socket's folder is percent-encoded.
     let authority = address.split_once('/').map_or(address, |(authority, _)| authority);
     format!("{scheme}://{authority}/{name}{parameters}")
+}
+
+/// A URL without the parameters of this name.
+pub(super) fn without_parameter(url: &str, name: &str) -> String {
+    let Some((address, parameters)) = url.split_once('?') else { return url.to_owned() };
+    let is_other =
+        |parameter: &&str| parameter.split_once('=').map_or(*parameter, |(name, _)| name) != name;
+    let others: Vec<&str> = parameters.split('&').filter(is_other).collect();
+    if others.is_empty() { address.to_owned() } else { format!("{address}?{}", others.join("&")) }
 }
 
 /// The client panics on a thread that drives an asynchronous runtime, and tests may be such.
@@ -85,6 +116,8 @@ mod tests {
         );
         assert_eq!(replaced("postgres://host?user=a/b"), "postgres://host/x?user=a/b");
         assert_eq!(replaced("host=h dbname=app"), "host=h dbname=app dbname=x");
+        assert_eq!(replaced("postgres://h/app?dbname=b&user=c"), "postgres://h/x?user=c");
+        assert_eq!(replaced("postgres://h?dbname=b"), "postgres://h/x");
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::thread;
 
 use postgres::{Client, Config};
 
-use super::address::{self, search_path};
+use super::address;
 use super::admin::{connect, on_own_thread, with_database};
-use super::keeper::{Job, Keeper};
+use super::keeper::Keeper;
 use super::state::{Resolved, State};
 use super::{Server, pool, sweep};
 use crate::model::Str;
@@ -168,17 +168,16 @@ impl Inner {
     fn config_of(&self, schema: Option<String>) -> Config {
         let mut config = self.plain_config();
         if let Some(schema) = schema {
-            let mut options =
-                config.get_options().map_or_else(String::new, |options| format!("{options} "));
-            options.push_str(&search_path(&schema));
-            config.options(&options);
+            config.options(&address::options(self.keeper.config.get_options(), &schema));
         }
         config
     }
 
     fn url_of(&self, schema: Option<String>) -> String {
         match schema {
-            Some(schema) => address::with_search_path(&self.url, &schema),
+            Some(schema) => {
+                address::with_search_path(&self.url, self.keeper.config.get_options(), &schema)
+            }
             None => self.url.clone(),
         }
     }
@@ -217,7 +216,7 @@ impl Drop for Inner {
             self.keep();
         } else if self.keeper.home.is_some() {
             // If the process ends before that, another one drops it; or it goes with the server.
-            self.keeper.later(Job::Drop(self.name.clone()));
+            self.keeper.drop_used(&self.name);
         } else {
             self.keeper.drop_now(&self.name);
         }

@@ -2,12 +2,13 @@
 
 #[cfg(feature = "tokio")]
 use std::future::Future;
+use std::process::ExitCode;
 
 use super::{TestDb, TestDbOptions};
 
 /// What a test may return.
 #[diagnostic::on_unimplemented(
-    message = "a test with a database returns `()` or a `Result`, not `{Self}`"
+    message = "a test with a database returns `()`, a `Result` or an `ExitCode`, not `{Self}`"
 )]
 pub trait Outcome {
     /// Whether the test has failed without a panic.
@@ -17,6 +18,12 @@ pub trait Outcome {
 impl Outcome for () {
     fn is_failure(&self) -> bool {
         false
+    }
+}
+
+impl Outcome for ExitCode {
+    fn is_failure(&self) -> bool {
+        *self != ExitCode::SUCCESS
     }
 }
 

@@ -6,11 +6,13 @@
 //!
 //! **Invariant:** a database is dropped only by who holds its lease, or has found that nobody does.
 
+use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread;
 
 use postgres::{Client, Config};
@@ -27,6 +29,9 @@ pub(super) const LEASES: i32 = 0x7265_7374;
 
 /// So many names are drawn before a server that refuses all of them is thought to be broken.
 const DRAWS: u32 = 100;
+
+/// So many databases at most wait to be dropped.
+const WAITING: usize = 8;
 
 /// What need not be waited for.
 #[derive(Debug)]
@@ -48,6 +53,12 @@ pub(super) struct Keeper {
     pub(super) home: Option<PathBuf>,
     /// The session that holds the leases; opened by the first.
     leases: Mutex<Option<Client>>,
+    /// How many leases were taken.
+    taken: AtomicUsize,
+    /// How many databases wait for the thread to drop them.
+    to_drop: AtomicUsize,
+    /// Whose databases wait to be made by the thread.
+    to_fill: Mutex<HashSet<u64>>,
     jobs: OnceLock<Sender<Job>>,
 }
 
@@ -63,7 +74,16 @@ impl Keeper {
         if config.get_application_name().is_none() {
             config.application_name("reshape-testing");
         }
-        Self { config, strategy, home, leases: Mutex::new(None), jobs: OnceLock::new() }
+        Self {
+            config,
+            strategy,
+            home,
+            leases: Mutex::new(None),
+            taken: AtomicUsize::new(0),
+            to_drop: AtomicUsize::new(0),
+            to_fill: Mutex::default(),
+            jobs: OnceLock::new(),
+        }
     }
 
     /// A new name, with a lease, for a database that is then to be made or renamed by `and` in the same session.
@@ -80,6 +100,7 @@ impl Keeper {
                     .and_then(|row| row.try_get(0))
                     .map_err(|error| create_error(&self.config, error))?;
                 if taken {
+                    self.taken.fetch_add(1, Ordering::Relaxed);
                     let done = and(client, &name);
                     return match done {
                         Ok(done) => Ok((name, done)),
@@ -117,6 +138,29 @@ impl Keeper {
         self.release(name);
     }
 
+    /// Drops a database whose lease is ours, when its test has ended.
+    ///
+    /// Not to make the next test wait that is left to the thread; but not by a process that has had one test only, as those of
+    /// nextest: it ends before the thread comes to it.
+    pub(super) fn drop_used(self: &Arc<Self>, name: &str) {
+        if self.taken.load(Ordering::Relaxed) > 1 {
+            // What the thread cannot keep up with is left when the process ends, and takes room until then.
+            return if self.to_drop.load(Ordering::Relaxed) < WAITING {
+                self.later(Job::Drop(name.to_owned()));
+            } else {
+                self.drop_now(name);
+            };
+        }
+        // In the session that there is: another one would take as long again.
+        let dropped = self.with_leases(|client| {
+            drop_database(client, name).map_err(|error| create_error(&self.config, error))
+        });
+        match dropped {
+            Ok(()) => self.release(name),
+            Err(_) => self.later(Job::Drop(name.to_owned())),
+        }
+    }
+
     /// Hands a job to this process's thread, which is started by the first one.
     pub(super) fn later(self: &Arc<Self>, job: Job) {
         let jobs = self.jobs.get_or_init(|| {
@@ -129,7 +173,33 @@ impl Keeper {
                 .spawn(move || work(&keeper, &receiver));
             sender
         });
+        match &job {
+            Job::Drop(_) => {
+                self.to_drop.fetch_add(1, Ordering::Relaxed);
+            }
+            // One that has not begun does for all.
+            Job::Fill(key) if !self.to_fill().insert(*key) => return,
+            Job::Fill(_) | Job::Sweep => {}
+        }
         let _ = jobs.send(job);
+    }
+
+    /// Without a connection a job is not done.
+    fn give_up(&self, job: &Job) {
+        match job {
+            Job::Drop(name) => {
+                self.release(name);
+                self.to_drop.fetch_sub(1, Ordering::Relaxed);
+            }
+            Job::Fill(key) => {
+                self.to_fill().remove(key);
+            }
+            Job::Sweep => {}
+        }
+    }
+
+    fn to_fill(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.to_fill.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The leases' session, opened if there is none or it is gone.
@@ -167,13 +237,18 @@ fn work(keeper: &Weak<Keeper>, jobs: &Receiver<Job>) {
             // What cannot be done is swept or made by somebody else, or its failure is met by a test that needs it.
             client = connect(&keeper.config).ok();
         }
-        let Some(client) = &mut client else { continue };
+        let Some(client) = &mut client else {
+            keeper.give_up(&job);
+            continue;
+        };
         match job {
             Job::Drop(name) => {
                 let _ = drop_database(client, &name);
                 keeper.release(&name);
+                keeper.to_drop.fetch_sub(1, Ordering::Relaxed);
             }
             Job::Fill(key) => {
+                keeper.to_fill().remove(&key);
                 let _ = pool::fill(&keeper, client, key);
             }
             Job::Sweep => {

@@ -24,6 +24,66 @@
 //! A shared server is started by the first process that asks for it and ends when nobody has used it for 5 minutes, or for the number of
 //! seconds in `RESHAPE_TEST_SERVER_IDLE`, when it was started.
 //!
+//! # Other harnesses and libraries
+//!
+//! [`TestDb::url`] names the version's schema, so every library that takes a connection string sees the newest version. With `sqlx`, `sea-orm`,
+//! `deadpool-postgres` and `diesel`, in tests that `#[reshape_runtime::test]` runs:
+//!
+//! ```ignore
+//! use reshape_runtime::Error;
+//! use reshape_runtime::testing::{AsyncArgument, TestDb};
+//!
+//! #[reshape_runtime::test]
+//! async fn with_sea_orm(url: String) {
+//!     let db = sea_orm::Database::connect(&url).await.unwrap();
+//! }
+//!
+//! #[reshape_runtime::test]
+//! async fn with_deadpool(url: String) {
+//!     let mut config = deadpool_postgres::Config::new();
+//!     config.url = Some(url);
+//!     let pool = config.create_pool(Some(deadpool_postgres::Runtime::Tokio1), tokio_postgres::NoTls).unwrap();
+//! }
+//!
+//! #[reshape_runtime::test]
+//! fn with_diesel(url: String) {
+//!     use diesel::Connection as _;
+//!     let connection = diesel::PgConnection::establish(&url).unwrap();
+//! }
+//!
+//! // What many tests ask for can be an argument of its own.
+//! struct Pool(sqlx::PgPool);
+//!
+//! impl AsyncArgument for Pool {
+//!     async fn of(db: &TestDb) -> Result<Self, Error> {
+//!         Ok(Pool(sqlx::PgPool::connect(&db.url()).await.expect("the test's own database")))
+//!     }
+//! }
+//!
+//! #[reshape_runtime::test]
+//! async fn with_sqlx(Pool(pool): Pool) {
+//!     let mut connection = pool.acquire().await.unwrap();
+//! }
+//! ```
+//!
+//! [`TestDb::new`] is for harnesses that call a function, as `rstest` does:
+//!
+//! ```ignore
+//! #[rstest::fixture]
+//! fn db() -> TestDb {
+//!     TestDb::new(&crate::migrations::SET).unwrap()
+//! }
+//!
+//! #[rstest::rstest]
+//! #[case("Ada")]
+//! #[case("Grace")]
+//! fn a_user_has_a_name(db: TestDb, #[case] name: &str) {
+//!     db.connect().unwrap().execute("INSERT INTO users (name) VALUES ($1)", &[&name]).unwrap();
+//! }
+//! ```
+//!
+//! `DATABASE_URL` has to lead to the server itself: behind a pooler there are neither the locks nor the options of a session.
+//!
 //! **Invariant:** no private server outlives its process, and no shared one its users for long, whether they return, panic, are interrupted or are
 //! killed: a supervising shell holds the other end of a pipe and cleans up when it is closed.
 //!

@@ -108,7 +108,8 @@ impl NamedDatabase {
 
     /// The connection string whose sessions use the version that `migration` leads to.
     pub fn url(&self, migrations: &Migrations, migration: &str) -> String {
-        with_search_path(&self.url, &migrations.version_schema(migration))
+        let schema = migrations.version_schema(migration);
+        with_search_path(&self.url, self.config.get_options(), &schema)
     }
 
     /// The database as a configuration; sessions use no version.

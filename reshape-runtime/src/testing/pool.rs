@@ -12,6 +12,7 @@ use postgres::{Client, Config};
 
 use super::admin::{connect, create_error, on_own_thread};
 use super::keeper::{Job, Keeper, draw, drop_database};
+use super::prepared::key;
 use super::state::Resolved;
 use super::sweep;
 use crate::{Error, ErrorKind};
@@ -31,6 +32,9 @@ const FILLING: i32 = 0x7265_6669;
 /// A template that is dropped between two looks at it, so often in a row, is somebody's mistake.
 const TRIES: u32 = 10;
 
+/// How many databases of killed tests are dropped for each that is made: more than one, so that there are fewer in the end.
+const DROPPED: i64 = 2;
+
 /// How many databases wait for tests: as many as may begin while one is copied.
 fn pool_size() -> i64 {
     let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
@@ -43,7 +47,8 @@ pub(super) fn template(key: u64) -> String {
 
 /// A database in this state, whose lease is ours.
 pub(super) fn take(keeper: &Arc<Keeper>, state: &Resolved) -> Result<String, Error> {
-    let key = state.key();
+    // Only its owner can copy a template.
+    let key = key(&(state.key(), keeper.config.get_user()));
     for _ in 0..TRIES {
         let taken = keeper.lease(|client, name| claim(client, key, name));
         // While the test runs, the next one's is made.
@@ -161,15 +166,29 @@ fn lock(client: &mut Client, key: u64) -> Result<(), postgres::Error> {
     client.execute("SELECT pg_advisory_lock($1, $2)", &[&MAKING, &small(key)]).map(drop)
 }
 
-/// One database for the one that was taken; and more, up to the size of the pool, if nobody else does that just now.
+/// One database for the one that was taken; and more, up to the size of the pool, if nobody else does that just now. After each some are
+/// dropped that killed tests have left, so that they never pile up.
 pub(super) fn fill(keeper: &Keeper, client: &mut Client, key: u64) -> Result<(), Error> {
     let error = |error| create_error(&keeper.config, error);
-    sweep::mark_used(client, key);
-    let prefix = format!("{READY}{key:016x}_");
     let alone: bool = client
         .query_one("SELECT pg_try_advisory_lock($1, $2)", &[&FILLING, &small(key)])
         .and_then(|row| row.try_get(0))
         .map_err(error)?;
+    if alone {
+        sweep::mark_used(client, key);
+    }
+    let filled = fill_up(keeper, client, key, alone);
+    if alone {
+        client
+            .execute("SELECT pg_advisory_unlock($1, $2)", &[&FILLING, &small(key)])
+            .map_err(error)?;
+    }
+    filled
+}
+
+fn fill_up(keeper: &Keeper, client: &mut Client, key: u64, alone: bool) -> Result<(), Error> {
+    let error = |error| create_error(&keeper.config, error);
+    let prefix = format!("{READY}{key:016x}_");
     let size = pool_size();
     loop {
         let ready: i64 = client
@@ -180,16 +199,11 @@ pub(super) fn fill(keeper: &Keeper, client: &mut Client, key: u64) -> Result<(),
             .and_then(|row| row.try_get(0))
             .map_err(error)?;
         let made = ready < size && copy_with(keeper, client, key, &draw(&prefix))?;
+        sweep::some(client, DROPPED).map_err(error)?;
         if !made || !alone {
-            break;
+            return Ok(());
         }
     }
-    if alone {
-        client
-            .execute("SELECT pg_advisory_unlock($1, $2)", &[&FILLING, &small(key)])
-            .map_err(error)?;
-    }
-    Ok(())
 }
 
 fn is_there(client: &mut Client, name: &str) -> Result<bool, postgres::Error> {

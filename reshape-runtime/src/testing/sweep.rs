@@ -46,13 +46,12 @@ fn comment(client: &mut Client, name: &str, text: &str) -> Result<(), postgres::
     client.batch_execute(&format!("COMMENT ON DATABASE {name} IS {text}"))
 }
 
-/// The databases whose names begin so.
+/// The databases whose names begin so, without those that only another role can drop.
 pub(super) fn beginning_with(
     client: &mut Client,
     prefix: &str,
 ) -> Result<Vec<String>, postgres::Error> {
-    let sql =
-        "SELECT datname::text FROM pg_catalog.pg_database WHERE starts_with(datname::text, $1)";
+    let sql = "SELECT datname::text FROM pg_catalog.pg_database WHERE starts_with(datname::text, $1) AND pg_has_role(datdba, 'USAGE')";
     client.query(sql, &[&prefix])?.iter().map(|row| row.try_get(0)).collect()
 }
 
@@ -82,6 +81,31 @@ fn templates(client: &mut Client) -> Result<(), postgres::Error> {
         for ready in beginning_with(client, &format!("{READY}{key}_"))? {
             drop_database(client, &ready)?;
         }
+    }
+    Ok(())
+}
+
+/// Drops some of the databases whose tests are gone, at most so many.
+pub(super) fn some(client: &mut Client, most: i64) -> Result<(), postgres::Error> {
+    // The order keeps those apart who look at once; `OFFSET` keeps the locks from being taken before the order is known.
+    let sql = "
+        SELECT datname::text
+        FROM (
+            SELECT datname FROM pg_catalog.pg_database
+            WHERE datname ~ ('^' || $1 || '[0-9a-f]{16}$') AND shobj_description(oid, 'pg_database') IS NULL AND pg_has_role(datdba, 'USAGE')
+            ORDER BY random() OFFSET 0
+        ) AS found
+        WHERE pg_try_advisory_lock($2, ('x' || right(datname, 8))::bit(32)::int)
+        LIMIT $3";
+    for row in client.query(sql, &[&IN_USE, &LEASES, &most])? {
+        let name: String = row.try_get(0)?;
+        let Some(lease) = number_of(&name) else { continue };
+        // As in a sweep: whoever wants to keep it has said so by now.
+        let comment = comment_on(client, &name)?;
+        if since(&comment, KEPT).is_none() {
+            drop_database(client, &name)?;
+        }
+        unlock(client, LEASES, lease)?;
     }
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod kinds;
+
 use postgres::{Client, NoTls};
 use reshape_runtime::testing::{Argument, New, Old, TestDb};
 use reshape_runtime::{Error, Outcome};
