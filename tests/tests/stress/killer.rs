@@ -47,7 +47,12 @@ fn running(program: &PathBuf) -> Vec<Pid> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     processes
         .filter(|process| {
-            fs::read_link(process.path().join("exe")).is_ok_and(|exe| exe == *program)
+            let path = process.path();
+            let is_program = fs::read_link(path.join("exe")).is_ok_and(|exe| exe == *program);
+            // Not the one that lists the tests.
+            is_program
+                && fs::read_to_string(path.join("cmdline"))
+                    .is_ok_and(|line| !line.split('\0').any(|word| word == "--list"))
         })
         .filter_map(|process| Pid::from_raw(process.file_name().to_str()?.parse().ok()?))
         .collect()

@@ -1,4 +1,4 @@
-//! What a test cannot have from its database, or return.
+//! What a test cannot have from its database.
 
 mod migrations {
     pub(crate) const SET: reshape_runtime::Migrations = reshape_runtime::Migrations::embedded(&[]);
@@ -12,10 +12,5 @@ async fn a_client_that_blocks(_client: postgres::Client) {}
 
 #[reshape_runtime::test]
 fn a_client_that_does_not(_client: tokio_postgres::Client) {}
-
-#[reshape_runtime::test]
-fn returns(_client: postgres::Client) -> bool {
-    true
-}
 
 fn main() {}
