@@ -27,7 +27,9 @@ impl Killer {
             while !stopped.load(Ordering::Relaxed) {
                 thread::sleep(Duration::from_millis(RandomState::new().hash_one(()) % 100));
                 let running = running(&program);
-                let drawn = RandomState::new().hash_one(()) as usize % running.len().max(1);
+                let count = u64::try_from(running.len().max(1)).unwrap();
+                let drawn = RandomState::new().hash_one(()) % count;
+                let drawn = usize::try_from(drawn).unwrap();
                 let Some(&pid) = running.get(drawn) else { continue };
                 killed += usize::from(kill_process(pid, Signal::KILL).is_ok());
             }

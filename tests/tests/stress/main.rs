@@ -100,9 +100,9 @@ fn many_tests_at_once_leave_nothing_and_see_only_their_own() {
     let mut killed = 0;
     for repetition in 0..repetitions() {
         let with_kills = repetition % 2 == 1;
-        let killer = with_kills.then(|| Killer::start(&stress.package.tests));
+        let running = with_kills.then(|| Killer::start(&stress.package.tests));
         let output = stress.nextest();
-        let kills = killer.map_or(0, Killer::stop);
+        let kills = running.map_or(0, Killer::stop);
         let said = text(&output);
         assert!(said.contains(&format!("{TESTS} tests run")), "{said}");
         // Who was killed has not failed; but nobody else has a reason to.

@@ -1,6 +1,7 @@
 //! `#[reshape_runtime::test]`: a database for each test, and what the test asks for by the types of its arguments.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::needless_pass_by_value, reason = "the attribute hands values over")]
 
 mod kinds;
 
