@@ -95,7 +95,7 @@ pub(crate) fn module(module: &Module, index: &Result<Index, Missing>) -> TokenSt
         /// The migrations of this crate, embedded at compile time.
         // A binary need not use all of it, and the names come from files.
         #[allow(
-            dead_code, unused_imports, unused_variables, unreachable_pub, missing_debug_implementations, non_camel_case_types, non_snake_case,
+            dead_code, unused_imports, unused_qualifications, unused_variables, unreachable_pub, missing_debug_implementations, non_camel_case_types, non_snake_case,
             non_upper_case_globals
         )]
         #[allow(clippy::all, clippy::pedantic)]

@@ -189,6 +189,19 @@ fn a_qualified_name_cannot_be_given_other_columns() {
     );
 }
 
+/// What the query over the table lacks would mean the row's own; a new column of the table is enough for that.
+#[test]
+fn what_only_a_table_has_is_refused_where_the_batch_changes_it() {
+    let column = "[[actions]]\ntype = 'add_column'\ntable = 'b'\ncolumn = { name = 'k', type = 'integer' }\n";
+    for (first, word) in
+        [(&*rename("x", "y"), "tableoid"), (&*rename("x", "y"), "ctid"), (column, "xmin")]
+    {
+        let up = format!("(SELECT {word}::text FROM b WHERE b.id = b_id)");
+        let message = refused(first, &add(&up));
+        assert!(message.contains(&format!("`{word}` in a sub-select on `b`")), "{message}");
+    }
+}
+
 #[test]
 fn down_sees_values_that_the_batch_computes() {
     let change = alter("x", "up = 'upper(x)'\ndown = 'lower(x)'\nchanges = { type = 'varchar' }")

@@ -24,6 +24,10 @@ impl Walk<'_> {
         if self.is_open() || self.catalog.may_be_created(name) || !is_plain(node, arguments) {
             return;
         }
+        // In FROM it takes any number of arrays, which is no function of the catalog.
+        if name == "unnest" && arguments.len() > 1 {
+            return;
+        }
         let Some(overloads) = overloads(name) else { return };
         let types: Vec<Option<&Type>> =
             arguments.iter().map(|(value, _)| self.certain_type(value)).collect();

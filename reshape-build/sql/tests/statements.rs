@@ -98,6 +98,11 @@ fn a_column_that_must_have_a_value_gets_one() {
     fine("INSERT INTO touched (id) VALUES (1)");
     fine("INSERT INTO elsewhere.users (id) VALUES (1)");
     fine("INSERT INTO orders SELECT f.* FROM other.f f");
+    // As FROM alone has it: several arrays beside each other.
+    fine("INSERT INTO users (name, email) SELECT * FROM unnest($1::text[], $2::text[])");
+    fine(
+        "INSERT INTO users (name, email) SELECT a, b FROM unnest($1::text[], $2::text[]) AS t(a, b)",
+    );
 }
 
 #[test]

@@ -6,9 +6,13 @@ use super::{ROW, Seen, complete_first, query};
 use crate::plan::Refusal;
 use crate::plan::batch::Batch;
 use crate::plan::lineage::{Table, ValueId};
-use crate::plan::mention::{reads_column, reads_rows};
+use crate::plan::mention::{reads_column, reads_rows, says};
 use crate::sql::ident::ident;
 use crate::sql::names::shown;
+
+/// What a table has, and a query over it does not. A name that is missing there would mean the row's own.
+const OF_TABLES_ALONE: [&str; 7] =
+    ["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", "tablesample"];
 
 /// When an expression is evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +49,14 @@ pub(super) fn render(
         let is_changed = differs(batch, seen, when) || rows && may_have_more(table, when);
         if table.touched.is_none() || !is_changed {
             continue;
+        }
+        if let Some(word) = OF_TABLES_ALONE.into_iter().find(|word| says(sql, word)) {
+            let what = format!(
+                "`{word}` in a sub-select on `{}`, which the same batch changes",
+                seen.name
+            );
+            let help = complete_first(batch, at, seen.changed_by);
+            return Err(batch.not_supported(&what).with_help(help));
         }
         if seen.with_schema {
             let whole = rows && may_have_more(table, when);
