@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::env;
 use std::process::{Command, Output};
+use std::{env, thread};
 
 use postgres::{Client, NoTls};
 use reshape_runtime::Migrations;
@@ -28,9 +28,20 @@ fn set() -> Migrations {
 /// Not a test of its own: what a user's tests do.
 #[test]
 fn child() {
-    if env::var_os(CHILD).is_some() {
-        one();
+    match env::var(CHILD).as_deref() {
+        Ok("many") => many(),
+        Ok(_) => one(),
+        Err(_) => {}
     }
+}
+
+fn many() {
+    let set = set();
+    thread::scope(|scope| {
+        for _ in 0..12 {
+            scope.spawn(|| TestDb::new(&set).unwrap());
+        }
+    });
 }
 
 fn one() {
@@ -47,8 +58,12 @@ fn one() {
 
 /// What the child says, with this server.
 fn run(url: &str) -> Output {
+    run_as("one", url)
+}
+
+fn run_as(what: &str, url: &str) -> Output {
     let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", "child", "--nocapture"]).env(CHILD, "1").env("DATABASE_URL", url);
+    command.args(["--exact", "child", "--nocapture"]).env(CHILD, what).env("DATABASE_URL", url);
     command.output().unwrap()
 }
 
@@ -129,4 +144,13 @@ fn a_server_without_a_free_connection_is_named_with_the_way_out() {
     let output = run(&url);
     assert!(!output.status.success(), "{}", said(&output));
     assert!(said(&output).contains("help: run fewer tests at once"), "{}", said(&output));
+}
+
+/// Those that wait for the template do not hold the connections that its maker needs.
+#[test]
+fn more_tests_than_connections_take_turns() {
+    let (_server, port, mut client) = server();
+    client.batch_execute("CREATE ROLE app LOGIN CREATEDB CONNECTION LIMIT 5").unwrap();
+    let output = run_as("many", &format!("postgres://app@127.0.0.1:{port}/postgres"));
+    assert!(output.status.success(), "{}", said(&output));
 }

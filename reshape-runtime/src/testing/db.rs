@@ -188,12 +188,13 @@ impl Inner {
         reason = "whoever runs the test has to learn where the database is"
     )]
     fn keep(&self) {
-        self.keeper.keep_data();
         let marked = on_own_thread(|| {
             let mut client = connect(&self.keeper.config)?;
             sweep::mark_kept(&mut client, &self.name, &self.test)
                 .map_err(|error| super::admin::create_error(&self.keeper.config, error))
         });
+        // In this order: a sweep that finds no such database takes the mark away.
+        self.keeper.keep_data();
         self.keeper.release(&self.name);
         let hours = sweep::KEEP.as_secs() / 3600;
         // The same as the panic hook does; the harness shows it with the test's output.

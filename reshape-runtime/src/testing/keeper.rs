@@ -59,6 +59,8 @@ pub(super) struct Keeper {
     to_drop: AtomicUsize,
     /// Whose databases wait to be made by the thread.
     to_fill: Mutex<HashSet<u64>>,
+    /// Held while a template is looked for or made: those of this process that wait for one hold no connection, which its maker may need.
+    pub(super) making: Mutex<()>,
     jobs: OnceLock<Sender<Job>>,
 }
 
@@ -82,6 +84,7 @@ impl Keeper {
             taken: AtomicUsize::new(0),
             to_drop: AtomicUsize::new(0),
             to_fill: Mutex::default(),
+            making: Mutex::new(()),
             jobs: OnceLock::new(),
         }
     }

@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** a template, or a database that is ready, is whole: each is made under another name, or by one statement.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use postgres::error::SqlState;
 use postgres::{Client, Config};
@@ -116,6 +116,7 @@ fn copy_with(keeper: &Keeper, client: &mut Client, key: u64, name: &str) -> Resu
 
 /// Makes sure that the template is there. Who comes while another makes it waits for that one.
 fn make_template(keeper: &Arc<Keeper>, state: &Resolved, key: u64) -> Result<(), Error> {
+    let _making = keeper.making.lock().unwrap_or_else(PoisonError::into_inner);
     on_own_thread(|| {
         let mut client = connect(&keeper.config)?;
         if is_there(&mut client, &template(key))
