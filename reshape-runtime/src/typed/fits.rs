@@ -73,7 +73,7 @@ macro_rules! __fits {
 
 macro_rules! postgres_type {
     ($module:ident, $message:literal, $($rust:ty),*) => {
-        #[doc = $message]
+        #[doc = concat!("Parameters of the type `", stringify!($module), "`.")]
         pub mod $module {
             $crate::__fits!($message, $($rust),*);
         }
