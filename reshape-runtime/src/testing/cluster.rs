@@ -11,7 +11,7 @@ use std::process::{Child, Stdio};
 use super::owner::{Owner, io_error, temporary_folder};
 use super::place::Place;
 use super::prepared::Prepared;
-use super::programs::Programs;
+use super::programs::{Programs, has_strategies};
 use super::ready::{LOST_PORT, PORTS, free_port, wait_until_ready};
 use crate::{Error, ErrorKind};
 
@@ -57,14 +57,15 @@ impl Drop for Supervisor {
 impl Cluster {
     pub(super) fn start() -> Result<Self, Error> {
         let programs = Programs::find()?;
+        let version = programs.version()?;
         let mut tries = 0;
         loop {
             tries += 1;
-            match Self::start_once(&programs)? {
+            match Self::start_once(&programs, &version)? {
                 Ok(cluster) => return Ok(cluster),
                 Err(log) if tries < PORTS && log.contains(LOST_PORT) => {}
                 Err(log) => {
-                    let message = format!("a private server ({}) did not start", programs.version);
+                    let message = format!("a private server ({version}) did not start");
                     return Err(Error::new(ErrorKind::Connect, message).with_source(log));
                 }
             }
@@ -72,7 +73,7 @@ impl Cluster {
     }
 
     /// The inner error is the log of a server that ended at once or never got ready.
-    fn start_once(programs: &Programs) -> Result<Result<Self, String>, Error> {
+    fn start_once(programs: &Programs, version: &str) -> Result<Result<Self, String>, Error> {
         let place = Place::find();
         let folder = tempfile::Builder::new()
             .prefix("reshape-")
@@ -100,7 +101,7 @@ impl Cluster {
         // From here on the folder is the supervisor's to remove.
         let supervisor = Supervisor(child);
         let folder = folder.keep();
-        let copies_files = place.in_memory && programs.has_strategies();
+        let copies_files = place.in_memory && has_strategies(version);
         let ready = wait_until_ready(&folder);
         Ok(ready.map(|pid| Self { folder, port, pid, copies_files, _supervisor: supervisor }))
     }

@@ -6,6 +6,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -20,6 +21,10 @@ const MAX_AGE: Duration = Duration::from_hours(24);
 const INITDB: [&str; 5] =
     ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"];
 
+/// The maps of free space and of visible pages, which are made anew where they are missing: a third of a new database's files, and what
+/// a copy of it takes goes by their number.
+const SLIM: [&str; 2] = ["_fsm", "_vm"];
+
 /// A prepared data folder that nobody replaces while this value lives.
 #[derive(Debug)]
 pub(super) struct Prepared {
@@ -32,7 +37,7 @@ impl Prepared {
     /// The one for these programs, made if there is none.
     pub(super) fn get(temporary: &Path, programs: &Programs, owner: Owner) -> Result<Self, Error> {
         let cache = cache(temporary, owner)?;
-        let data = cache.join(format!("{:016x}", key(&(programs, INITDB))));
+        let data = cache.join(format!("{:016x}", key(&(programs.key()?, INITDB, SLIM))));
         let lock_path = data.with_extension("lock");
         let lock = File::options()
             .create(true)
@@ -115,5 +120,19 @@ fn make(data: &Path, programs: &Programs, owner: Owner) -> Result<(), Error> {
         let message = format!("`{}` failed", initdb.display());
         return Err(Error::new(ErrorKind::Connect, message).with_source(said));
     }
+    slim(&unfinished).map_err(|error| io_error(&unfinished, error))?;
     fs::rename(&unfinished, data).map_err(|error| io_error(data, error))
+}
+
+/// Leaves out of each database what it need not have. The server is not running.
+fn slim(data: &Path) -> io::Result<()> {
+    for database in fs::read_dir(data.join("base"))? {
+        for file in fs::read_dir(database?.path())? {
+            let file = file?;
+            if SLIM.iter().any(|end| file.file_name().to_string_lossy().ends_with(end)) {
+                fs::remove_file(file.path())?;
+            }
+        }
+    }
+    Ok(())
 }

@@ -3,10 +3,12 @@
 //! **Invariant:** the first folder that holds both `initdb` and `postgres` wins; a folder that `RESHAPE_PG_BIN` names is
 //! taken or refused, never passed over.
 
-use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{fs, io};
 
+use super::prepared::key;
 use crate::{Error, ErrorKind};
 
 /// The oldest major version that is supported.
@@ -16,12 +18,13 @@ const HELP: &str = "install PostgreSQL 14 or newer (Debian: `apt-get install pos
     `brew install postgresql`), name the folder of its programs in `RESHAPE_PG_BIN`, or a running server in `DATABASE_URL`";
 
 /// The programs of one installation.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+///
+/// Every test process looks for them, most of them to find the server that another one has started: what it takes a process to learn is
+/// learnt by who needs it.
+#[derive(Clone, Debug)]
 pub(super) struct Programs {
     /// The folder that holds `initdb` and `postgres`.
     pub(super) folder: PathBuf,
-    /// What `postgres --version` says, e.g. `postgres (PostgreSQL) 17.2`.
-    pub(super) version: String,
 }
 
 impl Programs {
@@ -36,7 +39,7 @@ impl Programs {
                 );
                 return Err(Error::new(ErrorKind::Connect, message).with_help(HELP));
             }
-            return Self::of(folder);
+            return Ok(Self { folder });
         }
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folder = std::env::split_paths(&path)
@@ -44,18 +47,24 @@ impl Programs {
             .or_else(|| pg_config_bindir().filter(|folder| holds_server(folder)))
             .or_else(|| packaged(Path::new("/")).into_iter().find(|folder| holds_server(folder)));
         match folder {
-            Some(folder) => Self::of(folder),
+            Some(folder) => Ok(Self { folder }),
             None => Err(Error::new(ErrorKind::Connect, "no PostgreSQL server programs were found")
                 .with_help(HELP)),
         }
     }
 
-    fn of(folder: PathBuf) -> Result<Self, Error> {
-        let program = folder.join("postgres");
-        let output = Command::new(&program).arg("--version").output().map_err(|error| {
-            let message = format!("`{}` does not run", program.display());
-            Error::new(ErrorKind::Connect, message).with_help(HELP).with_source(error)
-        })?;
+    /// What tells these programs from others, and from those that an update puts in their place.
+    pub(super) fn key(&self) -> Result<u64, Error> {
+        let program = self.folder.join("postgres");
+        let found = fs::metadata(&program).map_err(|error| does_not_run(&program, error))?;
+        Ok(key(&(&self.folder, found.dev(), found.ino(), found.len(), found.mtime())))
+    }
+
+    /// What `postgres --version` says, e.g. `postgres (PostgreSQL) 17.2`, if that is supported.
+    pub(super) fn version(&self) -> Result<String, Error> {
+        let program = self.folder.join("postgres");
+        let output = Command::new(&program).arg("--version").output();
+        let output = output.map_err(|error| does_not_run(&program, error))?;
         let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         match major(&version) {
             Some(major) if major < OLDEST => {
@@ -63,16 +72,19 @@ impl Programs {
                     format!("`{}` is {version}, which is older than {OLDEST}", program.display());
                 Err(Error::new(ErrorKind::Connect, message).with_help(HELP))
             }
-            _ => Ok(Self { folder, version }),
+            _ => Ok(version),
         }
     }
 }
 
-impl Programs {
-    /// Whether `CREATE DATABASE` can be told how to copy.
-    pub(super) fn has_strategies(&self) -> bool {
-        major(&self.version).is_some_and(|major| major >= 15)
-    }
+/// Whether `CREATE DATABASE` of a server of this version can be told how to copy.
+pub(super) fn has_strategies(version: &str) -> bool {
+    major(version).is_some_and(|major| major >= 15)
+}
+
+fn does_not_run(program: &Path, error: io::Error) -> Error {
+    let message = format!("`{}` does not run", program.display());
+    Error::new(ErrorKind::Connect, message).with_help(HELP).with_source(error)
 }
 
 fn holds_server(folder: &Path) -> bool {

@@ -24,11 +24,14 @@ use super::marks;
 use super::owner::{Owner, io_error, temporary_folder};
 use super::place::Place;
 use super::prepared::{self, Prepared};
-use super::programs::Programs;
+use super::programs::{Programs, has_strategies};
 use super::ready::{self, LOST_PORT, PORTS, free_port, wait_until_ready};
 use crate::{Error, ErrorKind};
 
 const SUPERVISOR: &str = include_str!("shared.sh");
+
+/// A file in the folder of a server whose databases are made faster by copying files, and which can be told so.
+const COPIES_FILES: &str = "copies-files";
 
 /// How long nobody has to use the server before it ends, in seconds.
 const IDLE_VARIABLE: &str = "RESHAPE_TEST_SERVER_IDLE";
@@ -96,8 +99,8 @@ impl Shared {
             }
             meeting.start()?;
         }
-        let message =
-            format!("the shared server ({}) ends as soon as it starts", meeting.programs.version);
+        let version = meeting.programs.version()?;
+        let message = format!("the shared server ({version}) ends as soon as it starts");
         Err(Error::new(ErrorKind::Connect, message)
             .with_help("name a running server in `DATABASE_URL`, or look into the folder that `reshape-postgres-*` in the temporary folder names"))
     }
@@ -144,7 +147,7 @@ impl Meeting {
         let programs = Programs::find()?;
         let owner = Owner::of_server()?;
         let cache = prepared::cache(&temporary_folder(), owner)?;
-        let key = prepared::key(&(&programs, SETTINGS, SUPERVISOR));
+        let key = prepared::key(&(programs.key()?, SETTINGS, SUPERVISOR));
         let named = cache.join(format!("{key:016x}.server"));
         Ok(Self { programs, owner, lock: named.with_extension("starting"), named })
     }
@@ -171,12 +174,13 @@ impl Meeting {
         else {
             return None;
         };
-        let copies_files = self.programs.has_strategies() && folder.join("in-memory").exists();
+        let copies_files = folder.join(COPIES_FILES).exists();
         Some(Shared { folder, port, pid, copies_files, _users: users })
     }
 
     /// Starts a server, with the data of the one before if that is to stay. The lock is held.
     fn start(&self) -> Result<(), Error> {
+        let version = self.programs.version()?;
         let before = self.folder().filter(|folder| folder.exists());
         let (folder, last_port) = match before {
             Some(folder) if has_data_to_keep(&folder) => {
@@ -187,7 +191,7 @@ impl Meeting {
                 if let Some(folder) = before {
                     dispose(&folder);
                 }
-                (self.new_folder()?, None)
+                (self.new_folder(&version)?, None)
             }
         };
         let mut port = last_port;
@@ -206,8 +210,7 @@ impl Meeting {
                 Ok(()) => return Ok(()),
                 Err(log) if log.contains(LOST_PORT) => {}
                 Err(log) => {
-                    let message =
-                        format!("the shared server ({}) did not start", self.programs.version);
+                    let message = format!("the shared server ({version}) did not start");
                     return Err(Error::new(ErrorKind::Connect, message).with_source(log));
                 }
             }
@@ -219,7 +222,7 @@ impl Meeting {
         Ok(())
     }
 
-    fn new_folder(&self) -> Result<PathBuf, Error> {
+    fn new_folder(&self, version: &str) -> Result<PathBuf, Error> {
         let place = Place::find();
         let folder = tempfile::Builder::new()
             .prefix("reshape-shared-")
@@ -227,8 +230,8 @@ impl Meeting {
             .tempdir_in(&place.folder)
             .map_err(|error| io_error(&place.folder, error))?;
         self.owner.take(folder.path())?;
-        if place.in_memory {
-            let mark = folder.path().join("in-memory");
+        if place.in_memory && has_strategies(version) {
+            let mark = folder.path().join(COPIES_FILES);
             File::create(&mark).map_err(|error| io_error(&mark, error))?;
         }
         Ok(folder.keep())
