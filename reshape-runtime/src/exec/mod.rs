@@ -30,6 +30,7 @@ mod command;
 mod compare;
 mod connection;
 mod drift;
+mod fence;
 mod index;
 mod journal;
 mod lease;
