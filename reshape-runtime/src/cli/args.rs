@@ -231,13 +231,13 @@ pub struct Limits {
 impl Limits {
     /// Sets what was given.
     pub(super) fn apply(&self, migrator: Migrator) -> Migrator {
-        migrator.limited([
-            self.lock_timeout,
-            self.retry_budget,
-            self.retry_delay,
-            self.retry_max_delay,
-            self.batch_duration,
-        ])
+        migrator.limited(crate::exec::Limits {
+            lock_timeout: self.lock_timeout,
+            retry_budget: self.retry_budget,
+            retry_delay: self.retry_delay,
+            retry_max_delay: self.retry_max_delay,
+            batch_duration: self.batch_duration,
+        })
     }
 }
 
