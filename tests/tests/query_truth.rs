@@ -194,6 +194,8 @@ const FINE: &[&str] = &[
     "SELECT count(*) AS c FROM users ORDER BY c",
     "SELECT count(*) AS c FROM users ORDER BY (c), 1",
     "SELECT DISTINCT ON (c) count(*) AS c FROM users",
+    "SELECT (SELECT DISTINCT ON (o.user_id) o.total FROM orders o LIMIT 1) AS t FROM users",
+    "SELECT (SELECT DISTINCT ON (o.user_id) o.total FROM orders o LIMIT 1), count(*) FROM users",
     "SELECT 1 AS x FROM users GROUP BY name, x",
     "SELECT a.id, count(*) FROM users a JOIN orders USING (id) GROUP BY id",
     "SELECT id, count(*) FROM users LEFT JOIN orders USING (id) GROUP BY users.id",

@@ -78,6 +78,12 @@ fn agrees(first: &str, second: &str) {
 /// The message with which the batch is refused.
 #[track_caller]
 fn refused(first: &str, second: &str) -> String {
+    refused_with("", first, second)
+}
+
+/// The same where a client has run `rows` before.
+#[track_caller]
+fn refused_with(rows: &str, first: &str, second: &str) -> String {
     let database = database();
     let all = migrations(&[(BASE, TABLES), ("1_first", first), (CHANGE, second)]);
     let base = all.up_to(BASE).expect("the first");
@@ -85,6 +91,7 @@ fn refused(first: &str, second: &str) -> String {
     migrator.start().unwrap_or_else(|error| panic!("{}", error.report()));
     migrator.complete().unwrap_or_else(|error| panic!("{}", error.report()));
     let mut client = client(&database, BASE);
+    client.batch_execute(rows).expect("the rows");
     let before = catalog(&mut client);
     let error = Migrator::new(all, database.url()).start().expect_err("a refusal");
     assert_eq!(error.kind(), ErrorKind::Refused, "{}", error.report());
@@ -107,6 +114,26 @@ fn a_renamed_table_is_seen_by_its_name() {
 fn names_that_columns_exchange_are_not_mixed_up() {
     let first = rename("x", "z") + &rename("t", "x") + &rename("z", "t");
     agrees(&first, &add("(SELECT b.x || '/' || b.t FROM b WHERE b.id = b_id)"));
+}
+
+/// One expression says which table it means in another way than the other.
+#[test]
+fn each_expression_says_for_itself_how_it_names_a_table() {
+    let first = rename("x", "z") + &rename("t", "x") + &rename("z", "t");
+    let change = first
+        + "[[actions]]\ntype = 'alter_column'\ntable = 'a'\ncolumn = 't'\nchanges = { type = 'varchar' }\n\
+           up = '(SELECT x FROM b WHERE b.id = b_id)'\ndown = '(SELECT id::text FROM public.b WHERE b.id = b_id)'\n";
+    let mut r = Rollout::begin(TABLES, ROWS, &change);
+    assert_eq!(rows(&mut r.new, "SELECT t FROM a ORDER BY id"), ["other", "other", "-"]);
+    r.old.batch_execute("INSERT INTO a (id, b_id) VALUES (4, 1)").expect("an old row");
+    r.new.batch_execute("INSERT INTO a (id, b_id, t) VALUES (5, 2, 'new')").expect("a new row");
+    assert_eq!(rows(&mut r.new, "SELECT t FROM a WHERE id > 3 ORDER BY id"), ["other", "new"]);
+    assert_eq!(rows(&mut r.old, "SELECT t FROM a WHERE id = 5"), ["2"]);
+    r.complete();
+    assert_eq!(
+        rows(&mut r.new, "SELECT t FROM a ORDER BY id"),
+        ["other", "other", "-", "other", "new"]
+    );
 }
 
 #[test]
@@ -165,6 +192,8 @@ fn values_that_the_batch_computes_are_refused() {
     for whole in [
         "(SELECT to_jsonb(z) FROM b z WHERE z.id = b_id)",
         "(SELECT (b.*)::text FROM b WHERE b.id = b_id)",
+        "(SELECT to_jsonb(z) ->> 'x' FROM (SELECT DISTINCT ON (b.id) * FROM b) z LIMIT 1)",
+        "(SELECT p FROM b AS z(i, p) WHERE i = b_id)",
     ] {
         refused(&first, &add(whole));
     }
@@ -189,6 +218,20 @@ fn a_qualified_name_cannot_be_given_other_columns() {
     );
 }
 
+/// Such tables are expanded one by one.
+#[test]
+fn a_new_column_of_a_table_with_children_is_refused() {
+    let first = "[[actions]]\ntype = 'add_column'\ntable = 'b'\ncolumn = { name = 'k', type = 'integer', default = '7' }\n".to_owned()
+        + &add("(SELECT k + 1 FROM b WHERE b.id = b_id)");
+    let message =
+        refused_with("CREATE TABLE public.c () INHERITS (public.b)", &first, &rename("x", "y"));
+    assert!(
+        message.contains("where `b` inherits or has children") && message.contains("`1_first`"),
+        "{message}"
+    );
+    assert!(!message.contains(CHANGE) && message.contains("in an earlier migration"), "{message}");
+}
+
 /// What the query over the table lacks would mean the row's own; a new column of the table is enough for that.
 #[test]
 fn what_only_a_table_has_is_refused_where_the_batch_changes_it() {
@@ -200,6 +243,10 @@ fn what_only_a_table_has_is_refused_where_the_batch_changes_it() {
         let message = refused(first, &add(&up));
         assert!(message.contains(&format!("`{word}` in a sub-select on `b`")), "{message}");
     }
+    // Whoever reads it is named, and not who comes last.
+    let first = rename("x", "y") + &add("(SELECT ctid::text FROM b WHERE b.id = b_id)");
+    let message = refused(&first, &rename("y", "z"));
+    assert!(message.contains("`1_first`") && !message.contains(CHANGE), "{message}");
 }
 
 #[test]

@@ -139,9 +139,8 @@ fn counted(arguments: &Arguments, query: &Query, statement: &mut Statement<'_>) 
     if wanted == given {
         return;
     }
-    let message = format!("the statement has {}, but {given} given", parameters(wanted));
-    let message = message.replace("1 given", "1 is given");
-    let message = if given == 1 { message } else { message.replace(" given", " are given") };
+    let is = if given == 1 { "is" } else { "are" };
+    let message = format!("the statement has {}, but {given} {is} given", parameters(wanted));
     match query.parameters.get(given) {
         Some(missing) => {
             let help = format!("give a value for `${}` behind the statement", missing.number);

@@ -55,8 +55,7 @@ pub(super) fn render(
                 "`{word}` in a sub-select on `{}`, which the same batch changes",
                 seen.name
             );
-            let help = complete_first(batch, at, seen.changed_by);
-            return Err(batch.not_supported(&what).with_help(help));
+            return Err(not_supported(batch, at, &what, seen.changed_by));
         }
         if seen.with_schema {
             let whole = rows && may_have_more(table, when);
@@ -217,4 +216,14 @@ fn refuse(
     changed_by: Option<usize>,
 ) -> Refusal {
     batch.refuse_at(at, message).with_help(complete_first(batch, at, changed_by))
+}
+
+/// As [`Batch::not_supported`], of the action at `at`.
+pub(super) fn not_supported(
+    batch: &Batch<'_>,
+    at: (usize, usize),
+    what: &str,
+    changed_by: Option<usize>,
+) -> Refusal {
+    refuse(batch, at, format!("{what} is not supported yet"), changed_by)
 }

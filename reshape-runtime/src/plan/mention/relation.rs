@@ -74,16 +74,18 @@ pub(crate) fn reads_rows(expression: &str, name: &str) -> bool {
     if has_unicode_escape(expression) || says_all || has_star(&lower) {
         return true;
     }
-    let mut names = vec![name.to_owned()];
-    let declared: Vec<usize> = places(&code, name)
+    let relations = places(&code, name)
         .into_iter()
         .filter(|(start, _)| is_relation(unquoted(&code[..*start])))
-        .filter_map(|(_, end)| {
-            let (at, alias) = alias(&code, end)?;
-            names.push(alias);
-            Some(at)
-        })
-        .collect();
+        .map(|(_, end)| end);
+    let aliases: Vec<Alias> =
+        relations.chain(joins(&code, name)).filter_map(|end| alias(&code, end)).collect();
+    if aliases.iter().any(|alias| alias.has_columns) {
+        return true;
+    }
+    let declared: Vec<usize> = aliases.iter().map(|alias| alias.at).collect();
+    let mut names = vec![name.to_owned()];
+    names.extend(aliases.into_iter().map(|alias| alias.name));
     names.iter().any(|name| {
         places(&code, name).into_iter().any(|(start, end)| {
             let before = unquoted(&code[..start]);
@@ -94,8 +96,41 @@ pub(crate) fn reads_rows(expression: &str, name: &str) -> bool {
     })
 }
 
-/// The alias of a relation whose name ends at `end`, and where it stands.
-fn alias(code: &str, end: usize) -> Option<(usize, String)> {
+/// Another name of a relation.
+struct Alias {
+    name: String,
+    /// Where it stands.
+    at: usize,
+    /// Its columns have other names, too, by their order: `AS z(a, b)`.
+    has_columns: bool,
+}
+
+/// Where joins in parentheses end that are of the table `name`, among others.
+fn joins(code: &str, name: &str) -> Vec<usize> {
+    let mut open = Vec::new();
+    let mut found = Vec::new();
+    for (at, c) in code.char_indices() {
+        match c {
+            '(' => open.push(at),
+            ')' => found.extend(open.pop().map(|start| (start, at))),
+            _ => {}
+        }
+    }
+    found.retain(|(start, end)| {
+        let inner = &code[start + 1..*end];
+        let is_query = ["select", "values", "with", "table"]
+            .into_iter()
+            .any(|word| strip_word(inner.trim_start(), word).is_some());
+        !is_query
+            && is_relation(&code[..*start])
+            && !places(inner, "join").is_empty()
+            && !places(inner, name).is_empty()
+    });
+    found.into_iter().map(|(_, end)| end + 1).collect()
+}
+
+/// The alias of a relation that ends at `end`.
+fn alias(code: &str, end: usize) -> Option<Alias> {
     let rest = code[end..].trim_start_matches('"');
     let rest = strip_word(rest.trim_start(), "as").unwrap_or(rest).trim_start();
     let quoted = rest.strip_prefix('"');
@@ -107,7 +142,9 @@ fn alias(code: &str, end: usize) -> Option<(usize, String)> {
     let word = &rest[..length];
     let name = if quoted.is_some() { word.to_owned() } else { word.to_lowercase() };
     let is_alias = !word.is_empty() && (quoted.is_some() || !NO_ALIAS.contains(&name.as_str()));
-    is_alias.then(|| (code.len() - rest.len(), name))
+    let after = rest[length..].trim_start_matches('"').trim_start();
+    let has_columns = after.starts_with('(');
+    is_alias.then(|| Alias { name, at: code.len() - rest.len(), has_columns })
 }
 
 fn strip_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
@@ -133,11 +170,13 @@ fn ends_with_word(text: &str, word: &str) -> bool {
     end.is_some_and(|(rest, end)| end.eq_ignore_ascii_case(word) && !rest.ends_with(is_word))
 }
 
-/// Whether a `*` stands for columns: it multiplies after a value, and `count(*)` counts rows.
+/// Whether a `*` stands for columns: it multiplies after a value, and `count(*)` counts rows. After `DISTINCT ON (…)` it may do either.
 fn has_star(code: &str) -> bool {
+    let is_distinct = !places(code, "distinct").is_empty();
     code.match_indices('*').any(|(at, _)| {
         let before = code[..at].trim_end();
         before.ends_with(['.', ','])
+            || is_distinct && before.ends_with(')')
             || ["select", "distinct", "all"].into_iter().any(|word| ends_with_word(before, word))
     })
 }
@@ -170,6 +209,14 @@ mod tests {
         assert!(reads("(SELECT z.* FROM b z)") && reads("(SELECT to_jsonb(z) FROM b AS z)"));
         assert!(reads("(SELECT to_jsonb(z) FROM b \"z\")") && reads("(SELECT 1, * FROM b)"));
         assert!(reads("(SELECT x FROM c NATURAL JOIN b)") && reads("(TABLE b)"));
+        assert!(reads("(SELECT DISTINCT ON (b.id) * FROM b)") && reads("(SELECT ALL * FROM b)"));
+        assert!(reads("(SELECT p FROM b AS z(i, p))") && reads("(SELECT p FROM b \"z\" (i, p))"));
+        assert!(reads("(SELECT p FROM (c JOIN b ON true) AS z (i, p))"));
+        assert!(reads("(SELECT to_jsonb(z) FROM ((c JOIN b ON true)) z)"));
+        assert!(!reads("(SELECT z.x FROM (c JOIN b ON true) z WHERE z.x = 1)"));
+        assert!(!reads("(SELECT x FROM (SELECT x FROM c JOIN b ON true) z (i) ORDER BY z)"));
+        assert!(!reads("(SELECT x FROM b, unnest(b.x) u (i) WHERE (b.x) IN (1))"));
+        assert!(!reads("(SELECT (b.x) * 2 FROM b)") && !reads("(SELECT DISTINCT x * 2 FROM b)"));
         assert!(
             !reads("(SELECT count(*) * 2 FROM b)") && !reads("(SELECT x FROM b WHERE b.x = 1)")
         );
