@@ -2,9 +2,8 @@
 
 use std::rc::Rc;
 
-use postgres::Client;
 use reshape_sql::{Column, Fill, Key, Relation, Rule, Tables, query};
-use reshape_tests::database;
+use reshape_tests::{database, runs};
 
 const SCHEMA: &str = r"
     CREATE TYPE mood AS ENUM ('sad', 'ok');
@@ -62,14 +61,6 @@ fn tables() -> Tables {
         enum_schema: Some(String::from("public")),
         open: false,
     }
-}
-
-/// Whether the server runs it, without keeping what it does.
-fn runs(client: &mut Client, sql: &str) -> Result<(), String> {
-    let mut transaction = client.transaction().expect("a transaction");
-    transaction.batch_execute(sql).map_err(|error| {
-        error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
-    })
 }
 
 /// Each with the rules that it breaks.

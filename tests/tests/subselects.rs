@@ -2,7 +2,9 @@
 //! one batch. What a batch cannot show them is refused before anything has changed.
 
 use reshape_runtime::{ErrorKind, Migrator};
-use reshape_tests::{BASE, CHANGE, Rollout, catalog, client, database, golden, migrations, rows};
+use reshape_tests::{
+    BASE, CHANGE, Rollout, catalog, client, database, golden, migrate, migrations, rows,
+};
 
 const TABLES: &str = r#"
 [[actions]]
@@ -49,9 +51,8 @@ fn one_by_one(first: &str, second: &str) -> Vec<String> {
     let database = database();
     let all = migrations(&[(BASE, TABLES), ("1_first", first), (CHANGE, second)]);
     for name in [BASE, "1_first", CHANGE] {
-        let mut migrator = Migrator::new(all.up_to(name).expect("one of them"), database.url());
-        migrator.start().unwrap_or_else(|error| panic!("{}", error.report()));
-        migrator.complete().unwrap_or_else(|error| panic!("{}", error.report()));
+        let version = all.up_to(name).expect("one of them");
+        migrate(&mut Migrator::new(version, database.url()));
         if name == BASE {
             client(&database, BASE).batch_execute(ROWS).expect("rows");
         }
@@ -87,9 +88,7 @@ fn refused_with(rows: &str, first: &str, second: &str) -> String {
     let database = database();
     let all = migrations(&[(BASE, TABLES), ("1_first", first), (CHANGE, second)]);
     let base = all.up_to(BASE).expect("the first");
-    let mut migrator = Migrator::new(base, database.url());
-    migrator.start().unwrap_or_else(|error| panic!("{}", error.report()));
-    migrator.complete().unwrap_or_else(|error| panic!("{}", error.report()));
+    migrate(&mut Migrator::new(base, database.url()));
     let mut client = client(&database, BASE);
     client.batch_execute(rows).expect("the rows");
     let before = catalog(&mut client);
@@ -271,9 +270,7 @@ fn an_empty_database_gets_there_in_one_batch() {
         rename("x", "y") + "[[actions]]\ntype = 'rename_table'\ntable = 'b'\nnew_name = 'c'\n";
     let second = add("(SELECT y FROM c WHERE c.id = b_id)");
     let all = migrations(&[(BASE, TABLES), ("1_first", &first), (CHANGE, &second)]);
-    let mut migrator = Migrator::new(all, database.url());
-    migrator.start().unwrap_or_else(|error| panic!("{}", error.report()));
-    migrator.complete().unwrap_or_else(|error| panic!("{}", error.report()));
+    migrate(&mut Migrator::new(all, database.url()));
 }
 
 #[test]

@@ -140,13 +140,7 @@ impl Walk<'_> {
         let mut complete = true;
         for target in list.children().filter(|child| child.kind() == SyntaxKind::TARGET) {
             let range = self.range(&target);
-            let from_field = |field: &Field| Output {
-                name: field.name.clone(),
-                data_type: field.data_type.clone(),
-                nullable: field.nullable,
-                source: field.source.clone(),
-                range: range.clone(),
-            };
+            let from_field = |field: &Field| Output::of(field.clone(), &range);
             if has_token(&target, SyntaxKind::STAR) {
                 complete &= frame.items.iter().all(|item| item.complete) && !frame.blind;
                 let fields =

@@ -3,10 +3,9 @@
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use crate::catalog::{Fill, Named, Relation};
-use crate::finding::{Finding, Related, Rule};
+use crate::finding::{Finding, Rule};
 use crate::frame::{Frame, Item};
 use crate::from::relation_name;
-use crate::name::{list, nearest, quote};
 use crate::query::Output;
 use crate::required::is_default;
 use crate::walk::{Walk, child, expressions, first_name, has_token, is_expression, is_select};
@@ -328,17 +327,7 @@ impl Walk<'_> {
             {
                 let names: Vec<&str> =
                     relation.columns.iter().map(|column| column.name.as_str()).collect();
-                let help = match nearest(&name, names.iter().copied()) {
-                    Some(near) => format!("did you mean `{}`?", quote(near)),
-                    None => format!("it has {}", list(&names)),
-                };
-                let table = &relation.name;
-                let message = format!("table `{table}` has no column `{name}`");
-                self.report(
-                    Finding::new(Rule::UnknownColumn, self.range(&target), message)
-                        .help(help)
-                        .related(Related::Column(table.clone(), name.clone())),
-                );
+                self.no_column((Some(&relation.name), None), &name, &names, &target);
             }
             let whole = target.children().count() == 1;
             if whole && columns.contains(&name) {

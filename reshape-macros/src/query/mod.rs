@@ -198,8 +198,7 @@ fn fits(data_type: &reshape_sql::Type, catalog: &Catalog) -> Option<Fits> {
         "interval" => "interval",
         "inet" => "inet",
         name if catalog.is_enumeration(name) => {
-            // Braces stand for something in such a message.
-            let name = name.replace('{', "{{").replace('}', "}}");
+            let name = row::as_it_is(name);
             let message = format!("[R0612] a parameter of type `{name}` cannot be a `{{Self}}`");
             return Some(Fits::Enumeration(message));
         }

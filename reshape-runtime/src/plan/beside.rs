@@ -120,29 +120,13 @@ pub(crate) fn after(point: &Point, batch: &mut Batch<'_>) {
 
 /// What the action computes from rows of its own table, and from those of others.
 fn expressions(action: &Action) -> (Vec<&str>, Vec<&str>) {
-    let transforms = match action {
-        Action::AddColumn(add) => vec![&add.up],
-        Action::AlterColumn(alter) => vec![&alter.up, &alter.down],
-        Action::RemoveColumn(remove) => vec![&remove.down],
-        Action::CreateTable(create) => {
-            let up = create.up.iter();
-            let all = up.flat_map(|up| up.values.iter().map(|(_, sql)| sql).chain(&up.condition));
-            return (Vec::new(), all.map(AsRef::as_ref).collect());
-        }
-        Action::RenameTable(_)
-        | Action::RemoveTable(_)
-        | Action::AddIndex(_)
-        | Action::RemoveIndex(_)
-        | Action::AddForeignKey(_)
-        | Action::RemoveForeignKey(_)
-        | Action::AddCheck(_)
-        | Action::RemoveCheck(_)
-        | Action::CreateEnum(_)
-        | Action::RemoveEnum(_)
-        | Action::Custom(_) => Vec::new(),
-    };
     let (mut own, mut others) = (Vec::new(), Vec::new());
-    for transform in transforms.into_iter().flatten() {
+    if let Action::CreateTable(create) = action {
+        let up = create.up.iter();
+        let all = up.flat_map(|up| up.values.iter().map(|(_, sql)| sql).chain(&up.condition));
+        others.extend(all.map(AsRef::as_ref));
+    }
+    for transform in action.transforms().into_iter().flatten() {
         match transform {
             Transform::Expression(sql) => own.push(sql.as_ref()),
             Transform::Table { value, condition, .. } => {

@@ -45,8 +45,9 @@ pub(super) fn render(
     for seen in tables {
         let table = &batch.tables[seen.table];
         let rows = reads_rows(sql, &seen.name);
+        let more = rows && may_have_more(table, when);
         require_rows(batch, at, seen, when)?;
-        let is_changed = differs(batch, seen, when) || rows && may_have_more(table, when);
+        let is_changed = differs(batch, seen, when) || more;
         if table.touched.is_none() || !is_changed {
             continue;
         }
@@ -58,8 +59,7 @@ pub(super) fn render(
             return Err(not_supported(batch, at, &what, seen.changed_by));
         }
         if seen.with_schema {
-            let whole = rows && may_have_more(table, when);
-            require_alike(batch, (at, sql), seen, whole)?;
+            require_alike(batch, (at, sql), seen, more)?;
         }
         let mut columns = Vec::new();
         for (name, id) in &seen.columns {
@@ -183,11 +183,12 @@ fn require_alike(
         ),
         seen.changed_by,
     );
-    let help = refusal.help.clone().unwrap_or_default();
-    Err(refusal.with_help(format!(
-        "leave the schema out, so that `{}` can be shown as it is at this point; or {help}",
-        seen.name
-    )))
+    Err(or(refusal, |help| {
+        let name = &seen.name;
+        format!(
+            "leave the schema out, so that `{name}` can be shown as it is at this point; or {help}"
+        )
+    }))
 }
 
 /// The values are not there when the expression needs them.
@@ -202,11 +203,18 @@ fn unknown(batch: &Batch<'_>, at: (usize, usize), seen: &Seen, name: &str, id: V
         shown(&table.schema, &seen.name)
     );
     let refusal = refuse(batch, at, message, by);
-    let help = refusal.help.clone().unwrap_or_default();
-    refusal.with_help(format!(
-        "{help}; or take the value by `{{ table = \"{}\", value = …, where = … }}`, which follows the other table",
-        seen.name
-    ))
+    or(refusal, |help| {
+        let name = &seen.name;
+        format!(
+            "{help}; or take the value by `{{ table = \"{name}\", value = …, where = … }}`, which follows the other table"
+        )
+    })
+}
+
+/// With another way out beside the one that there is.
+fn or(refusal: Refusal, both: impl FnOnce(&str) -> String) -> Refusal {
+    let help = both(refusal.help.as_deref().unwrap_or_default());
+    refusal.with_help(help)
 }
 
 fn refuse(
