@@ -249,6 +249,30 @@ fn what_only_a_table_has_is_refused_where_the_batch_changes_it() {
 }
 
 #[test]
+fn locks_and_row_types_of_a_table_that_the_batch_changes_are_refused() {
+    let first = rename("x", "y");
+    for (up, said) in [
+        ("(SELECT y FROM b WHERE b.id = b_id FOR SHARE)", "locking rows in a sub-select on `b`"),
+        ("(SELECT y FROM b z WHERE z.id = b_id FOR UPDATE)", "locking rows in a sub-select on `b`"),
+        ("(SELECT (z::b).y FROM b z WHERE z.id = b_id)", "the type of the rows of `b`"),
+        ("(SELECT (NULL::b).y)", "the type of the rows of `b`"),
+        (
+            "(SELECT (jsonb_populate_record(CAST(NULL AS b), '{}')).x)",
+            "the type of the rows of `b`",
+        ),
+    ] {
+        let message = refused(&first, &add(up));
+        assert!(
+            message.contains(said) && message.contains("complete `1_first` first"),
+            "{message}"
+        );
+    }
+    // What is the same before and after is no obstacle, nor is the row's own type.
+    agrees(&first, &add("(SELECT (jsonb_populate_record(NULL::b, '{\"t\": \"k\"}')).t)"));
+    agrees(&first, &add("(SELECT (jsonb_populate_record(NULL::a, '{\"t\": \"k\"}')).t)"));
+}
+
+#[test]
 fn down_sees_values_that_the_batch_computes() {
     let change = alter("x", "up = 'upper(x)'\ndown = 'lower(x)'\nchanges = { type = 'varchar' }")
         + "[[actions]]\ntype = 'remove_column'\ntable = 'a'\ncolumn = 't'\ndown = '(SELECT x FROM b WHERE b.id = b_id)'\n";

@@ -61,8 +61,9 @@ impl Walk<'_> {
                 Value { source: None, ..values.next().unwrap_or_default() }
             }
             SyntaxKind::TUPLE_EXPR => {
-                self.all(node, frame);
-                Value::default()
+                let parts = self.all(node, frame).into_iter();
+                let row = parts.map(|(value, node)| (value, self.range(&node))).collect();
+                Value { row, ..Value::default() }
             }
             _ => Value::default(),
         }

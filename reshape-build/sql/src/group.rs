@@ -320,7 +320,7 @@ fn places(select: &SyntaxNode, outputs: &[Output]) -> Vec<SyntaxNode> {
     places
 }
 
-fn targets(select: &SyntaxNode) -> Vec<SyntaxNode> {
+pub(crate) fn targets(select: &SyntaxNode) -> Vec<SyntaxNode> {
     let clause = child(select, SyntaxKind::SELECT_CLAUSE);
     let list = clause.and_then(|clause| child(&clause, SyntaxKind::TARGET_LIST));
     let targets = list.iter().flat_map(SyntaxNode::children);
@@ -344,7 +344,7 @@ fn has_tables(select: &SyntaxNode) -> bool {
 }
 
 /// `*` or `u.*`.
-fn is_star(target: &SyntaxNode) -> bool {
+pub(crate) fn is_star(target: &SyntaxNode) -> bool {
     let qualified = child(target, SyntaxKind::FIELD_EXPR);
     has_token(target, SyntaxKind::STAR)
         || qualified.is_some_and(|target| has_token(&target, SyntaxKind::STAR))

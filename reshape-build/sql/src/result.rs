@@ -45,7 +45,7 @@ impl Walk<'_> {
                 }
                 let kind = first.map_or(Kind::Unknown, |first| first.kind.clone());
                 let kind = if matches!(kind, Kind::Literal(_)) { Kind::Unknown } else { kind };
-                return Value { kind, nullable: Some(true), source: None };
+                return Value { kind, nullable: Some(true), ..Value::default() };
             }
             "count" => return Value::of("int8").null_if(Some(false)),
             "row_number" | "rank" | "dense_rank" => {

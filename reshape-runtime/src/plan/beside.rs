@@ -45,6 +45,8 @@ struct Seen {
     alone: bool,
     /// Whether the expression has its schema before its name.
     with_schema: bool,
+    /// Whether the expression names the type of its rows.
+    row_type: bool,
     /// The migration of the batch that has changed it last.
     changed_by: Option<usize>,
 }
@@ -161,6 +163,7 @@ fn reachable(batch: &Batch<'_>, expressions: &[&str]) -> Vec<Seen> {
         columns: table.scope().names,
         alone: rank(&table.schema).is_some_and(|own| !is_hidden(number, table, own)),
         with_schema: false,
+        row_type: false,
         changed_by: table.touched.map(|order| migration(batch, order)),
     });
     seen.collect()
@@ -171,9 +174,11 @@ fn named(tables: &[Seen], sql: &str) -> Vec<Seen> {
     let mut tables = tables.to_vec();
     tables.retain_mut(|seen| {
         let named = relation(sql, &seen.schema, &seen.name);
+        // Where the name alone means another table, it means the type of another one's rows, too.
+        seen.row_type = seen.alone && named.row_type;
         seen.alone &= named.alone;
         seen.with_schema = named.with_schema;
-        seen.alone || seen.with_schema
+        seen.alone || seen.with_schema || seen.row_type
     });
     tables
 }

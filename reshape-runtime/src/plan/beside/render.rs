@@ -6,7 +6,7 @@ use super::{ROW, Seen, complete_first, query};
 use crate::plan::Refusal;
 use crate::plan::batch::Batch;
 use crate::plan::lineage::{Table, ValueId};
-use crate::plan::mention::{reads_column, reads_rows, says};
+use crate::plan::mention::{locks_rows, reads_column, reads_rows, says};
 use crate::sql::ident::ident;
 use crate::sql::names::shown;
 
@@ -44,9 +44,12 @@ pub(super) fn render(
     let mut queries = Vec::new();
     for seen in tables {
         let table = &batch.tables[seen.table];
-        let rows = reads_rows(sql, &seen.name);
+        let is_read = seen.alone || seen.with_schema;
+        let rows = is_read && reads_rows(sql, &seen.name);
         let more = rows && may_have_more(table, when);
-        require_rows(batch, at, seen, when)?;
+        if is_read {
+            require_rows(batch, at, seen, when)?;
+        }
         let is_changed = differs(batch, seen, when) || more;
         if table.touched.is_none() || !is_changed {
             continue;
@@ -58,8 +61,18 @@ pub(super) fn render(
             );
             return Err(not_supported(batch, at, &what, seen.changed_by));
         }
-        if seen.with_schema {
+        if seen.alone && locks_rows(sql, &seen.name) {
+            let what = format!(
+                "locking rows in a sub-select on `{}`, which the same batch changes,",
+                seen.name
+            );
+            return Err(not_supported(batch, at, &what, seen.changed_by));
+        }
+        if seen.with_schema || seen.row_type {
             require_alike(batch, (at, sql), seen, more)?;
+        }
+        if !is_read {
+            continue;
         }
         let mut columns = Vec::new();
         for (name, id) in &seen.columns {
@@ -158,7 +171,7 @@ fn require_rows(
     ))
 }
 
-/// A name with a schema means the table in the catalog: it has to have what the expression reads, and no more if that is `whole` rows.
+/// A name with a schema means the table in the catalog, and so does that of a type: it has to have what the expression reads, and no more if that is `whole` rows.
 fn require_alike(
     batch: &Batch<'_>,
     (at, sql): ((usize, usize), &str),
@@ -173,6 +186,13 @@ fn require_alike(
     let gone = there(table).filter(is_gone).any(|name| reads_column(sql, name));
     if seen.name == table.physical && !(whole || others || gone) {
         return Ok(());
+    }
+    if !seen.with_schema {
+        let name = &seen.name;
+        let message = format!(
+            "a sub-select names the type of the rows of `{name}`, and the same batch changes that table"
+        );
+        return Err(refuse(batch, at, message, seen.changed_by));
     }
     let name = format!("{}.{}", table.schema, seen.name);
     let refusal = refuse(

@@ -13,6 +13,8 @@ pub(crate) struct Named {
     pub(crate) alone: bool,
     /// With its schema before it.
     pub(crate) with_schema: bool,
+    /// As the type of its rows, in a cast.
+    pub(crate) row_type: bool,
 }
 
 /// Words after a relation that are no alias of it.
@@ -51,14 +53,41 @@ pub(crate) fn has_sub_select(expression: &str) -> bool {
 pub(crate) fn relation(expression: &str, schema: &str, name: &str) -> Named {
     let code = code(expression);
     let escaped = has_unicode_escape(expression);
-    let mut named = Named { alone: escaped, with_schema: false };
+    let mut named = Named { alone: escaped, ..Named::default() };
     for (start, _) in places(&code, name) {
         match before_dot(&code[..start]) {
             Some(qualifier) => named.with_schema |= ends_with_name(qualifier, schema),
-            None => named.alone |= is_relation(&code[..start]),
+            None => {
+                named.alone |= is_relation(&code[..start]);
+                named.row_type |= is_type(&code[..start]);
+            }
         }
     }
     named
+}
+
+/// Whether `expression` surely locks rows of the table `name`, in a query that has it by that name.
+pub(crate) fn locks_rows(expression: &str, name: &str) -> bool {
+    let code = code(expression);
+    places(&code, "for").into_iter().any(|(start, end)| {
+        let words: Vec<String> =
+            code[end..].split_whitespace().take(3).map(str::to_lowercase).collect();
+        let words: Vec<&str> = words.iter().map(|word| word.trim_end_matches(')')).collect();
+        let strength = matches!(
+            words[..],
+            ["update" | "share", ..] | ["no", "key", "update"] | ["key", "share", ..]
+        );
+        let query = &code[opened(&code[..start]).map_or(0, |open| open + 1)..start];
+        // With `OF` it may be about others. Where that has another name for this one, the server refuses it.
+        let of = code[end..].split_once(')').map_or(&code[end..], |(rest, _)| rest);
+        let is_meant = places(of, "of").is_empty() || !places(of, name).is_empty();
+        // Rows of a sub-select among the relations are locked, too; those of one in an expression are not.
+        let is_there = |(start, _): (usize, usize)| {
+            let before = &query[..start];
+            is_relation(before) && opened(before).is_none_or(|open| is_relation(&query[..open]))
+        };
+        strength && is_meant && places(query, name).into_iter().any(is_there)
+    })
 }
 
 /// Whether `expression` may read a column `name`, of whatever table; one that is not named may be read all the same.
@@ -159,6 +188,30 @@ fn is_relation(before: &str) -> bool {
         || ["from", "join", "only", "table"].into_iter().any(|word| ends_with_word(before, word))
 }
 
+/// Whether a name that follows `before` is one of a type: `::`, or `AS` in a CAST.
+fn is_type(before: &str) -> bool {
+    let before = unquoted(before);
+    let is_cast = || {
+        let call = opened(before).map(|open| before[..open].trim_end());
+        ends_with_word(before, "as") && call.is_some_and(|call| ends_with_word(call, "cast"))
+    };
+    before.ends_with("::") || is_cast()
+}
+
+/// Where the innermost parenthesis opens that `before` leaves open.
+fn opened(before: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    before.char_indices().rev().find_map(|(at, c)| {
+        match c {
+            ')' => depth += 1,
+            '(' if depth == 0 => return Some(at),
+            '(' => depth -= 1,
+            _ => {}
+        }
+        None
+    })
+}
+
 /// Without the quotation mark that the name begins with.
 fn unquoted(before: &str) -> &str {
     before.strip_suffix('"').unwrap_or(before).trim_end()
@@ -200,6 +253,35 @@ mod tests {
         assert!(relation("(SELECT x FROM \"public\" . b)", "public", "b").with_schema);
         assert!(!relation("(SELECT c.b FROM c)", "public", "b").with_schema);
         assert!(!relation("(SELECT x FROM b)", "public", "b").with_schema);
+    }
+
+    #[test]
+    fn row_types_stand_in_casts() {
+        let is_type = |sql: &str| relation(sql, "public", "b").row_type;
+        assert!(is_type("(SELECT (z::b).x FROM b z)") && is_type("(SELECT NULL :: \"b\"[])"));
+        assert!(is_type("(SELECT cast((z) AS b) FROM b z)") && is_type("(SELECT CAST(z as b[]))"));
+        assert!(!is_type("(SELECT x AS b FROM c)") && !is_type("(SELECT cast(b AS text) FROM c)"));
+        assert!(
+            !is_type("(SELECT z FROM c AS b)") && !is_type("(SELECT cast((SELECT 1 AS b) AS int))")
+        );
+    }
+
+    #[test]
+    fn locks_are_those_of_the_query_around() {
+        let locks = |sql: &str| locks_rows(sql, "b");
+        assert!(
+            locks("(SELECT x FROM b FOR SHARE)") && locks("(SELECT x FROM b z for no key update)")
+        );
+        assert!(locks("(SELECT x FROM b WHERE f(1) FOR KEY SHARE SKIP LOCKED)"));
+        assert!(!locks("(SELECT x FROM b JOIN c ON true FOR SHARE OF c)"));
+        assert!(locks("(SELECT x FROM c JOIN b ON true FOR SHARE OF b NOWAIT)"));
+        assert!(locks("(SELECT x FROM (SELECT x FROM b) z FOR SHARE)"));
+        assert!(!locks("(SELECT x FROM c WHERE EXISTS (SELECT 1 FROM b) FOR SHARE)"));
+        assert!(
+            !locks("(SELECT x FROM c FOR SHARE)") && !locks("(SELECT substring(x for 3) FROM b)")
+        );
+        assert!(!locks("(SELECT x FROM b) || (SELECT x FROM c FOR UPDATE)"));
+        assert!(!locks("(SELECT x FROM c WHERE (SELECT x FROM b) = 'FOR SHARE')"));
     }
 
     #[test]
