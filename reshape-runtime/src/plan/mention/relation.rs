@@ -55,12 +55,12 @@ pub(crate) fn relation(expression: &str, schema: &str, name: &str) -> Named {
     let escaped = has_unicode_escape(expression);
     let mut named = Named { alone: escaped, ..Named::default() };
     for (start, _) in places(&code, name) {
-        match before_dot(&code[..start]) {
-            Some(qualifier) => named.with_schema |= ends_with_name(qualifier, schema),
-            None => {
-                named.alone |= is_relation(&code[..start]);
-                named.row_type |= is_type(&code[..start]);
-            }
+        let before = &code[..start];
+        if let Some(qualifier) = before_dot(before) {
+            named.with_schema |= ends_with_name(qualifier, schema);
+        } else {
+            named.alone |= is_relation(before);
+            named.row_type |= is_type(before);
         }
     }
     named
