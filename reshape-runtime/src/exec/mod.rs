@@ -29,6 +29,7 @@ mod catalog;
 mod command;
 mod compare;
 mod connection;
+mod control;
 mod drift;
 mod fence;
 mod index;
