@@ -226,6 +226,9 @@ pub struct Limits {
     /// How long a batch of a backfill should take, e.g. `100ms`
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) batch_duration: Option<Duration>,
+    /// How many connections fill a table at the same time
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) workers: Option<u16>,
 }
 
 impl Limits {
@@ -237,6 +240,7 @@ impl Limits {
             retry_delay: self.retry_delay,
             retry_max_delay: self.retry_max_delay,
             batch_duration: self.batch_duration,
+            workers: self.workers.map(usize::from),
         })
     }
 }
