@@ -10,14 +10,22 @@ use crate::error::{Error, ErrorKind};
 type Setting = fn(&mut Settings) -> &mut Duration;
 
 /// The variables, and what they set. Values are as in `500ms`, `10s`, `5min`.
-const VARIABLES: [(&str, Setting); 6] = [
+const VARIABLES: [(&str, Setting); 7] = [
     ("RESHAPE_LOCK_TIMEOUT", |settings| &mut settings.lock_timeout),
     ("RESHAPE_RETRY_BUDGET", |settings| &mut settings.retry_budget),
     ("RESHAPE_RETRY_DELAY", |settings| &mut settings.retry_delays.0),
     ("RESHAPE_RETRY_MAX_DELAY", |settings| &mut settings.retry_delays.1),
     ("RESHAPE_WAIT_TIMEOUT", |settings| &mut settings.wait_timeout),
     ("RESHAPE_BATCH_DURATION", |settings| &mut settings.batch_duration),
+    ("RESHAPE_MAX_LAG", |settings| &mut settings.max_lag),
 ];
+
+/// Finds what a variable with a number sets.
+type Count = fn(&mut Settings) -> &mut u32;
+
+/// The variables whose values are numbers.
+const COUNTS: [(&str, Count); 1] =
+    [("RESHAPE_MAX_LOAD", |settings| &mut settings.max_load)];
 
 /// What a command line may set. What is `None` stays as it is.
 #[cfg(feature = "cli")]
@@ -28,6 +36,8 @@ pub(crate) struct Limits {
     pub(crate) retry_delay: Option<Duration>,
     pub(crate) retry_max_delay: Option<Duration>,
     pub(crate) batch_duration: Option<Duration>,
+    pub(crate) max_lag: Option<Duration>,
+    pub(crate) max_load: Option<u32>,
 }
 
 impl Migrator {
@@ -41,21 +51,23 @@ impl Migrator {
             (limits.retry_delay, &mut settings.retry_delays.0),
             (limits.retry_max_delay, &mut settings.retry_delays.1),
             (limits.batch_duration, &mut settings.batch_duration),
+            (limits.max_lag, &mut settings.max_lag),
         ];
         for (given, setting) in durations {
             *setting = given.unwrap_or(*setting);
         }
+        settings.max_load = limits.max_load.unwrap_or(settings.max_load);
         settings.lock_timeout = settings.lock_timeout.max(Duration::from_millis(1));
         self
     }
 
     /// Takes what is set in the environment: `RESHAPE_LOCK_TIMEOUT`, `RESHAPE_RETRY_BUDGET`, `RESHAPE_RETRY_DELAY`,
-    /// `RESHAPE_RETRY_MAX_DELAY`, `RESHAPE_WAIT_TIMEOUT`, `RESHAPE_BATCH_DURATION`, each a duration with its unit (`500ms`, `10s`,
-    /// `5min`). An empty variable counts as none; what is set after this call wins.
+    /// `RESHAPE_RETRY_MAX_DELAY`, `RESHAPE_WAIT_TIMEOUT`, `RESHAPE_BATCH_DURATION`, `RESHAPE_MAX_LAG`, each a duration with its unit (`500ms`, `10s`,
+    /// `5min`), and `RESHAPE_MAX_LOAD`, a number. An empty variable counts as none; what is set after this call wins.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`] for a value that is not a duration.
+    /// [`ErrorKind::Setting`] for a value that is not a duration, or not a number.
     pub fn limits_from_environment(mut self) -> Result<Self, Error> {
         from(&mut self.settings, &|name| env::var(name).ok())?;
         Ok(self)
@@ -71,6 +83,13 @@ fn from(settings: &mut Settings, variable: &dyn Fn(&str) -> Option<String>) -> R
         })?;
         *setting(settings) = value;
     }
+    for (name, setting) in COUNTS {
+        let Some(text) = variable(name).filter(|text| !text.is_empty()) else { continue };
+        *setting(settings) = text.parse().map_err(|error| {
+            Error::new(ErrorKind::Setting, format!("`{name}` is not a number: `{text}`: {error}"))
+                .with_help("give a whole number, as in `4`")
+        })?;
+    }
     settings.lock_timeout = settings.lock_timeout.max(Duration::from_millis(1));
     Ok(())
 }
@@ -82,9 +101,14 @@ mod tests {
     #[test]
     fn every_limit_can_be_set() {
         let mut settings = Settings::default();
-        from(&mut settings, &|name| Some(format!("{}s", name.len()))).unwrap();
+        let is_count = |name| COUNTS.iter().any(|(count, _)| *count == name);
+        let unit = |name| if is_count(name) { "" } else { "s" };
+        from(&mut settings, &|name| Some(format!("{}{}", name.len(), unit(name)))).unwrap();
         for (name, setting) in VARIABLES {
             assert_eq!(setting(&mut settings).as_secs(), name.len() as u64, "{name}");
+        }
+        for (name, setting) in COUNTS {
+            assert_eq!(*setting(&mut settings) as usize, name.len(), "{name}");
         }
     }
 
@@ -93,6 +117,14 @@ mod tests {
         let mut settings = Settings::default();
         from(&mut settings, &|name| name.ends_with("BUDGET").then(String::new)).unwrap();
         assert_eq!(settings.retry_budget, Settings::default().retry_budget);
+    }
+
+    #[test]
+    fn what_is_no_number_is_named() {
+        let count = |name: &str| name.ends_with("LOAD").then(|| String::from("much"));
+        let error = from(&mut Settings::default(), &count).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Setting);
+        assert!(error.message().starts_with("`RESHAPE_MAX_LOAD` is not a number: `much`"), "{error}");
     }
 
     #[test]
