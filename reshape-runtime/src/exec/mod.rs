@@ -31,6 +31,7 @@ mod compare;
 mod connection;
 mod control;
 mod drift;
+mod fence;
 mod index;
 mod journal;
 mod lease;
