@@ -24,8 +24,7 @@ const VARIABLES: [(&str, Setting); 7] = [
 type Count = fn(&mut Settings) -> &mut u32;
 
 /// The variables whose values are numbers.
-const COUNTS: [(&str, Count); 1] =
-    [("RESHAPE_MAX_LOAD", |settings| &mut settings.max_load)];
+const COUNTS: [(&str, Count); 1] = [("RESHAPE_MAX_LOAD", |settings| &mut settings.max_load)];
 
 /// What a command line may set. What is `None` stays as it is.
 #[cfg(feature = "cli")]
@@ -101,8 +100,8 @@ mod tests {
     #[test]
     fn every_limit_can_be_set() {
         let mut settings = Settings::default();
-        let is_count = |name| COUNTS.iter().any(|(count, _)| *count == name);
-        let unit = |name| if is_count(name) { "" } else { "s" };
+        let is_count = |name: &str| COUNTS.iter().any(|(count, _)| *count == name);
+        let unit = |name: &str| if is_count(name) { "" } else { "s" };
         from(&mut settings, &|name| Some(format!("{}{}", name.len(), unit(name)))).unwrap();
         for (name, setting) in VARIABLES {
             assert_eq!(setting(&mut settings).as_secs(), name.len() as u64, "{name}");
@@ -124,7 +123,10 @@ mod tests {
         let count = |name: &str| name.ends_with("LOAD").then(|| String::from("much"));
         let error = from(&mut Settings::default(), &count).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Setting);
-        assert!(error.message().starts_with("`RESHAPE_MAX_LOAD` is not a number: `much`"), "{error}");
+        assert!(
+            error.message().starts_with("`RESHAPE_MAX_LOAD` is not a number: `much`"),
+            "{error}"
+        );
     }
 
     #[test]

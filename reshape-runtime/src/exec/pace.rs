@@ -23,7 +23,7 @@ use super::set::Set;
 use crate::error::Error;
 use crate::observer::Event;
 use crate::sql::ident::literal;
-use meter::{Meter, time_left};
+use meter::{Meter, Speed, time_left};
 use sight::{Bounds, Finding, Sight, Watch};
 
 /// Between two looks for a pause.
@@ -127,13 +127,14 @@ impl Run<'_> {
         if !is_due {
             return Ok(self.pace.reason.clone());
         }
-        let (sight, _) = self.retrying(Task::Own("look at standbys and load"), |run| {
-            match rows(&mut run.client, sight::QUERY) {
-                Ok(rows) => Ok(Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))),
-                Err(error) if classify(&error) == Class::Fatal => Ok(Err(describe(&error))),
-                Err(error) => Err(error.into()),
-            }
-        })?;
+        let (sight, _) =
+            self.retrying(Task::Own("look at standbys and load"), |run| {
+                match rows(&mut run.client, sight::QUERY) {
+                    Ok(rows) => Ok(Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))),
+                    Err(error) if classify(&error) == Class::Fatal => Ok(Err(describe(&error))),
+                    Err(error) => Err(error.into()),
+                }
+            })?;
         let sight = sight.and_then(|text| {
             serde_json::from_str::<Sight>(&text.unwrap_or_default())
                 .map_err(|error| error.to_string())
@@ -143,7 +144,8 @@ impl Run<'_> {
             Ok(sight) => self.pace.watch.judge(Instant::now(), &sight, bounds, own),
             Err(error) => {
                 self.pace.is_blind = true;
-                let note = format!("standbys and load cannot be seen, so nothing waits for them: {error}");
+                let note =
+                    format!("standbys and load cannot be seen, so nothing waits for them: {error}");
                 Finding { reason: None, notes: vec![note] }
             }
         };
@@ -155,22 +157,28 @@ impl Run<'_> {
     }
 
     /// Tells how far the backfill of the step has got, and how fast.
-    pub(super) fn has_got_to(&mut self, step: usize, table: &str, blocks: u64, total: u64, rows: u64) {
+    pub(super) fn has_got_to(
+        &mut self,
+        step: usize,
+        table: &str,
+        blocks: u64,
+        total: u64,
+        rows: u64,
+    ) {
         if self.pace.step != step {
             self.pace.step = step;
             self.pace.meter.restart();
         }
         self.pace.meter.add(Instant::now(), blocks, rows);
         let speed = self.pace.meter.speed();
-        let left = speed.and_then(|speed| {
-            time_left(total.saturating_sub(blocks), speed.blocks_per_second)
-        });
+        let left = speed
+            .and_then(|speed| time_left(total.saturating_sub(blocks), speed.blocks_per_second));
         self.emit(&Event::Backfill {
             table: table.to_owned(),
             blocks,
             total,
             rows,
-            rate: speed.map(|speed| speed.rows()),
+            rate: speed.map(Speed::rows),
             left,
         });
     }
@@ -182,7 +190,7 @@ impl Run<'_> {
         let record = Record {
             token,
             step,
-            rows_per_second: speed.map(|speed| speed.rows()),
+            rows_per_second: speed.map(Speed::rows),
             blocks_per_second: speed.map(|speed| speed.blocks_per_second),
             waits: waits.map(str::to_owned),
         };

@@ -97,7 +97,13 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Whether to wait, and why. `own` are sessions of ours that are at work.
-    pub(super) fn judge(&mut self, now: Instant, sight: &Sight, bounds: Bounds, own: u32) -> Finding {
+    pub(super) fn judge(
+        &mut self,
+        now: Instant,
+        sight: &Sight,
+        bounds: Bounds,
+        own: u32,
+    ) -> Finding {
         let mut finding = Finding::default();
         if !bounds.lag.is_zero() {
             self.judge_lag(now, sight, bounds.lag, &mut finding);
@@ -126,9 +132,8 @@ impl Watch {
         if self.marks.len() < MARKS {
             self.marks.push_back((now, sight.wal));
         }
-        let waited_for = || {
-            sight.standbys.iter().filter(|standby| !self.given_up.contains(&standby.pid))
-        };
+        let waited_for =
+            || sight.standbys.iter().filter(|standby| !self.given_up.contains(&standby.pid));
         let slowest = waited_for().map(|standby| standby.replayed).min();
         // A mark that all have replayed says nothing any more.
         while self.marks.front().is_some_and(|mark| slowest.is_none_or(|wal| mark.1 <= wal)) {
@@ -148,9 +153,8 @@ impl Watch {
         let since = *self.waits_since.get_or_insert(now);
         if now.duration_since(since) <= PATIENCE {
             let (name, lag) = (&standby.name, lag.as_secs());
-            finding.reason = Some(format!(
-                "the standby `{name}` is {lag} s behind, more than {bound:?}"
-            ));
+            finding.reason =
+                Some(format!("the standby `{name}` is {lag} s behind, more than {bound:?}"));
             return;
         }
         let late: Vec<(i64, String)> =
@@ -185,8 +189,8 @@ mod tests {
 
         /// Looks in that second; a standby each has replayed so much.
         fn look(&mut self, second: u64, replayed: &[u64]) -> Finding {
-            let standbys = replayed.iter().enumerate().map(|(n, replayed)| Standby {
-                pid: n as i64,
+            let standbys = (0..).zip(replayed).map(|(n, replayed)| Standby {
+                pid: n,
                 name: format!("s{n}"),
                 replayed: *replayed,
                 lag: None,
@@ -268,7 +272,9 @@ mod tests {
         assert_eq!(finding.reason, None);
         assert_eq!(
             finding.notes,
-            ["the standby `s0` has been more than 10s behind for 5 minutes: it is not waited for any longer"]
+            [
+                "the standby `s0` has been more than 10s behind for 5 minutes: it is not waited for any longer"
+            ]
         );
         // Another one is, all the same.
         assert_eq!(server.look(320, &[0, 31_500]), Finding::default());
@@ -290,7 +296,7 @@ mod tests {
         let busy = Sight { active: 9, ..nothing(1) };
         assert_eq!(server.see(1, &busy), Finding::default());
         let bounds = Bounds { lag: Duration::ZERO, load: 8 };
-        let mut judge = |own| Watch::default().judge(server.start, &busy, bounds, own).reason;
+        let judge = |own| Watch::default().judge(server.start, &busy, bounds, own).reason;
         assert_eq!(judge(0).unwrap(), "9 sessions are active, more than 8");
         assert_eq!(judge(1), None);
         let hidden = Sight { hidden_sessions: true, ..nothing(1) };
