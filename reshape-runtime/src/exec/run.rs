@@ -12,7 +12,7 @@ use super::metadata::{self, Snapshot};
 use super::retry::{Class, Failure, Retry, classify, describe};
 use super::session::{self, database_error, rows};
 use super::set::Set;
-use super::{Settings, blockers, lock};
+use super::{Settings, blockers, lock, pace};
 use crate::error::{Error, ErrorKind};
 use crate::observer::{Event, Observer};
 use crate::plan::{Offenders, Plan};
@@ -35,6 +35,7 @@ pub(super) struct Run<'a> {
     pub(super) began: Instant,
     pub(super) steps: Vec<StepReport>,
     pub(super) notes: Vec<String>,
+    pub(super) pace: pace::Pace,
 }
 
 /// What is being tried, for messages.
@@ -84,6 +85,7 @@ impl<'a> Run<'a> {
             began,
             steps: Vec::new(),
             notes: Vec::new(),
+            pace: pace::Pace::default(),
         })
     }
 
