@@ -38,6 +38,7 @@ mod lock;
 mod metadata;
 mod offenders;
 mod owners;
+mod probe;
 mod recorded;
 mod requires;
 mod retry;
