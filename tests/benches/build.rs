@@ -12,10 +12,10 @@ mod shared;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{env, fs};
 
-use shared::{Line, median, report};
+use shared::{Line, Unit, median, report, timed};
 
 fn main() {
     let parts: Vec<String> = env::args().skip(1).filter(|part| !part.starts_with("--")).collect();
@@ -68,6 +68,7 @@ fn check() -> Vec<Line> {
         what: "1,000 migrations checked and embedded by a build script of the dev profile"
             .to_owned(),
         measured: checked,
+        unit: Unit::Ms,
         floor: Some((read, "reading the files")),
         target: Some(("300 ms".to_owned(), checked <= 300.0)),
     }]
@@ -98,6 +99,7 @@ fn touch() -> Vec<Line> {
             id: "B10",
             what: format!("`cargo {verb}` after touching main.rs, 100 migrations"),
             measured: own,
+            unit: Unit::Ms,
             floor: Some((bare, "the same program without migrations")),
             target: Some(("50 ms more".to_owned(), own - bare <= 50.0)),
         });
@@ -111,6 +113,7 @@ fn touch() -> Vec<Line> {
         id: "B10",
         what: "a new file is embedded by the next `cargo build`".to_owned(),
         measured: again,
+        unit: Unit::Ms,
         floor: None,
         target: Some(("embedded".to_owned(), embedded)),
     });
@@ -147,6 +150,7 @@ fn compile() -> Vec<Line> {
         id: "B11",
         what: what.to_owned(),
         measured,
+        unit: Unit::Ms,
         floor,
         target,
     };
@@ -324,13 +328,6 @@ down = "first_name || ' ' || last_name"
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
-
-/// Milliseconds.
-fn timed(work: impl FnOnce()) -> f64 {
-    let start = Instant::now();
-    work();
-    start.elapsed().as_secs_f64() * 1000.0
 }
 
 /// Seconds of CPU that ended child processes have used, with those of their children.

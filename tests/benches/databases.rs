@@ -22,7 +22,7 @@ use std::{env, thread};
 use postgres::{Client, NoTls};
 use reshape_runtime::Migrations;
 use reshape_runtime::testing::{Server, TestDb};
-use shared::{Line, median, report};
+use shared::{Line, Unit, median, report, timed};
 
 /// What this program does as its own child.
 const CHILD: &str = "BENCH_CHILD";
@@ -144,6 +144,7 @@ fn own(server: &Server, set: &Migrations) -> Vec<Line> {
         id: "B9",
         what: what.to_owned(),
         measured,
+        unit: Unit::Ms,
         floor,
         target,
     };
@@ -216,6 +217,7 @@ fn processes() -> Line {
         what: "a test in all, a process for each, as many at once as there are processors"
             .to_owned(),
         measured,
+        unit: Unit::Ms,
         floor: Some((floor, "a process that asks for none")),
         target: Some((format!("{TARGET} ms more"), measured - floor <= TARGET)),
     }
@@ -254,6 +256,7 @@ fn peer(server: &Server, set: &Migrations) -> Vec<Line> {
             id: "B9",
             what: what.to_owned(),
             measured: ours,
+            unit: Unit::Ms,
             floor: Some((theirs, "`#[sqlx::test]`")),
             target: None,
         }
@@ -281,6 +284,7 @@ fn servers() -> Vec<Line> {
             id: "B9",
             what: what.to_owned(),
             measured,
+            unit: Unit::Ms,
             floor: None,
             target: Some((format!("{target} ms"), measured <= target)),
         }
@@ -305,11 +309,4 @@ fn start_twice() {
 
 fn as_f64(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap())
-}
-
-/// Milliseconds.
-fn timed(work: impl FnOnce()) -> f64 {
-    let start = Instant::now();
-    work();
-    start.elapsed().as_secs_f64() * 1000.0
 }

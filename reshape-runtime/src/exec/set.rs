@@ -145,9 +145,10 @@ impl Set {
         // What a rolled back start has written down is not so any more.
         let forget =
             if completed { String::new() } else { format!("; {}", self.forget_live_sql()) };
+        let pause = self.no_pause_sql();
         format!(
             "UPDATE reshape.batch SET state = 'idle', plan = NULL WHERE {own}; \
-             DELETE FROM reshape.journal WHERE {own}; {settle}{forget}"
+             DELETE FROM reshape.journal WHERE {own}; {pause}; {settle}{forget}"
         )
     }
 
