@@ -42,6 +42,7 @@ mod offenders;
 mod owners;
 mod pace;
 mod patience;
+mod probe;
 mod recorded;
 mod requires;
 mod retry;

@@ -14,6 +14,7 @@ mod crash;
 mod locks;
 mod metadata;
 pub(super) mod pooler;
+mod probe;
 mod proxy;
 mod steps;
 
