@@ -53,6 +53,7 @@ fn run_set(
         }
         Command::Migration { command: MigrationCommand::Revert(options) } => revert(options, set),
         Command::Status(options) => status(options, set, load),
+        Command::Fleet { command } => return super::fleet::run(command, set, load),
         Command::Check => check(load),
         Command::SchemaQuery(options) | Command::GenerateSchemaQuery(options) => {
             schema_query(options, set, load)

@@ -30,6 +30,7 @@ mod command;
 mod compare;
 mod connection;
 mod drift;
+mod fleet;
 mod index;
 mod journal;
 mod lease;
@@ -64,6 +65,9 @@ mod tests;
 #[cfg(feature = "tokio")]
 pub use asynchronous::AsyncMigrator;
 pub use connection::{Connector, IntoConnection};
+#[cfg(feature = "cli")]
+pub(crate) use fleet::rows;
+pub use fleet::{Fleet, FleetEvent, FleetReport, FleetStop, Target, TargetReport, TargetResult};
 pub use lease::{BackgroundCompletion, Lease, LeaseOptions, Unused};
 pub use sets::Sets;
 
