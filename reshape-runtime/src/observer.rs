@@ -73,6 +73,13 @@ pub enum Event {
         /// Rows written.
         rows: u64,
     },
+    /// A batch that is being started makes a pause; reported when it begins and then about once a second.
+    Paused {
+        /// Why: somebody has asked for it (`Migrator::pause`), or a replica lags, say.
+        reason: String,
+        /// How long the pause has lasted.
+        elapsed: Duration,
+    },
     /// Instances still use the version that is to be removed, and are waited for; reported when the wait begins and then about once
     /// a second.
     Draining {

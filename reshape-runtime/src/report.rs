@@ -137,6 +137,8 @@ pub struct Status {
     pub unknown: Vec<String>,
     /// Migrations in the database whose content here is another one, oldest first; empty if the migrations are not known.
     pub edited: Vec<String>,
+    /// Whether the batch is paused (`Migrator::pause`): by whom and since when.
+    pub paused: Option<String>,
     /// While the batch is being applied, completed or aborted: the step at work, or the one at which the run died.
     pub step: Option<StepStatus>,
     /// Steps of the batch that are done, and steps in all (contract included).

@@ -71,10 +71,25 @@ pub enum MigrationCommand {
     ///
     /// Needs no migration files: the plan is in the database.
     Abort(EndOptions),
+    /// Let a migrator that is at work wait, from another shell, until `migration resume`
+    ///
+    /// It ends what it has begun: a range of rows, or a step. Needs no migration files.
+    Pause(PauseOptions),
+    /// Let a batch go on that `migration pause` has paused
+    Resume(PauseOptions),
     /// Go back to the version of a completed migration, beside the version that is in use
     ///
     /// Needs no migration files: the database has recorded what was done.
     Revert(RevertOptions),
+}
+
+/// Options of `migration pause` and `migration resume`.
+#[derive(Args, Clone, Debug)]
+pub struct PauseOptions {
+    #[command(flatten)]
+    pub(super) set: NamespaceOptions,
+    #[command(flatten)]
+    pub(super) connection: ConnectionOptions,
 }
 
 /// Options of `migration revert`.
@@ -150,6 +165,10 @@ pub struct StatusOptions {
     /// Compare the tables with what the completed migrations say as well
     #[arg(long)]
     pub(super) drift: bool,
+    /// Look again, every 2 s or as often as said, until no batch is left; elsewhere than on a terminal, print what has changed
+    #[arg(long, value_name = "DURATION", value_parser = interval, num_args = 0..=1, default_missing_value = "2s",
+          conflicts_with = "drift")]
+    pub(super) watch: Option<Duration>,
     #[command(flatten)]
     pub(super) set: NamespaceOptions,
     #[command(flatten)]
@@ -219,13 +238,21 @@ pub struct Limits {
 impl Limits {
     /// Sets what was given.
     pub(super) fn apply(&self, migrator: Migrator) -> Migrator {
-        migrator.limited([
-            self.lock_timeout,
-            self.retry_budget,
-            self.retry_delay,
-            self.retry_max_delay,
-            self.batch_duration,
-        ])
+        migrator.limited(crate::exec::Limits {
+            lock_timeout: self.lock_timeout,
+            retry_budget: self.retry_budget,
+            retry_delay: self.retry_delay,
+            retry_max_delay: self.retry_max_delay,
+            batch_duration: self.batch_duration,
+        })
+    }
+}
+
+/// A duration, of which a number alone is seconds, as in `watch -n`.
+fn interval(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => duration(text),
     }
 }
 
@@ -335,6 +362,22 @@ mod tests {
         assert!(parse("app migration start --migration 2_b --wait 5s").is_err());
         assert!(parse("app migration start --force").is_err());
         assert!(parse("app migration abort --wait 5s").is_err());
+    }
+
+    #[test]
+    fn a_watch_needs_no_interval() {
+        for (line, seconds) in [
+            ("app status", None),
+            ("app status --watch", Some(2)),
+            ("app status --watch --format json", Some(2)),
+            ("app status --watch 5", Some(5)),
+            ("app status --watch=1min", Some(60)),
+        ] {
+            let Command::Status(options) = parse(line).unwrap() else { panic!("{line}") };
+            assert_eq!(options.watch, seconds.map(Duration::from_secs), "{line}");
+        }
+        assert!(parse("app status --watch --drift").is_err());
+        assert!(parse("app status --watch soon").is_err());
     }
 
     #[test]

@@ -6,7 +6,6 @@ mod progress;
 mod targets;
 mod text;
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use super::connection::{ConnectionOptions, Secret};
 use super::exit::Exit;
 use super::interrupt;
 use super::namespace::NamespaceOptions;
+use super::run::{error_line, print};
 use crate::{Fleet, FleetReport, Migrations, Migrator, Report};
 
 /// `fleet …`
@@ -266,15 +266,4 @@ fn exit<T>(report: &FleetReport<T>) -> Exit {
         (false, true) => Exit::TryAgain,
         (false, false) => Exit::Failed,
     }
-}
-
-// A reader that went away (`| head`) is no reason to panic or to fail.
-
-fn print(text: &str) {
-    let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
-fn error_line(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
 }

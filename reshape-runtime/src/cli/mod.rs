@@ -50,6 +50,7 @@ mod progress;
 mod run;
 mod setting;
 mod text;
+mod watch;
 
 pub use args::{
     Command, DocsOptions, Format, Limits, MigrationCommand, SchemaQueryOptions, Session,

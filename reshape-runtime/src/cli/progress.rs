@@ -37,6 +37,7 @@ fn line(event: &Event) -> Option<String> {
         Event::Waiting { .. }
         | Event::Locked
         | Event::StepStarted { .. }
+        | Event::Paused { .. }
         | Event::Backfill { .. } => None,
     }
 }
@@ -86,6 +87,22 @@ impl<W: Write> Lines<W> {
             Event::Locked => {
                 self.waited = None;
                 None
+            }
+            Event::Paused { reason, elapsed } => {
+                // A new pause, or another reason.
+                if elapsed.as_secs() == 0 {
+                    self.waited = None;
+                }
+                let due = |last: Duration| *elapsed >= last + Duration::from_mins(1);
+                if !self.waited.is_none_or(due) {
+                    return None;
+                }
+                self.waited = Some(*elapsed);
+                let so_far = match elapsed.as_secs() {
+                    0 => String::new(),
+                    _ => format!(", for {} so far", duration(*elapsed)),
+                };
+                Some(format!("waiting: {reason}{so_far}"))
             }
             Event::Draining { instances, elapsed, .. } => {
                 let due = |last: Duration| *elapsed >= last + Duration::from_secs(10);
@@ -148,6 +165,9 @@ impl Observer for Terminal {
             }
             Event::Waiting { holder, .. } => {
                 self.bar.set_message(format!("for another migrator: {holder}"));
+            }
+            Event::Paused { reason, elapsed } => {
+                self.bar.set_message(format!("{}, {reason}", duration(*elapsed)));
             }
             Event::Draining { instances, .. } => {
                 self.spin("waiting".into(), format!("for {}", draining(instances)));
@@ -239,6 +259,20 @@ mod tests {
             "waiting for another migrator: pid 7\n\
              waiting for another migrator: pid 7, for 10.0 s so far\n\
              waiting for another migrator: pid 7, for 20.0 s so far\n"
+        );
+    }
+
+    #[test]
+    fn a_pause_says_so_at_once_and_every_minute() {
+        let events = [0, 1, 59, 60, 61, 0].map(|seconds| Event::Paused {
+            reason: "paused by `ann`".into(),
+            elapsed: Duration::from_secs(seconds),
+        });
+        assert_eq!(
+            lines(&events),
+            "waiting: paused by `ann`\n\
+             waiting: paused by `ann`, for 1 min 0 s so far\n\
+             waiting: paused by `ann`\n"
         );
     }
 

@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 
 use super::args::{
-    Command, CompleteOptions, EndOptions, Format, MigrationCommand, RevertOptions,
-    SchemaQueryOptions, Session, StartOptions, StatusOptions, ValidateOptions,
+    Command, CompleteOptions, EndOptions, MigrationCommand, PauseOptions, RevertOptions,
+    SchemaQueryOptions, Session, StartOptions, ValidateOptions,
 };
 use super::connection::InvalidConnection;
 use super::exit::Exit;
-use super::{docs, interrupt, progress, text};
+use super::{docs, interrupt, progress, text, watch};
 use crate::history::History;
 use crate::model::Migration;
 use crate::schema::{At, nearest};
@@ -52,7 +52,9 @@ fn run_set(
             validate(options, set, load)
         }
         Command::Migration { command: MigrationCommand::Revert(options) } => revert(options, set),
-        Command::Status(options) => status(options, set, load),
+        Command::Migration { command: MigrationCommand::Pause(options) } => pause(options, set),
+        Command::Migration { command: MigrationCommand::Resume(options) } => resume(options, set),
+        Command::Status(options) => watch::status(options, set, load),
         Command::Fleet { command } => return super::fleet::run(command, set, load),
         Command::Check => check(load),
         Command::SchemaQuery(options) | Command::GenerateSchemaQuery(options) => {
@@ -69,7 +71,7 @@ fn run_set(
 }
 
 /// Why a command ends early.
-enum Stop {
+pub(super) enum Stop {
     Problems(String),
     Usage(String),
     Error(Error),
@@ -184,41 +186,22 @@ fn patient(migrator: Migrator, session: &Session) -> Result<Migrator, Stop> {
     Ok(session.limits.apply(migrator))
 }
 
-fn status(
-    options: &StatusOptions,
-    set: Option<&str>,
-    load: impl FnOnce() -> Result<Migrations, String>,
-) -> Result<(), Stop> {
-    let connection = options.connection.config()?;
-    let mut migrator = if let Ok(migrations) = load() {
-        Migrator::new(migrations, connection)
-    } else {
-        // The state of the database is of interest all the more.
-        error_line(
-            "warning: what is pending is not known, since no migrations can be read here: see `check`",
-        );
-        Migrator::detached(connection)
-    }
-    .in_namespace(options.set.resolve(set)?);
-    let status = migrator.status()?;
-    let drift = options.drift.then(|| migrator.drift()).transpose()?;
-    match options.format {
-        Format::Human => {
-            print(&text::status(&status));
-            if let Some(drift) = drift {
-                print(&format!("\n{}", drift.report()));
-            }
-        }
-        Format::Json => {
-            let mut json = serde_json::to_value(&status).expect("a status is plain data");
-            if let Some(drift) = drift {
-                json["drift"] = serde_json::to_value(drift).expect("a drift is plain data");
-            }
-            let json = serde_json::to_string_pretty(&json).expect("a value is plain data");
-            print(&(json + "\n"));
-        }
-    }
+fn pause(options: &PauseOptions, set: Option<&str>) -> Result<(), Stop> {
+    let is_new = other(options, set)?.pause()?;
+    print(if is_new { text::PAUSED } else { text::WAS_PAUSED });
     Ok(())
+}
+
+fn resume(options: &PauseOptions, set: Option<&str>) -> Result<(), Stop> {
+    let was_paused = other(options, set)?.resume()?;
+    print(if was_paused { text::RESUMED } else { text::NOT_PAUSED });
+    Ok(())
+}
+
+/// A migrator that tells another one what to do.
+fn other(options: &PauseOptions, set: Option<&str>) -> Result<Migrator, Stop> {
+    let migrator = Migrator::detached(options.connection.config()?);
+    Ok(migrator.in_namespace(options.set.resolve(set)?))
 }
 
 fn check(load: impl FnOnce() -> Result<Migrations, String>) -> Result<(), Stop> {
@@ -286,12 +269,12 @@ fn print_report(report: &Report) {
 
 // A reader that went away (`| head`) is no reason to panic or to fail.
 
-fn print(text: &str) {
+pub(super) fn print(text: &str) {
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-fn error_line(text: &str) {
+pub(super) fn error_line(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 

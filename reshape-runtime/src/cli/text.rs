@@ -53,6 +53,15 @@ pub(super) fn validated(report: &Report) -> String {
     }
 }
 
+/// What the four answers to `migration pause` and `migration resume` are.
+pub(super) const PAUSED: &str = "\
+paused: the migrator waits as soon as it has ended what it has begun
+next: `migration resume`, or `migration abort`
+";
+pub(super) const WAS_PAUSED: &str = "nothing to do: it is paused already\n";
+pub(super) const RESUMED: &str = "resumed\n";
+pub(super) const NOT_PAUSED: &str = "nothing to do: it is not paused\n";
+
 fn next(base: &str) -> String {
     format!("next: `migration complete`, once nothing uses {base} any more")
 }
@@ -86,6 +95,9 @@ pub(super) fn status(status: &Status) -> String {
     row("version", status.current.as_deref().unwrap_or("none: the plain tables"));
     if let Some(target) = &status.target {
         row("next", target);
+    }
+    if let Some(paused) = &status.paused {
+        row("paused", &format!("{paused}: `migration resume` lets it go on"));
     }
     if let Some((done, total)) = status.progress {
         row("progress", &format!("{done} of {}", plural(total, "step")));
@@ -297,6 +309,7 @@ mod tests {
             pending: Vec::new(),
             unknown: Vec::new(),
             edited: Vec::new(),
+            paused: None,
             step: None,
             progress: None,
             last_error: None,
@@ -348,6 +361,7 @@ mod tests {
             pending: vec!["3_c".into()],
             unknown: vec!["0_x".into()],
             edited: vec!["1_a".into()],
+            paused: None,
             step: None,
             progress: Some((4, 6)),
             last_error: Some("lock timeout\nhelp: try again".into()),

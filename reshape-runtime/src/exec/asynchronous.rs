@@ -108,6 +108,24 @@ impl AsyncMigrator {
         self.run(Migrator::abort).await
     }
 
+    /// See [`Migrator::pause`]. Of use on a migrator that is not itself at work, whose commands run one after the other.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn pause(&self) -> Result<bool, Error> {
+        self.run(Migrator::pause).await
+    }
+
+    /// See [`Migrator::resume`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn resume(&self) -> Result<bool, Error> {
+        self.run(Migrator::resume).await
+    }
+
     /// See [`Migrator::validate`].
     ///
     /// # Errors

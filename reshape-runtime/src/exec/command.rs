@@ -106,6 +106,7 @@ impl Run<'_> {
         if let idle @ Snapshot { state: State::Idle, .. } = self.read()? {
             return Ok(self.idle(&idle));
         }
+        self.end_paused()?;
         self.enter(false)?;
         let snapshot = self.read()?;
         match snapshot.state {
@@ -143,6 +144,9 @@ impl Run<'_> {
         let with_last = last.filter(|n| matches!(plan.steps[*n].work, Work::Sql { .. }));
         for (n, step) in plan.steps.iter().enumerate() {
             if step.phase != Phase::Contract && !is_done(snapshot, n) {
+                if step.phase == Phase::Backfill {
+                    self.heed_pause()?;
+                }
                 let closing = if with_last == Some(n) { published.as_str() } else { "" };
                 self.run_step(plan, n, closing)?;
             }

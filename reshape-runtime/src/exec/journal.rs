@@ -1,14 +1,15 @@
-//! Fenced transactions, and the rows they leave: the journal and the batch's state.
+//! The rows that fenced transactions leave: the journal and the batch's state.
 //!
 //! **Invariant:** work and its journal row commit together, or the work can be run again.
 
 use std::hash::{BuildHasher, RandomState};
 
+use super::fence::{Fence, OWN_PATH};
 use super::metadata::Snapshot;
 use super::owners::Others;
 use super::retry::Failure;
 use super::run::{Run, Task, check_token};
-use super::session::{check_pid, rows};
+use super::session::rows;
 use super::set::Set;
 use crate::error::{Error, ErrorKind};
 use crate::plan::Plan;
@@ -32,49 +33,26 @@ pub(super) struct Row {
     pub(super) rows: u64,
 }
 
-/// How our own statements see the world inside a transaction that runs under the plan's `search_path`.
-pub(super) const OWN_PATH: &str = "SET LOCAL search_path TO pg_catalog, pg_temp";
-
 impl Run<'_> {
-    fn timeouts_sql(&self) -> String {
-        // The other one again, because SQL of the user's may have set it for the whole session.
-        let lock_timeout = self.settings.lock_timeout.as_millis();
-        format!("SET LOCAL lock_timeout = {lock_timeout}; SET LOCAL statement_timeout = 0")
+    /// What the run's own connection shows.
+    pub(super) fn fence(&self) -> Fence {
+        Fence {
+            set: self.set.clone(),
+            token: self.token.unwrap_or_default(),
+            session: self.session.clone().unwrap_or_default(),
+            lock_timeout: self.settings.lock_timeout,
+        }
     }
 
     /// Begins a transaction, takes the fence, and looks the step up; one round trip. Afterwards the plan's `search_path` is set.
     pub(super) fn begin(&mut self, search_path: &str, step: usize) -> Result<Begun, Failure> {
-        // FOR SHARE: concurrent transactions of this run do not wait for each other; a new run's UPDATE waits for them all.
-        let own = self.set.own();
-        let sql = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {OWN_PATH}; {}; \
-             SELECT token, pg_current_xact_id(), state, pg_backend_pid() FROM reshape.batch \
-               WHERE {own} FOR SHARE; \
-             SELECT status, position, coalesce(rows, 0) FROM reshape.journal \
-               WHERE {own} AND step = {step}; \
-             SET LOCAL search_path TO {search_path}",
-            self.timeouts_sql()
-        );
-        let rows = rows(&mut self.client, &sql)?;
-        let batch = rows.first();
-        let cell = |column: usize| batch.and_then(|row| row.get(column));
-        check_token(self.token.unwrap_or_default(), cell(0))?;
-        check_pid(self.session.as_deref().unwrap_or_default(), cell(3))?;
-        Ok(Begun {
-            xid: cell(1).unwrap_or_default().to_owned(),
-            state: cell(2).unwrap_or_default().to_owned(),
-            entry: rows.get(1).map(|row| Row {
-                status: row.get(0).unwrap_or_default().to_owned(),
-                position: row.get(1).map(str::to_owned),
-                rows: row.get(2).and_then(|rows| rows.parse().ok()).unwrap_or_default(),
-            }),
-        })
+        self.fence().begin(&mut self.client, search_path, step)
     }
 
     /// Runs our own statements and commits; one round trip.
     pub(super) fn commit(&mut self, sql: &str) -> Result<(), Failure> {
-        let separator = if sql.is_empty() { "" } else { "; " };
-        Ok(self.client.batch_execute(&format!("{OWN_PATH}; {sql}{separator}COMMIT"))?)
+        Fence::commit(&mut self.client, sql)?;
+        Ok(())
     }
 
     /// Runs our own statements in a fenced transaction, unless `is_done` says that they have been.
@@ -132,7 +110,7 @@ impl Run<'_> {
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {OWN_PATH}; {}; {install}\
              UPDATE reshape.batch SET token = {new}, state = '{}'{batch} \
                WHERE {own} AND (token = {new} OR token = {old} AND {undisturbed}) RETURNING token",
-            self.timeouts_sql(),
+            Fence::timeouts_sql(self.settings.lock_timeout),
             state.name()
         );
         // Nothing of ours may be fenced by the old token while the new one is being taken.

@@ -1,4 +1,4 @@
-//! How patient a migrator is, from the environment.
+//! How patient a migrator is, from the environment and from a command line.
 
 use std::env;
 use std::time::Duration;
@@ -19,7 +19,36 @@ const VARIABLES: [(&str, Setting); 6] = [
     ("RESHAPE_BATCH_DURATION", |settings| &mut settings.batch_duration),
 ];
 
+/// What a command line may set. What is `None` stays as it is.
+#[cfg(feature = "cli")]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Limits {
+    pub(crate) lock_timeout: Option<Duration>,
+    pub(crate) retry_budget: Option<Duration>,
+    pub(crate) retry_delay: Option<Duration>,
+    pub(crate) retry_max_delay: Option<Duration>,
+    pub(crate) batch_duration: Option<Duration>,
+}
+
 impl Migrator {
+    /// The limits that were given; the others stay as they are.
+    #[cfg(feature = "cli")]
+    pub(crate) fn limited(mut self, limits: Limits) -> Self {
+        let settings = &mut self.settings;
+        let durations = [
+            (limits.lock_timeout, &mut settings.lock_timeout),
+            (limits.retry_budget, &mut settings.retry_budget),
+            (limits.retry_delay, &mut settings.retry_delays.0),
+            (limits.retry_max_delay, &mut settings.retry_delays.1),
+            (limits.batch_duration, &mut settings.batch_duration),
+        ];
+        for (given, setting) in durations {
+            *setting = given.unwrap_or(*setting);
+        }
+        settings.lock_timeout = settings.lock_timeout.max(Duration::from_millis(1));
+        self
+    }
+
     /// Takes what is set in the environment: `RESHAPE_LOCK_TIMEOUT`, `RESHAPE_RETRY_BUDGET`, `RESHAPE_RETRY_DELAY`,
     /// `RESHAPE_RETRY_MAX_DELAY`, `RESHAPE_WAIT_TIMEOUT`, `RESHAPE_BATCH_DURATION`, each a duration with its unit (`500ms`, `10s`,
     /// `5min`). An empty variable counts as none; what is set after this call wins.

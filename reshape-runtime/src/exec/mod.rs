@@ -29,7 +29,9 @@ mod catalog;
 mod command;
 mod compare;
 mod connection;
+mod control;
 mod drift;
+mod fence;
 mod fleet;
 mod index;
 mod journal;
@@ -69,6 +71,8 @@ pub use connection::{Connector, IntoConnection};
 pub(crate) use fleet::rows;
 pub use fleet::{Fleet, FleetEvent, FleetReport, FleetStop, Target, TargetReport, TargetResult};
 pub use lease::{BackgroundCompletion, Lease, LeaseOptions, Unused};
+#[cfg(feature = "cli")]
+pub(crate) use limits::Limits;
 pub use sets::Sets;
 
 use connection::Source;
@@ -232,25 +236,6 @@ impl Migrator {
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Some(Box::new(observer));
-        self
-    }
-
-    /// The limits that were given; the others stay as they are.
-    #[cfg(feature = "cli")]
-    pub(crate) fn limited(mut self, limits: [Option<Duration>; 5]) -> Self {
-        let settings = &mut self.settings;
-        let [lock_timeout, retry_budget, delay, max_delay, batch_duration] = limits;
-        let settings = [
-            (lock_timeout, &mut settings.lock_timeout),
-            (retry_budget, &mut settings.retry_budget),
-            (delay, &mut settings.retry_delays.0),
-            (max_delay, &mut settings.retry_delays.1),
-            (batch_duration, &mut settings.batch_duration),
-        ];
-        for (given, setting) in settings {
-            *setting = given.unwrap_or(*setting);
-        }
-        self.settings.lock_timeout = self.settings.lock_timeout.max(Duration::from_millis(1));
         self
     }
 

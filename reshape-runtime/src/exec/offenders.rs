@@ -2,14 +2,15 @@
 //!
 //! **Invariant:** nothing here changes anything, none of it takes long, and no failure of it hides the error that it is about.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::backfill::{over_range, stored_position};
+use super::backfill::Pass;
 use super::retry::Failure;
 use super::run::{Rules, Run};
 use super::session::rows;
 use crate::error::{Error, ErrorKind};
-use crate::plan::{Offenders, Plan, Step, Work};
+use crate::plan::{Offenders, Plan, Step};
 use crate::sql::ident::literal;
 
 /// How long a query for offenders may take.
@@ -65,8 +66,14 @@ impl Run<'_> {
         Some((count, one_line(row.get(1)?)))
     }
 
-    /// Adds to the error of a backfill the row on which it fails, if that is found soon enough.
-    pub(super) fn with_row(&mut self, plan: &Plan, n: usize, range: u64, error: Error) -> Error {
+    /// Adds to the error of a backfill the row on which it fails, one of those in the blocks of `range`, if that is found soon enough.
+    pub(super) fn with_row(
+        &mut self,
+        plan: &Plan,
+        pass: Pass<'_>,
+        range: Option<Range<u64>>,
+        error: Error,
+    ) -> Error {
         let state = error.sqlstate().unwrap_or_default();
         // What the value of an expression, a function or a trigger of the user's is to blame for; a rule that is known has been found.
         let about_rows = ["22", "23", "2F", "38", "39", "P0"].iter().any(|c| state.starts_with(c));
@@ -74,7 +81,7 @@ impl Run<'_> {
             return error;
         }
         let state = state.to_owned();
-        let row = self.find_row(plan, n, range, &state).ok().flatten();
+        let row = range.and_then(|range| self.find_row(plan, pass, range, &state).ok().flatten());
         self.roll_back_transaction();
         match row {
             Some(row) => error.and(&format!("it fails on the row {row}")),
@@ -86,27 +93,19 @@ impl Run<'_> {
     fn find_row(
         &mut self,
         plan: &Plan,
-        n: usize,
-        range: u64,
+        pass: Pass<'_>,
+        range: Range<u64>,
         state: &str,
     ) -> Result<Option<String>, Failure> {
-        let Step { work: Work::Backfill { statement, ctid, rest, .. }, row: Some(row), .. } =
-            &plan.steps[n]
-        else {
-            return Ok(None);
-        };
+        let Step { row: Some(row), .. } = &plan.steps[pass.step] else { return Ok(None) };
         let began = Instant::now();
-        let entry = self.begin(&plan.search_path, n)?.entry;
-        self.roll_back_transaction();
-        let Some(position) = stored_position(entry.as_ref()) else { return Ok(None) };
         let fails = |run: &mut Self, from: &str, to: &str| -> Result<bool, Failure> {
-            run.begin(&plan.search_path, n)?;
+            run.begin(pass.search_path, pass.step)?;
             run.client.batch_execute(&format!(
                 "SET LOCAL statement_timeout = {}; SET LOCAL reshape.backfill = 'on'",
                 TRY.as_millis()
             ))?;
-            let sql = over_range((statement, ctid, rest), from, to);
-            let result = run.client.execute_typed(&sql, &[]);
+            let result = run.client.execute_typed(&pass.over(from, to), &[]);
             run.roll_back_transaction();
             match result {
                 Ok(_) => Ok(false),
@@ -130,13 +129,12 @@ impl Run<'_> {
                 }
                 Ok::<_, Failure>(Some(low))
             };
-        let end = (position.next + range).min(position.blocks);
-        let block = search(self, position.next, end, &|block| format!("({block},0)"))?;
+        let block = search(self, range.start, range.end, &|block| format!("({block},0)"))?;
         let Some(block) = block else { return Ok(None) };
         let pointer = search(self, 0, POINTERS, &|pointer| format!("({block},{pointer})"))?;
         let Some(pointer) = pointer else { return Ok(None) };
         let place = format!("({block},{pointer})");
-        self.begin(&plan.search_path, n)?;
+        self.begin(pass.search_path, pass.step)?;
         let sql = format!("{row} WHERE \"__reshape_t\".ctid = {}::tid", literal(&place));
         let found = rows(&mut self.client, &sql)?;
         Ok(found.first().and_then(|row| row.get(0)).map(one_line))

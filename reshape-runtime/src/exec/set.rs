@@ -142,9 +142,10 @@ impl Set {
     /// Ends a batch, completed or not: state idle, no plan, an empty journal.
     pub(super) fn end_sql(&self, completed: bool) -> String {
         let (own, settle) = (self.own(), self.settle_sql(completed));
+        let pause = self.no_pause_sql();
         format!(
             "UPDATE reshape.batch SET state = 'idle', plan = NULL WHERE {own}; \
-             DELETE FROM reshape.journal WHERE {own}; {settle}"
+             DELETE FROM reshape.journal WHERE {own}; {pause}; {settle}"
         )
     }
 

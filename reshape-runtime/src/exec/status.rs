@@ -60,6 +60,10 @@ impl Run<'_> {
         let reverts = plan.map_or_else(Vec::new, |plan| plan.reverts.clone());
         let done = snapshot.journal.iter().filter(|entry| entry.status == "done").count();
         let other_sets = self.other_sets()?;
+        let paused = match snapshot.state {
+            State::Applying => self.paused()?,
+            State::Idle | State::InProgress | State::Completing | State::Aborting => None,
+        };
         Ok(Status {
             other_sets,
             state: snapshot.state,
@@ -67,6 +71,7 @@ impl Run<'_> {
             current: if plan.is_some() { base.clone() } else { applied.last().cloned() },
             target: plan.map(|plan| self.set.migration(&plan.target)),
             live_schemas,
+            paused,
             step: step(&snapshot),
             progress: plan.map(|plan| (done, plan.steps.len())),
             last_error: snapshot.last_error,

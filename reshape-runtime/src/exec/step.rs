@@ -4,6 +4,7 @@
 
 use std::time::Instant;
 
+use super::backfill::Pass;
 use super::index::locked_by;
 use super::journal::Begun;
 use super::retry::{Class, Failure, classify, describe};
@@ -37,7 +38,9 @@ impl Run<'_> {
                 Ok((None, retries))
             }
             Work::Backfill { table, statement, ctid, rest } => {
-                let (rows, retries) = run.backfill(plan, n, table, (statement, ctid, rest))?;
+                let search_path = &plan.search_path;
+                let pass = Pass { search_path, step: n, table, statement, ctid, rest };
+                let (rows, retries) = run.backfill(plan, pass)?;
                 Ok((Some(rows), retries))
             }
             Work::CreateIndex { .. }

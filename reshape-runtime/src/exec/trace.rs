@@ -49,6 +49,9 @@ pub(super) fn emit(event: &Event) {
         Event::Backfill { table, blocks, total, rows } => {
             debug!(%table, blocks, total, rows, "backfilling");
         }
+        Event::Paused { reason, elapsed } => {
+            info!(%reason, elapsed = millis(*elapsed), "pausing");
+        }
         Event::Draining { version, instances, elapsed } => {
             let instances = crate::instance::list(instances);
             info!(%version, %instances, elapsed = millis(*elapsed), "waiting for instances of the old version");

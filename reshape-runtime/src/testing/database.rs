@@ -9,6 +9,7 @@ use postgres::{Client, Config};
 use super::Server;
 use super::admin::{connect, with_database};
 use super::keeper::Keeper;
+use super::statements::create_database;
 use crate::Error;
 
 /// A fresh database. Dropping the value drops it, and ends the sessions that are still connected to it.
@@ -22,13 +23,8 @@ pub struct TestDatabase {
 impl TestDatabase {
     pub(super) fn create(on: &Server) -> Result<Self, Error> {
         let keeper = Arc::clone(&on.keeper);
-        let (name, ()) = keeper.lease(|client, name| {
-            // template0, because nobody can be connected to it, which would make CREATE DATABASE fail.
-            client.batch_execute(&format!(
-                "CREATE DATABASE {name} TEMPLATE template0 {}",
-                keeper.strategy
-            ))
-        })?;
+        let (name, ()) = keeper
+            .lease(|client, name| create_database(client, name, "template0", keeper.strategy))?;
         Ok(Self { url: with_database(on.url(), &name), name, keeper })
     }
 

@@ -190,8 +190,7 @@ impl Inner {
     fn keep(&self) {
         let marked = on_own_thread(|| {
             let mut client = connect(&self.keeper.config)?;
-            sweep::mark_kept(&mut client, &self.name, &self.test)
-                .map_err(|error| super::admin::create_error(&self.keeper.config, error))
+            sweep::mark_kept(&mut client, &self.name, &self.test).map_err(self.keeper.error())
         });
         // In this order: a sweep that finds no such database takes the mark away.
         self.keeper.keep_data();
@@ -215,11 +214,8 @@ impl Drop for Inner {
         let failed = thread::panicking() || self.failed.load(Ordering::Relaxed);
         if failed && self.keep_on_failure {
             self.keep();
-        } else if self.keeper.home.is_some() {
-            // If the process ends before that, another one drops it; or it goes with the server.
-            self.keeper.drop_used(&self.name);
         } else {
-            self.keeper.drop_now(&self.name);
+            self.keeper.drop_used(&self.name);
         }
     }
 }

@@ -18,6 +18,7 @@ use std::thread;
 use postgres::{Client, Config};
 
 use super::admin::{connect, create_error, on_own_thread};
+use super::statements::{drop_database, try_lock, unlock};
 use super::{marks, pool, sweep};
 use crate::{Error, ErrorKind};
 
@@ -98,20 +99,15 @@ impl Keeper {
             for _ in 0..DRAWS {
                 let name = draw(IN_USE);
                 let Some(lease) = number_of(&name) else { continue };
-                let taken = client
-                    .query_one("SELECT pg_try_advisory_lock($1, $2)", &[&LEASES, &lease])
-                    .and_then(|row| row.try_get(0))
-                    .map_err(|error| create_error(&self.config, error))?;
-                if taken {
+                if try_lock(client, LEASES, lease).map_err(self.error())? {
                     self.taken.fetch_add(1, Ordering::Relaxed);
                     let done = and(client, &name);
                     return match done {
                         Ok(done) => Ok((name, done)),
                         Err(error) => {
                             // A session that is gone has no lock either.
-                            let _ = client
-                                .execute("SELECT pg_advisory_unlock($1, $2)", &[&LEASES, &lease]);
-                            Err(create_error(&self.config, error))
+                            let _ = unlock(client, LEASES, lease);
+                            Err(self.error()(error))
                         }
                     };
                 }
@@ -124,28 +120,26 @@ impl Keeper {
     pub(super) fn release(&self, name: &str) {
         let Some(lease) = number_of(name) else { return };
         // A session that is gone has no lock either.
-        let _ = self.with_leases(|client| {
-            client
-                .execute("SELECT pg_advisory_unlock($1, $2)", &[&LEASES, &lease])
-                .map_err(|error| create_error(&self.config, error))
-        });
+        let _ = self.with_leases(|client| unlock(client, LEASES, lease).map_err(self.error()));
     }
 
     /// Drops a database whose lease is ours, with the sessions that are connected to it.
     pub(super) fn drop_now(&self, name: &str) {
         // A server that is gone has no database to drop; and a test that panics shall report its own panic.
         let _ = on_own_thread(|| {
-            drop_database(&mut connect(&self.config)?, name)
-                .map_err(|error| create_error(&self.config, error))
+            drop_database(&mut connect(&self.config)?, name).map_err(self.error())
         });
         self.release(name);
     }
 
     /// Drops a database whose lease is ours, when its test has ended.
     ///
-    /// Not to make the next test wait that is left to the thread; but not by a process that has had one test only, as those of
-    /// nextest: it ends before the thread comes to it.
+    /// Not to make the next test wait that is left to the thread, on a shared server: if the process ends before that, another one drops it, or it
+    /// goes with the server. But not by a process that has had one test only, as those of nextest: it ends before the thread comes to it.
     pub(super) fn drop_used(self: &Arc<Self>, name: &str) {
+        if self.home.is_none() {
+            return self.drop_now(name);
+        }
         if self.taken.load(Ordering::Relaxed) > 1 {
             // What the thread cannot keep up with is left when the process ends, and takes room until then.
             return if self.to_drop.load(Ordering::Relaxed) < WAITING {
@@ -155,9 +149,7 @@ impl Keeper {
             };
         }
         // In the session that there is: another one would take as long again.
-        let dropped = self.with_leases(|client| {
-            drop_database(client, name).map_err(|error| create_error(&self.config, error))
-        });
+        let dropped = self.with_leases(|client| drop_database(client, name).map_err(self.error()));
         match dropped {
             Ok(()) => self.release(name),
             Err(_) => self.later(Job::Drop(name.to_owned())),
@@ -187,17 +179,32 @@ impl Keeper {
         let _ = jobs.send(job);
     }
 
-    /// Without a connection a job is not done.
-    fn give_up(&self, job: &Job) {
+    /// Says why the server gives no database.
+    pub(super) fn error(&self) -> impl Fn(postgres::Error) -> Error + Copy + '_ {
+        |error| create_error(&self.config, error)
+    }
+
+    /// Without a connection nothing is done of it but to take note that it is over.
+    fn do_job(self: &Arc<Self>, job: Job, client: Option<&mut Client>) {
         match job {
             Job::Drop(name) => {
-                self.release(name);
+                if let Some(client) = client {
+                    let _ = drop_database(client, &name);
+                }
+                self.release(&name);
                 self.to_drop.fetch_sub(1, Ordering::Relaxed);
             }
             Job::Fill(key) => {
-                self.to_fill().remove(key);
+                self.to_fill().remove(&key);
+                if let Some(client) = client {
+                    let _ = pool::fill(self, client, key);
+                }
             }
-            Job::Sweep => {}
+            Job::Sweep => {
+                if let Some(client) = client {
+                    let _ = sweep::sweep(self, client);
+                }
+            }
         }
     }
 
@@ -240,30 +247,8 @@ fn work(keeper: &Weak<Keeper>, jobs: &Receiver<Job>) {
             // What cannot be done is swept or made by somebody else, or its failure is met by a test that needs it.
             client = connect(&keeper.config).ok();
         }
-        let Some(client) = &mut client else {
-            keeper.give_up(&job);
-            continue;
-        };
-        match job {
-            Job::Drop(name) => {
-                let _ = drop_database(client, &name);
-                keeper.release(&name);
-                keeper.to_drop.fetch_sub(1, Ordering::Relaxed);
-            }
-            Job::Fill(key) => {
-                keeper.to_fill().remove(&key);
-                let _ = pool::fill(&keeper, client, key);
-            }
-            Job::Sweep => {
-                let _ = sweep::sweep(&keeper, client);
-            }
-        }
+        keeper.do_job(job, client.as_mut());
     }
-}
-
-/// Drops a database, with the sessions that are connected to it. `name` needs no quotes.
-pub(super) fn drop_database(client: &mut Client, name: &str) -> Result<(), postgres::Error> {
-    client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
 }
 
 /// A name that nobody has: 64 random bits after `prefix`.

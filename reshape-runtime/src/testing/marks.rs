@@ -52,6 +52,12 @@ pub(super) fn hold(home: &Path, database: &str, on: bool) -> Result<bool, Error>
     mark(&home.join(format!("{HOLD}{database}")), on)
 }
 
+/// The server does nothing any more for the sake of this database.
+pub(super) fn forget(home: &Path, database: &str) -> Result<(), Error> {
+    hold(home, database, false)?;
+    keep(home, database, false)
+}
+
 fn mark(file: &Path, on: bool) -> Result<bool, Error> {
     let done = if on { File::create_new(file).map(drop) } else { fs::remove_file(file) };
     let already = if on { ErrorKind::AlreadyExists } else { ErrorKind::NotFound };

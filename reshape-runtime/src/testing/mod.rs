@@ -111,6 +111,7 @@ mod rewrite;
 mod rows;
 mod shared;
 mod state;
+mod statements;
 mod sweep;
 
 use std::path::PathBuf;

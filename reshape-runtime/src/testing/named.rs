@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** it is never dropped but by who asks for it by name, and not while a process has it open.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,8 @@ use postgres::{Client, Config};
 
 use super::address::with_search_path;
 use super::admin::{connect, create_error, with_database};
-use super::keeper::drop_database;
+use super::keeper::Keeper;
+use super::statements::{create_database, drop_database, is_there};
 use super::{Server, marks, shared};
 use crate::sql::names;
 use crate::{Error, ErrorKind, Migrations};
@@ -36,9 +37,7 @@ pub struct NamedDatabase {
     name: String,
     url: String,
     config: Config,
-    server: Config,
-    strategy: &'static str,
-    home: Option<PathBuf>,
+    keeper: Arc<Keeper>,
     is_new: bool,
     /// Holds the lock.
     session: Client,
@@ -66,24 +65,14 @@ impl NamedDatabase {
     /// [`ErrorKind::Locked`] if another process has it open; else if there is no server, or if it gives no database.
     pub fn open(server: &Server, called: &str) -> Result<Self, Error> {
         let name = Self::name_of(called);
-        let mut config = server.config();
-        config.dbname(&name).application_name("reshape-dev");
-        let strategy = server.keeper.strategy;
-        let (session, is_new) = open(&server.config, &config, &name, strategy)?;
-        let home = server.keeper.home.clone();
-        if let Some(home) = &home {
+        let config = config_of(server, &name);
+        let keeper = Arc::clone(&server.keeper);
+        let (session, is_new) = open(&keeper, &config, &name)?;
+        if let Some(home) = &keeper.home {
             marks::keep(home, &name, true)?;
         }
-        Ok(Self {
-            url: with_database(server.url(), &name),
-            name,
-            config,
-            server: server.config(),
-            strategy,
-            home,
-            is_new,
-            session,
-        })
+        let url = with_database(server.url(), &name);
+        Ok(Self { name, url, config, keeper, is_new, session })
     }
 
     /// Its name on the server.
@@ -98,7 +87,7 @@ impl NamedDatabase {
 
     /// Whether its server was started by us, and ends when nobody uses it.
     pub fn is_on_shared_server(&self) -> bool {
-        self.home.is_some()
+        self.keeper.home.is_some()
     }
 
     /// The connection string; sessions use no version.
@@ -123,10 +112,9 @@ impl NamedDatabase {
     ///
     /// As [`open`](Self::open).
     pub fn reset(&mut self) -> Result<(), Error> {
-        let error = |error| create_error(&self.server, error);
-        let mut admin = connect(&maintenance(&self.server, &self.name))?;
-        drop_database(&mut admin, &self.name).map_err(error)?;
-        (self.session, self.is_new) = open(&self.server, &self.config, &self.name, self.strategy)?;
+        let mut admin = connect(&maintenance(&self.keeper.config, &self.name))?;
+        drop_database(&mut admin, &self.name).map_err(self.keeper.error())?;
+        (self.session, self.is_new) = open(&self.keeper, &self.config, &self.name)?;
         Ok(())
     }
 
@@ -151,7 +139,7 @@ impl NamedDatabase {
     ///
     /// If the server's folder cannot be written to.
     pub fn hold(&self, on: bool) -> Result<(), Error> {
-        match &self.home {
+        match &self.keeper.home {
             Some(home) => marks::hold(home, &self.name, on).map(drop),
             None => Ok(()),
         }
@@ -192,8 +180,7 @@ impl NamedDatabase {
         let mut any = false;
         for home in shared::folders()? {
             any |= marks::is_kept(&home, &name);
-            marks::hold(&home, &name, false)?;
-            marks::keep(&home, &name, false)?;
+            marks::forget(&home, &name)?;
             shared::clear(&home);
         }
         Ok(any)
@@ -206,10 +193,9 @@ impl NamedDatabase {
     /// [`ErrorKind::Locked`] if a process has it open; else if the server refuses.
     pub fn remove(server: &Server, called: &str) -> Result<bool, Error> {
         let name = Self::name_of(called);
-        let mut config = server.config();
-        config.dbname(&name).application_name("reshape-dev");
-        let mut admin = connect(&maintenance(&server.config, &name))?;
-        let error = |error| create_error(&server.config, error);
+        let config = config_of(server, &name);
+        let mut admin = connect(&maintenance(&server.keeper.config, &name))?;
+        let error = server.keeper.error();
         let there = is_there(&mut admin, &name).map_err(error)?;
         if there {
             let mut session = connect(&config)?;
@@ -217,8 +203,7 @@ impl NamedDatabase {
             drop_database(&mut admin, &name).map_err(error)?;
         }
         if let Some(home) = &server.keeper.home {
-            marks::hold(home, &name, false)?;
-            marks::keep(home, &name, false)?;
+            marks::forget(home, &name)?;
         }
         Ok(there)
     }
@@ -233,21 +218,21 @@ fn maintenance(server: &Config, name: &str) -> Config {
     config
 }
 
+/// The database of that name on the server.
+fn config_of(server: &Server, name: &str) -> Config {
+    let mut config = server.config();
+    config.dbname(name).application_name("reshape-dev");
+    config
+}
+
 /// A session that has the database open, and whether the database was made for it.
-fn open(
-    server: &Config,
-    config: &Config,
-    name: &str,
-    strategy: &str,
-) -> Result<(Client, bool), Error> {
-    let error = |error| create_error(server, error);
-    let mut admin = connect(&maintenance(server, name))?;
+fn open(keeper: &Keeper, config: &Config, name: &str) -> Result<(Client, bool), Error> {
+    let error = keeper.error();
+    let mut admin = connect(&maintenance(&keeper.config, name))?;
     let mut made = false;
     for _ in 0..TRIES {
         if !is_there(&mut admin, name).map_err(error)? {
-            // template0, because nobody can be connected to it, which would make CREATE DATABASE fail.
-            let sql = format!("CREATE DATABASE {name} TEMPLATE template0 {strategy}");
-            match admin.batch_execute(&sql) {
+            match create_database(&mut admin, name, "template0", keeper.strategy) {
                 Ok(()) => made = true,
                 // By another process, at the same moment.
                 Err(error) if is_duplicate(&error) => {}
@@ -265,11 +250,6 @@ fn open(
         }
     }
     Err(Error::new(ErrorKind::Database, format!("`{name}` is dropped whenever it is made")))
-}
-
-fn is_there(admin: &mut Client, name: &str) -> Result<bool, postgres::Error> {
-    let sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = $1::text)";
-    admin.query_one(sql, &[&name])?.try_get(0)
 }
 
 fn is_duplicate(error: &postgres::Error) -> bool {

@@ -10,10 +10,11 @@ use std::sync::{Arc, PoisonError};
 use postgres::error::SqlState;
 use postgres::{Client, Config};
 
-use super::admin::{connect, create_error, on_own_thread};
-use super::keeper::{Job, Keeper, draw, drop_database};
+use super::admin::{connect, on_own_thread};
+use super::keeper::{Job, Keeper, draw};
 use super::prepared::key;
 use super::state::Resolved;
+use super::statements::{create_database, drop_database, is_there, lock, try_lock, unlock};
 use super::sweep;
 use crate::{Error, ErrorKind};
 
@@ -106,11 +107,10 @@ fn copy(keeper: &Keeper, key: u64, name: &str) -> Result<bool, Error> {
 }
 
 fn copy_with(keeper: &Keeper, client: &mut Client, key: u64, name: &str) -> Result<bool, Error> {
-    let (template, strategy) = (template(key), keeper.strategy);
-    match client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template} {strategy}")) {
+    match create_database(client, name, &template(key), keeper.strategy) {
         Ok(()) => Ok(true),
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_DATABASE) => Ok(false),
-        Err(error) => Err(create_error(&keeper.config, error)),
+        Err(error) => Err(keeper.error()(error)),
     }
 }
 
@@ -119,31 +119,25 @@ fn make_template(keeper: &Arc<Keeper>, state: &Resolved, key: u64) -> Result<(),
     let _making = keeper.making.lock().unwrap_or_else(PoisonError::into_inner);
     on_own_thread(|| {
         let mut client = connect(&keeper.config)?;
-        if is_there(&mut client, &template(key))
-            .map_err(|error| create_error(&keeper.config, error))?
-        {
+        let error = keeper.error();
+        if is_there(&mut client, &template(key)).map_err(error)? {
             return Ok(());
         }
         // Given back with the session.
-        lock(&mut client, key).map_err(|error| create_error(&keeper.config, error))?;
-        if is_there(&mut client, &template(key))
-            .map_err(|error| create_error(&keeper.config, error))?
-        {
+        lock(&mut client, MAKING, small(key)).map_err(error)?;
+        if is_there(&mut client, &template(key)).map_err(error)? {
             return Ok(());
         }
         // What somebody has left who was killed while he made it.
-        drop_unfinished(&mut client, key).map_err(|error| create_error(&keeper.config, error))?;
+        drop_unfinished(&mut client, key).map_err(error)?;
         let name = draw(&format!("{UNFINISHED}{key:016x}_"));
-        let strategy = keeper.strategy;
-        client
-            .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0 {strategy}"))
-            .map_err(|error| create_error(&keeper.config, error))?;
+        create_database(&mut client, &name, "template0", keeper.strategy).map_err(error)?;
         let mut config: Config = keeper.config.clone();
         config.dbname(&name);
         let made = state.make(&config).and_then(|()| {
             client
                 .batch_execute(&format!("ALTER DATABASE {name} RENAME TO {}", template(key)))
-                .map_err(|error| create_error(&keeper.config, error))
+                .map_err(error)
         });
         if let Err(error) = made {
             // The failure itself is what the test has to say.
@@ -163,32 +157,22 @@ fn drop_unfinished(client: &mut Client, key: u64) -> Result<(), postgres::Error>
     Ok(())
 }
 
-fn lock(client: &mut Client, key: u64) -> Result<(), postgres::Error> {
-    client.execute("SELECT pg_advisory_lock($1, $2)", &[&MAKING, &small(key)]).map(drop)
-}
-
 /// One database for the one that was taken; and more, up to the size of the pool, if nobody else does that just now. After each some are
 /// dropped that killed tests have left, so that they never pile up.
 pub(super) fn fill(keeper: &Keeper, client: &mut Client, key: u64) -> Result<(), Error> {
-    let error = |error| create_error(&keeper.config, error);
-    let alone: bool = client
-        .query_one("SELECT pg_try_advisory_lock($1, $2)", &[&FILLING, &small(key)])
-        .and_then(|row| row.try_get(0))
-        .map_err(error)?;
+    let alone = try_lock(client, FILLING, small(key)).map_err(keeper.error())?;
     if alone {
         sweep::mark_used(client, key);
     }
     let filled = fill_up(keeper, client, key, alone);
     if alone {
-        client
-            .execute("SELECT pg_advisory_unlock($1, $2)", &[&FILLING, &small(key)])
-            .map_err(error)?;
+        unlock(client, FILLING, small(key)).map_err(keeper.error())?;
     }
     filled
 }
 
 fn fill_up(keeper: &Keeper, client: &mut Client, key: u64, alone: bool) -> Result<(), Error> {
-    let error = |error| create_error(&keeper.config, error);
+    let error = keeper.error();
     let prefix = format!("{READY}{key:016x}_");
     let size = pool_size();
     loop {
@@ -205,11 +189,6 @@ fn fill_up(keeper: &Keeper, client: &mut Client, key: u64, alone: bool) -> Resul
             return Ok(());
         }
     }
-}
-
-fn is_there(client: &mut Client, name: &str) -> Result<bool, postgres::Error> {
-    let sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = $1::text)";
-    client.query_one(sql, &[&name]).and_then(|row| row.try_get(0))
 }
 
 /// The second number of a lock. Two keys that share it wait for each other, no more.

@@ -180,6 +180,8 @@ impl Meeting {
 
     /// Starts a server, with the data of the one before if that is to stay. The lock is held.
     fn start(&self) -> Result<(), Error> {
+        // Before anything is touched: a wrong setting costs nothing.
+        let idle = idle_seconds()?;
         let version = self.programs.version()?;
         let before = self.folder().filter(|folder| folder.exists());
         let (folder, last_port) = match before {
@@ -200,12 +202,11 @@ impl Meeting {
                 Some(port) => port,
                 None => free_port()?,
             };
-            let started = self.start_at(&folder, chosen).inspect_err(|_| {
-                // Nobody else knows of it; what is kept stays.
-                if !folder.join("kept").exists() {
-                    let _ = fs::remove_dir_all(&folder);
-                }
-            });
+            let started = self.start_at(&folder, chosen, idle);
+            // Nobody else knows of it; what is kept stays.
+            if !matches!(started, Ok(Ok(()))) && !marks::keeps(&folder) {
+                let _ = fs::remove_dir_all(&folder);
+            }
             match started? {
                 Ok(()) => return Ok(()),
                 Err(log) if log.contains(LOST_PORT) => {}
@@ -214,7 +215,6 @@ impl Meeting {
                     return Err(Error::new(ErrorKind::Connect, message).with_source(log));
                 }
             }
-            // Its supervisor has removed the folder, or is about to.
             if !marks::keeps(&folder) {
                 return Ok(());
             }
@@ -238,12 +238,11 @@ impl Meeting {
     }
 
     /// The inner error is the log of a server that ended at once or never got ready.
-    fn start_at(&self, folder: &Path, port: u16) -> Result<Result<(), String>, Error> {
+    fn start_at(&self, folder: &Path, port: u16, idle: u32) -> Result<Result<(), String>, Error> {
         let prepared = Prepared::get(&temporary_folder(), &self.programs, self.owner)?;
-        let _ = fs::remove_file(folder.join("exit"));
         let mut command = self.owner.command("sh");
         command.args(["-c", SUPERVISOR, "reshape-shared"]);
-        command.arg(folder).arg(&prepared.data).arg(idle_seconds()?.to_string());
+        command.arg(folder).arg(&prepared.data).arg(idle.to_string());
         command.arg(self.programs.folder.join("postgres")).arg("-D").arg(folder.join("data"));
         command.arg("-p").arg(port.to_string()).arg("-k").arg(folder);
         for setting in SETTINGS {
@@ -251,7 +250,13 @@ impl Meeting {
         }
         // Nothing of ours is left open in it: whoever runs the tests may wait until their output is closed.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = command.spawn().map_err(|error| {
+        let exit = folder.join("exit");
+        let _ = fs::remove_file(&exit);
+        let spawned = command.spawn();
+        // Who does not get as far as to use the data leaves it as it was: after a clean shutdown, or it would not be here.
+        let unused = || fs::write(&exit, "0");
+        let mut child = spawned.map_err(|error| {
+            let _ = unused();
             Error::new(ErrorKind::Connect, "a shell to supervise the server cannot be started")
                 .with_source(error)
         })?;
@@ -260,6 +265,9 @@ impl Meeting {
             // A server that never got ready would else run on without an address until it is found to be idle.
             let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
             let _ = child.wait();
+            if exit.exists() {
+                let _ = unused();
+            }
             return Ok(Err(log));
         }
         // It is not ours to wait for; when we have ended it is the system's.

@@ -79,8 +79,15 @@ serve() {
     ) >/dev/null &
     wait "$server"
     code=$?
+    used=$(ls "$home/address" "$home/address.old" 2>/dev/null)
     rm -f "$home/address" "$home/address.old"
     echo "$code" >"$home/exit"
+    # Who has started a server that nobody has used reads its log, tries again or removes the folder, and ends us; unless it was killed.
+    [ "$code" -eq 0 ] || [ -n "$used" ] || {
+        sleep 60
+        code=0
+        echo 0 >"$home/exit"
+    }
     if [ "$code" -ne 0 ] || ! keeps; then rm -rf "$home"; fi
 }
 

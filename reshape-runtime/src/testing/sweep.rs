@@ -1,15 +1,18 @@
 //! Drops what tests have left that were killed, what nobody has used for long, and databases kept for people whose time is over.
 //!
 //! **Invariant:** only databases with a test's name are looked at, so never one that has a name of its own; one in use is dropped only with its lease in hand.
+//!
+//! **Invariant:** what cannot be dropped, because of a prepared transaction in it say, is in nobody's way: its lease is given back, and the others
+//! are dropped.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use postgres::Client;
 
-use super::admin::create_error;
-use super::keeper::{IN_USE, Keeper, LEASES, drop_database, number_of};
+use super::keeper::{IN_USE, Keeper, LEASES, number_of};
 use super::marks;
 use super::pool::{READY, TEMPLATE, template};
+use super::statements::{drop_database, try_lock, unlock};
 use crate::Error;
 use crate::sql::ident::literal;
 
@@ -57,13 +60,12 @@ pub(super) fn beginning_with(
 
 /// A pass over all databases of tests, by one process at a time.
 pub(super) fn sweep(keeper: &Keeper, client: &mut Client) -> Result<(), Error> {
-    let error = |error| create_error(&keeper.config, error);
-    if !try_lock(client, SWEEPING, 0).map_err(error)? {
+    if !try_lock(client, SWEEPING, 0).map_err(keeper.error())? {
         return Ok(());
     }
     let swept = templates(client).and_then(|()| in_use(client));
-    unlock(client, SWEEPING, 0).map_err(error)?;
-    let kept = swept.map_err(error)?;
+    unlock(client, SWEEPING, 0).map_err(keeper.error())?;
+    let kept = swept.map_err(keeper.error())?;
     if !kept && let Some(home) = &keeper.home {
         marks::no_test_is_kept(home);
     }
@@ -76,10 +78,10 @@ fn templates(client: &mut Client) -> Result<(), postgres::Error> {
         if since(&comment_on(client, &name)?, USED).is_none_or(|age| age <= UNUSED) {
             continue;
         }
-        drop_database(client, &name)?;
+        let _ = drop_database(client, &name);
         let key = name.strip_prefix(TEMPLATE).unwrap_or_default();
         for ready in beginning_with(client, &format!("{READY}{key}_"))? {
-            drop_database(client, &ready)?;
+            let _ = drop_database(client, &ready);
         }
     }
     Ok(())
@@ -100,12 +102,7 @@ pub(super) fn some(client: &mut Client, most: i64) -> Result<(), postgres::Error
     for row in client.query(sql, &[&IN_USE, &LEASES, &most])? {
         let name: String = row.try_get(0)?;
         let Some(lease) = number_of(&name) else { continue };
-        // As in a sweep: whoever wants to keep it has said so by now.
-        let comment = comment_on(client, &name)?;
-        if since(&comment, KEPT).is_none() {
-            drop_database(client, &name)?;
-        }
-        unlock(client, LEASES, lease)?;
+        drop_leased(client, &name, lease, Duration::MAX)?;
     }
     Ok(())
 }
@@ -115,33 +112,34 @@ fn in_use(client: &mut Client) -> Result<bool, postgres::Error> {
     let mut kept = false;
     for name in beginning_with(client, IN_USE)? {
         let Some(lease) = number_of(&name) else { continue };
-        if !try_lock(client, LEASES, lease)? {
-            continue;
+        if try_lock(client, LEASES, lease)? {
+            kept |= drop_leased(client, &name, lease, KEEP)?;
         }
-        // Read with the lease in hand: who wants to keep it says so before he gives it back.
-        let comment = comment_on(client, &name);
-        let keep =
-            comment.as_ref().is_ok_and(|said| since(said, KEPT).is_some_and(|age| age < KEEP));
-        kept |= keep;
-        let dropped = if keep { Ok(()) } else { drop_database(client, &name) };
-        unlock(client, LEASES, lease)?;
-        comment.and(dropped)?;
     }
     Ok(kept)
+}
+
+/// Drops a database whose lease has just been taken, unless it has been kept for less than `keep`, and gives the lease back; whether it is kept.
+fn drop_leased(
+    client: &mut Client,
+    name: &str,
+    lease: i32,
+    keep: Duration,
+) -> Result<bool, postgres::Error> {
+    // Read with the lease in hand: who wants to keep it says so before he gives it back.
+    let kept =
+        comment_on(client, name).map(|said| since(&said, KEPT).is_some_and(|age| age < keep));
+    if let Ok(false) = kept {
+        // Who looks next tries again.
+        let _ = drop_database(client, name);
+    }
+    unlock(client, LEASES, lease).and(kept)
 }
 
 fn comment_on(client: &mut Client, name: &str) -> Result<String, postgres::Error> {
     let sql = "SELECT shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database WHERE datname = $1::text";
     let row = client.query_opt(sql, &[&name])?;
     Ok(row.map(|row| row.try_get(0)).transpose()?.flatten().unwrap_or_default())
-}
-
-fn try_lock(client: &mut Client, class: i32, number: i32) -> Result<bool, postgres::Error> {
-    client.query_one("SELECT pg_try_advisory_lock($1, $2)", &[&class, &number])?.try_get(0)
-}
-
-fn unlock(client: &mut Client, class: i32, number: i32) -> Result<(), postgres::Error> {
-    client.execute("SELECT pg_advisory_unlock($1, $2)", &[&class, &number]).map(drop)
 }
 
 /// Seconds since 1970.
@@ -160,6 +158,9 @@ fn since(comment: &str, kind: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Server;
+    use crate::testing::keeper::draw;
+    use crate::testing::statements::create_database;
 
     #[test]
     fn the_age_is_read_from_the_comment() {
@@ -169,5 +170,44 @@ mod tests {
         assert_eq!(since(&comment, USED), None);
         assert_eq!(since("somebody's own", KEPT), None);
         assert_eq!(since(KEPT, KEPT), None);
+    }
+
+    /// A server with databases that nobody uses, every other one of which cannot be dropped.
+    fn stubborn() -> (Server, Client, Vec<String>) {
+        let server = Server::start().unwrap();
+        let mut client = server.config().connect(postgres::NoTls).unwrap();
+        let mut stubborn = Vec::new();
+        for number in 0..6 {
+            let name = draw(IN_USE);
+            create_database(&mut client, &name, "template0", "").unwrap();
+            if number % 2 == 0 {
+                let sql = format!("ALTER DATABASE {name} IS_TEMPLATE true");
+                client.batch_execute(&sql).unwrap();
+                stubborn.push(name);
+            }
+        }
+        stubborn.sort();
+        (server, client, stubborn)
+    }
+
+    fn left(client: &mut Client) -> (Vec<String>, i64) {
+        let mut names = beginning_with(client, IN_USE).unwrap();
+        names.sort();
+        let sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'";
+        (names, client.query_one(sql, &[]).unwrap().get(0))
+    }
+
+    #[test]
+    fn what_cannot_be_dropped_keeps_nothing_else_and_no_lease() {
+        let (_server, mut client, stubborn) = stubborn();
+        some(&mut client, 10).unwrap();
+        assert_eq!(left(&mut client), (stubborn, 0));
+    }
+
+    #[test]
+    fn a_sweep_goes_on_after_what_cannot_be_dropped() {
+        let (server, mut client, stubborn) = stubborn();
+        sweep(&server.keeper, &mut client).unwrap();
+        assert_eq!(left(&mut client), (stubborn, 0));
     }
 }

@@ -42,6 +42,9 @@ fn line(event: &FleetEvent<'_>) -> Option<String> {
                 Event::Waiting { holder, elapsed } if *elapsed < Duration::from_secs(1) => {
                     format!("waiting for another migrator: {holder}")
                 }
+                Event::Paused { reason, elapsed } if *elapsed < Duration::from_secs(1) => {
+                    format!("paused: {reason}")
+                }
                 Event::Resuming { done, total } => {
                     format!("resuming: {done} of {total} steps are done")
                 }

@@ -86,6 +86,9 @@ fn line(status: &Status) -> String {
         None if !at_rest => text.push_str(", but nobody is at work"),
         None => {}
     }
+    if status.paused.is_some() {
+        text.push_str(", paused");
+    }
     if !status.pending.is_empty() {
         let _ = write!(text, ", {} pending", status.pending.len());
     }

@@ -108,6 +108,7 @@ mod tests {
         Status {
             state,
             migrator: None,
+            paused: None,
             current: Some(current.to_owned()),
             target: target.map(str::to_owned),
             live_schemas: Vec::new(),

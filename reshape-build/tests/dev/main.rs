@@ -4,16 +4,16 @@
 // All of this is test code.
 #![allow(clippy::unwrap_used)]
 
+mod server;
+
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Read};
-use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postgres::{Client, NoTls};
 use reshape_runtime::testing::Server;
@@ -413,63 +413,4 @@ fn two_cannot_work_on_the_same_database() {
     assert!(package.run("dev --drop --name another-name").out.contains("is dropped"));
     assert!(dev.interrupt().contains("`reshape dev --drop`"));
     assert_eq!(package.once()["unchanged"], true);
-}
-
-#[test]
-fn the_server_goes_on_until_it_is_told_to_stop_and_keeps_the_data() {
-    let package = Package::with_own_server();
-    let dev = package.follow();
-    let applied = dev.applied();
-    connect(&applied).execute("INSERT INTO users (name) VALUES ('Ada')", &[]).unwrap();
-    let said = dev.interrupt();
-    assert!(said.contains("`reshape dev --stop`"), "{said}");
-    // Longer than a server without users lives.
-    thread::sleep(Duration::from_secs(4));
-    assert_eq!(texts(&mut connect(&applied), "SELECT name FROM users"), ["Ada"]);
-
-    let stopped = package.run("dev --stop");
-    assert!(stopped.out.contains("ends when nobody uses it"), "{}", stopped.out);
-    assert_ends(&applied);
-    assert!(package.run("dev --stop").out.contains("no server goes on"));
-
-    // It comes back at the same place, and this time nobody lets it go on.
-    let again = package.run("dev --once --stop-on-exit --format json").object();
-    assert_eq!(again["url"], applied["url"]);
-    assert_ends(&again);
-
-    let dropped = package.run("dev --drop");
-    assert!(dropped.out.contains("is dropped"), "{}{}", dropped.out, dropped.err);
-    assert_ends(&again);
-    assert!(package.run("dev --drop").out.contains("there is no"));
-    let new = package.run("dev --once --stop-on-exit --format json").object();
-    assert!(texts(&mut connect(&new), "SELECT name FROM users").is_empty());
-    assert_ends(&new);
-
-    // What a server of another version, which has ended, has of it goes as well.
-    let OnServer::Own(temporary) = &package.server else { panic!("it has one") };
-    let cache = fs::read_dir(temporary.path()).unwrap().next().unwrap().unwrap().path();
-    let files = fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path());
-    let named: Vec<PathBuf> =
-        files.filter(|file| file.extension().is_some_and(|end| end == "server")).collect();
-    let [named] = named.as_slice() else { panic!("{named:?}") };
-    let folder = PathBuf::from(fs::read_to_string(named).unwrap());
-    wait_until(|| folder.join("exit").exists());
-    fs::rename(named, named.with_file_name("0.server")).unwrap();
-    let dropped = package.run("dev --drop");
-    assert!(dropped.out.contains("is dropped"), "{}{}", dropped.out, dropped.err);
-    assert!(!folder.exists());
-}
-
-/// The server of the database does not answer any more.
-fn assert_ends(applied: &Value) {
-    let config: postgres::Config = applied["url"].as_str().unwrap().parse().unwrap();
-    wait_until(|| TcpStream::connect(("127.0.0.1", config.get_ports()[0])).is_err());
-}
-
-fn wait_until(done: impl Fn() -> bool) {
-    let deadline = Instant::now() + LONG;
-    while !done() {
-        assert!(Instant::now() < deadline, "the server has not ended");
-        thread::sleep(Duration::from_millis(50));
-    }
 }

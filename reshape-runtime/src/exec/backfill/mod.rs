@@ -1,0 +1,150 @@
+//! Backfills: one pass over a table in ranges of blocks.
+//!
+//! **Invariant:** the end is fixed when the pass begins: rows written later are the trigger's, so it ends under any load.
+//!
+//! **Invariant:** a range and its position in the journal commit together, so no row is counted twice, whatever happens.
+//!
+//! **Invariant:** what is done is what the journal says. Nothing is concluded from a commit's answer alone: a server that crashes may have
+//! lost it.
+
+use std::time::{Duration, Instant};
+
+mod position;
+mod range;
+
+pub(super) use position::Position;
+pub(super) use range::Pass;
+
+use super::run::{Rules, Run, Task};
+use crate::error::Error;
+use crate::observer::Event;
+use crate::plan::Plan;
+use range::Left;
+
+/// The smallest and the largest range, in blocks of 8 kB: 128 kB and 512 MB.
+const RANGE: (u64, u64) = (16, 65_536);
+
+/// The first range: small enough to be harmless on a slow disk.
+const FIRST_RANGE: u64 = 128;
+
+/// While a range waits for one row it keeps thousands of others: the first try waits no longer than this, or than a range should take.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+impl Run<'_> {
+    /// Runs the pass, from where it was left; returns rows and retries.
+    pub(super) fn backfill(&mut self, plan: &Plan, pass: Pass<'_>) -> Result<(u64, u32), Error> {
+        let step = &plan.steps[pass.step];
+        let rules = Rules::of(plan, pass.step);
+        let task = Task::Step { title: &step.title, sql: pass.statement, rules };
+        let (mut size, mut retries) = (FIRST_RANGE, 0);
+        loop {
+            let (left, tries) = self.retrying(task, |run| {
+                let fence = run.fence();
+                pass.look(&mut run.client, &fence)
+            })?;
+            retries += tries;
+            let (mut position, rows) = match left {
+                Left::At(position, rows) => (position, rows),
+                Left::Done(position, rows) => {
+                    self.got_to(pass, &position, rows);
+                    return Ok((rows, retries));
+                }
+                Left::Again => continue,
+            };
+            self.got_to(pass, &position, rows);
+            while !position.is_done() {
+                self.before_range(pass)?;
+                let (left, took, tries) = self.one_range(plan, pass, task, &mut size)?;
+                retries += tries;
+                let rows;
+                (position, rows) = match left {
+                    Left::At(position, rows) => (position, rows),
+                    Left::Done(position, rows) => {
+                        self.got_to(pass, &position, rows);
+                        return Ok((rows, retries));
+                    }
+                    Left::Again => break,
+                };
+                self.got_to(pass, &position, rows);
+                size = next_range(size, took, self.settings.batch_duration);
+            }
+        }
+    }
+
+    /// What has to be so before the next range is begun. The connection is outside a transaction. It may wait here as long as it has to.
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "nothing holds ranges up yet"
+    )]
+    fn before_range(&mut self, _pass: Pass<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// The first range that is not done, on the run's own connection; also how long it took and how often it was tried again. A try that fails
+    /// halves it: fewer rows are in fewer people's way.
+    fn one_range(
+        &mut self,
+        plan: &Plan,
+        pass: Pass<'_>,
+        task: Task<'_>,
+        size: &mut u64,
+    ) -> Result<(Left, Duration, u32), Error> {
+        let mut range = None;
+        let mut began = None;
+        let result = self.retrying(task, |run| {
+            let mut fence = run.fence();
+            if began.is_some() {
+                *size = (*size / 2).max(RANGE.0);
+            } else {
+                fence.lock_timeout = run.patience();
+            }
+            let began = began.insert(Instant::now());
+            let choose = |position: &Position| position.gap(&[], *size);
+            let left = pass.fill(&mut run.client, &fence, choose, &mut range)?;
+            Ok((left, began.elapsed()))
+        });
+        match result {
+            Ok(((left, took), tries)) => Ok((left, took, tries)),
+            Err(error) => Err(self.with_row(plan, pass, range, error)),
+        }
+    }
+
+    /// How long the first try of a range waits for a lock.
+    fn patience(&self) -> Duration {
+        self.settings.lock_timeout.min(self.settings.batch_duration.max(PATIENCE))
+    }
+
+    fn got_to(&mut self, pass: Pass<'_>, position: &Position, rows: u64) {
+        let (blocks, total) = (position.blocks_done(), position.blocks);
+        self.emit(&Event::Backfill { table: pass.table.to_owned(), blocks, total, rows });
+    }
+}
+
+/// The size of the next range: towards `target`, at most twice or half the last one.
+fn next_range(range: u64, elapsed: Duration, target: Duration) -> u64 {
+    let range = if elapsed > target + target / 2 {
+        range / 2
+    } else if elapsed < target / 2 {
+        range * 2
+    } else {
+        range
+    };
+    range.clamp(RANGE.0, RANGE.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_follow_the_target() {
+        let target = Duration::from_millis(100);
+        let next = |range, millis| next_range(range, Duration::from_millis(millis), target);
+        assert_eq!(next(128, 10), 256);
+        assert_eq!(next(128, 100), 128);
+        assert_eq!(next(128, 200), 64);
+        assert_eq!(next(16, 900), 16);
+        assert_eq!(next(65_536, 1), 65_536);
+    }
+}
