@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::connection::ConnectionOptions;
+use super::fleet::FleetCommand;
 use super::namespace::NamespaceOptions;
 use crate::Migrator;
 
@@ -22,6 +23,12 @@ pub enum Command {
     },
     /// Show what the database has and what is pending
     Status(StatusOptions),
+    /// Start, complete or abort a migration on many databases, of tenants or shards
+    Fleet {
+        /// Which of them.
+        #[command(subcommand)]
+        command: FleetCommand,
+    },
     /// Check the migrations, without a database
     Check,
     /// Print the statement that makes a connection use the newest version, without a database
@@ -269,7 +276,7 @@ fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}: try `500ms` or `10s`"))
 }
 
@@ -284,6 +291,7 @@ impl Command {
             Self::GenerateSchemaQuery(_) => Some(("generate-schema-query", "schema-query")),
             Self::Migration { .. }
             | Self::Status(_)
+            | Self::Fleet { .. }
             | Self::Check
             | Self::SchemaQuery(_)
             | Self::Docs(_) => None,

@@ -32,6 +32,7 @@ mod connection;
 mod control;
 mod drift;
 mod fence;
+mod fleet;
 mod index;
 mod journal;
 mod lease;
@@ -69,6 +70,9 @@ mod tests;
 #[cfg(feature = "tokio")]
 pub use asynchronous::AsyncMigrator;
 pub use connection::{Connector, IntoConnection};
+#[cfg(feature = "cli")]
+pub(crate) use fleet::rows;
+pub use fleet::{Fleet, FleetEvent, FleetReport, FleetStop, Target, TargetReport, TargetResult};
 pub use lease::{BackgroundCompletion, Lease, LeaseOptions, Unused};
 #[cfg(feature = "cli")]
 pub(crate) use limits::Limits;
