@@ -218,3 +218,20 @@ fn open(options: &Options, function: &ItemFn, arguments: &[TokenStream]) -> Toke
             .test(::core::concat!(::core::module_path!(), "::", #name));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_is_given_once_whatever_its_name() {
+        let said =
+            |text: &str| syn::parse_str::<Options>(text).err().map(|error| error.to_string());
+        assert_eq!(said("crate = a::b, upto = \"1_a\", in_progress"), None);
+        assert_eq!(said("upto = \"1\", upto = \"2\"").unwrap(), "`upto` is given twice");
+        assert_eq!(said("crate = a, crate = b").unwrap(), "`crate` is given twice");
+        assert!(
+            said("fn = 1").unwrap().starts_with("there is no option `fn`\n  help: the options are")
+        );
+    }
+}

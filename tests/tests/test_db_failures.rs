@@ -143,8 +143,7 @@ impl Place {
     /// This binary's test `child`; `before` is what leads to it.
     fn command(&self, before: &[&str], databases: usize) -> Command {
         let program = env::current_exe().unwrap();
-        let words: Vec<_> =
-            before.iter().map(|word| word.as_ref()).chain([program.as_os_str()]).collect();
+        let words: Vec<_> = before.iter().map(AsRef::as_ref).chain([program.as_os_str()]).collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]).args(["--exact", "child", "--nocapture"]);
         command.env(CHILD, databases.to_string()).env("RESHAPE_TEST_SERVER_IDLE", "1");
