@@ -108,15 +108,6 @@ fn one(set: &Migrations) -> (TestDb, Client) {
     (db, client)
 }
 
-fn line(
-    what: &str,
-    measured: f64,
-    floor: Option<(f64, &'static str)>,
-    target: Option<(String, bool)>,
-) -> Line {
-    Line { id: "B9", what: what.to_owned(), measured, floor, target }
-}
-
 fn own(server: &Server, set: &Migrations) -> Vec<Line> {
     let mut client = server.config().connect(NoTls).unwrap();
     let template: String = client
@@ -149,6 +140,13 @@ fn own(server: &Server, set: &Migrations) -> Vec<Line> {
     let wait = median(waits);
     let all = all_at_once(server, set);
     let target = |measured: f64| Some((format!("{TARGET} ms"), measured <= TARGET));
+    let line = |what: &str, measured, floor, target| Line {
+        id: "B9",
+        what: what.to_owned(),
+        measured,
+        floor,
+        target,
+    };
     vec![
         line(
             "a test waits for its database and a client, one after the other: median",
@@ -168,45 +166,59 @@ fn own(server: &Server, set: &Migrations) -> Vec<Line> {
 
 /// Milliseconds for a test, until the last database is dropped.
 fn all_at_once(server: &Server, set: &Migrations) -> f64 {
+    let left = AtomicUsize::new(tests());
     let took = timed(|| {
-        on_all_processors(tests(), || drop(one(set)));
+        thread::scope(|scope| {
+            for _ in 0..processors() {
+                scope.spawn(|| {
+                    while left
+                        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                            left.checked_sub(1)
+                        })
+                        .is_ok()
+                    {
+                        drop(one(set));
+                    }
+                });
+            }
+        });
         until_dropped(server);
     });
     took / as_f64(tests())
 }
 
-/// Does the work so often, in a thread for each processor.
-fn on_all_processors(count: usize, work: impl Fn() + Sync) {
-    let taken = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        for _ in 0..processors() {
-            scope.spawn(|| {
-                while taken.fetch_add(1, Ordering::Relaxed) < count {
-                    work();
-                }
-            });
-        }
-    });
-}
-
 /// As nextest runs them.
 fn processes() -> Line {
     let run = |child: &'static str| {
+        let left = AtomicUsize::new(tests());
         let took = timed(|| {
-            on_all_processors(tests(), || {
-                let mut command = Command::new(env::current_exe().unwrap());
-                assert!(command.env(CHILD, child).status().unwrap().success());
+            thread::scope(|scope| {
+                for _ in 0..processors() {
+                    scope.spawn(|| {
+                        while left
+                            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                                left.checked_sub(1)
+                            })
+                            .is_ok()
+                        {
+                            let mut command = Command::new(env::current_exe().unwrap());
+                            assert!(command.env(CHILD, child).status().unwrap().success());
+                        }
+                    });
+                }
             });
         });
         took / as_f64(tests())
     };
     let (floor, measured) = (run("nothing"), run("database"));
-    line(
-        "a test in all, a process for each, as many at once as there are processors",
+    Line {
+        id: "B9",
+        what: "a test in all, a process for each, as many at once as there are processors"
+            .to_owned(),
         measured,
-        Some((floor, "a process that asks for none")),
-        Some((format!("{TARGET} ms more"), measured - floor <= TARGET)),
-    )
+        floor: Some((floor, "a process that asks for none")),
+        target: Some((format!("{TARGET} ms more"), measured - floor <= TARGET)),
+    }
 }
 
 fn until_dropped(server: &Server) {
@@ -225,7 +237,7 @@ fn peer(server: &Server, set: &Migrations) -> Vec<Line> {
         );
         return Vec::new();
     };
-    let compared = |threads: usize, what: &str| {
+    let line = |threads: usize, what: &str| {
         let theirs = peer.run(server.url(), threads);
         let ours = if threads == 1 {
             let took = timed(|| {
@@ -238,11 +250,17 @@ fn peer(server: &Server, set: &Migrations) -> Vec<Line> {
         } else {
             all_at_once(server, set)
         };
-        line(what, ours, Some((theirs, "`#[sqlx::test]`")), None)
+        Line {
+            id: "B9",
+            what: what.to_owned(),
+            measured: ours,
+            floor: Some((theirs, "`#[sqlx::test]`")),
+            target: None,
+        }
     };
     vec![
-        compared(1, "a test in all, one after the other"),
-        compared(processors(), "a test in all, a thread for each processor"),
+        line(1, "a test in all, one after the other"),
+        line(processors(), "a test in all, a thread for each processor"),
     ]
 }
 
@@ -257,13 +275,19 @@ fn servers() -> Vec<Line> {
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
     let mut times = text.split_whitespace().map(|time| time.parse::<f64>().unwrap());
-    let mut within = |what: &str, target: f64| {
+    let mut line = |what: &str, target: f64| {
         let measured = times.next().unwrap();
-        line(what, measured, None, Some((format!("{target} ms"), measured <= target)))
+        Line {
+            id: "B9",
+            what: what.to_owned(),
+            measured,
+            floor: None,
+            target: Some((format!("{target} ms"), measured <= target)),
+        }
     };
     vec![
-        within("a server and a connection, the first time on a machine", 1500.0),
-        within("a server and a connection, with a prepared data directory", 300.0),
+        line("a server and a connection, the first time on a machine", 1500.0),
+        line("a server and a connection, with a prepared data directory", 300.0),
     ]
 }
 
