@@ -41,6 +41,7 @@ mod lock;
 mod metadata;
 mod offenders;
 mod owners;
+mod patience;
 mod recorded;
 mod requires;
 mod retry;
