@@ -232,6 +232,9 @@ pub struct Limits {
     /// How many sessions of others may be running something before a backfill waits; 0 for any number
     #[arg(long, value_name = "SESSIONS")]
     pub(super) max_load: Option<u32>,
+    /// How many connections fill a table at the same time
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) workers: Option<u16>,
 }
 
 impl Limits {
@@ -245,6 +248,7 @@ impl Limits {
             batch_duration: self.batch_duration,
             max_lag: self.max_lag,
             max_load: self.max_load,
+            workers: self.workers.map(usize::from),
         })
     }
 }

@@ -92,6 +92,8 @@ struct Settings {
     max_lag: Duration,
     /// 0: none.
     max_load: u32,
+    /// Connections that fill a table at the same time.
+    workers: usize,
     skip_custom: bool,
     drain_timeout: Duration,
     force: bool,
@@ -107,6 +109,7 @@ impl Default for Settings {
             batch_duration: Duration::from_millis(100),
             max_lag: Duration::from_secs(10),
             max_load: 0,
+            workers: 1,
             skip_custom: false,
             drain_timeout: Duration::ZERO,
             force: false,
@@ -224,6 +227,14 @@ impl Migrator {
     #[must_use]
     pub fn max_load(mut self, sessions: u32) -> Self {
         self.settings.max_load = sessions;
+        self
+    }
+
+    /// How many connections fill a table at the same time, where its rows can be filled in any order. The default is 1, the migrator's own;
+    /// more have one each besides. They make a backfill shorter where the server has processors and a disk to spare.
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.settings.workers = workers.max(1);
         self
     }
 

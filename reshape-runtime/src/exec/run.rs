@@ -21,7 +21,7 @@ use crate::report::StepReport;
 /// A command while it runs.
 pub(super) struct Run<'a> {
     pub(super) client: Client,
-    source: &'a mut Source,
+    pub(super) source: &'a mut Source,
     pub(super) set: Set,
     pub(super) settings: Settings,
     observer: &'a mut dyn Observer,
