@@ -10,6 +10,7 @@ use crate::instance::LeaseChange;
 use crate::observer::Event;
 
 /// What a thread's events belong to.
+#[derive(Clone)]
 pub(super) struct Context {
     dispatch: Dispatch,
     span: Span,

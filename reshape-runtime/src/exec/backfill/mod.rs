@@ -87,10 +87,10 @@ impl Run<'_> {
         }
     }
 
-    /// What has to be so before the next range is begun. The connection is outside a transaction. It may wait here as long as it has to.
-    /// So many ranges are under way.
-    fn before_range(&mut self, pass: Pass<'_>, under_way: usize) -> Result<(), Error> {
-        self.keep_pace(pass.step, under_way)
+    /// What has to be so before the next range is begun, while so many workers are busy. The connection is outside a transaction. It may wait here
+    /// as long as it has to.
+    fn before_range(&mut self, pass: Pass<'_>, busy: usize) -> Result<(), Error> {
+        self.keep_pace(pass.step, busy)
     }
 
     /// The first range that is not done, on the run's own connection; also how long it took and how often it was tried again. A try that fails
