@@ -40,6 +40,7 @@ mod lock;
 mod metadata;
 mod offenders;
 mod owners;
+mod patience;
 mod probe;
 mod recorded;
 mod requires;

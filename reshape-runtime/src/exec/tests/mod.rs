@@ -166,6 +166,7 @@ fn sql(phase: Phase, title: &str, statements: &[&str], undo: &[&str]) -> Step {
             vec![Work::Sql { statements: owned(undo) }]
         },
         custom: false,
+        patient: false,
     }
 }
 
@@ -179,6 +180,7 @@ fn step(phase: Phase, title: &str, work: Work, undo: Vec<Work>) -> Step {
         row: None,
         undo,
         custom: false,
+        patient: false,
     }
 }
 
