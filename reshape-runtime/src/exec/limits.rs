@@ -101,7 +101,7 @@ fn duration(name: &str, text: &str) -> Result<Duration, Error> {
     })
 }
 
-fn number<N: FromStr + PartialOrd>(name: &str, text: &str, least: N) -> Result<N, Error> {
+fn number<N: Copy + FromStr + PartialOrd>(name: &str, text: &str, least: N) -> Result<N, Error> {
     text.trim().parse().ok().filter(|number| *number >= least).ok_or_else(|| {
         Error::new(ErrorKind::Setting, format!("`{name}` is not a number: `{text}`"))
             .with_help("give a whole number, as in `4`")
