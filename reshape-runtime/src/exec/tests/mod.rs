@@ -12,6 +12,7 @@ mod connections;
 mod crash;
 mod locks;
 mod metadata;
+mod patience;
 pub(super) mod pooler;
 mod proxy;
 mod steps;
