@@ -6,6 +6,7 @@
 
 #[cfg(any(feature = "tokio", feature = "tracing"))]
 mod asynchronous;
+mod backfill;
 mod commands;
 mod compare;
 mod connections;
@@ -14,6 +15,7 @@ mod locks;
 mod metadata;
 mod patience;
 pub(super) mod pooler;
+mod probe;
 mod proxy;
 mod steps;
 
@@ -219,6 +221,7 @@ fn backfill() -> Step {
         statement: String::from("UPDATE \"public\".\"users\" SET \"__reshape_twice\" = id * 2"),
         ctid: String::from("\"users\".ctid"),
         rest: String::new(),
+        parallel: true,
     };
     step(Phase::Backfill, "fill the column", work, Vec::new())
 }
