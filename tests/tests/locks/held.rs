@@ -82,7 +82,7 @@ fn declared(client: &mut Client) -> Vec<Option<String>> {
 /// A session that looks as often as it can, and says what was wrong.
 struct Watch {
     step: Arc<AtomicUsize>,
-    stop: Arc<AtomicBool>,
+    is_over: Arc<AtomicBool>,
     thread: JoinHandle<(BTreeSet<String>, usize)>,
 }
 
@@ -93,13 +93,13 @@ impl Watch {
             &mut session,
             "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')",
         );
-        let (step, stop) = (Arc::new(AtomicUsize::new(IDLE)), Arc::new(AtomicBool::new(false)));
+        let (step, is_over) = (Arc::new(AtomicUsize::new(IDLE)), Arc::new(AtomicBool::new(false)));
         let thread = thread::spawn({
-            let (step, stop) = (Arc::clone(&step), Arc::clone(&stop));
+            let (step, is_over) = (Arc::clone(&step), Arc::clone(&is_over));
             move || {
                 let (mut wrong, mut looks) = (BTreeSet::new(), 0);
                 let mut plan: Vec<Option<String>> = Vec::new();
-                while !stop.load(Ordering::SeqCst) {
+                while !is_over.load(Ordering::SeqCst) {
                     let now = step.load(Ordering::SeqCst);
                     let seen = rows(&mut session, LOOK);
                     // Otherwise it may be of the step before or after.
@@ -126,7 +126,7 @@ impl Watch {
                 (wrong, looks)
             }
         });
-        Self { step, stop, thread }
+        Self { step, is_over, thread }
     }
 
     fn observer(&self) -> impl FnMut(&Event) + Send + 'static {
@@ -141,7 +141,7 @@ impl Watch {
     }
 
     fn end(self) {
-        self.stop.store(true, Ordering::SeqCst);
+        self.is_over.store(true, Ordering::SeqCst);
         let (wrong, looks) = self.thread.join().expect("no error");
         assert!(wrong.is_empty(), "{wrong:#?}");
         assert!(looks > 0, "nothing was looked at");
