@@ -1,6 +1,7 @@
 //! How long the statements of a step may wait for a lock.
 
 use std::sync::mpsc;
+use std::thread::{self, sleep};
 use std::time::Duration;
 
 use postgres::NoTls;
@@ -106,4 +107,50 @@ fn publish_log() -> Step {
         ["CREATE SCHEMA migration_2", "CREATE VIEW migration_2.log AS TABLE public.log"];
     step.work = sql(Phase::Publish, "", &statements, &[]).work;
     step
+}
+
+/// What the SQL does not name may still have to be locked for it.
+#[test]
+fn autovacuum_is_sent_away_from_what_hangs_together_with_the_tables() {
+    let cases = [
+        ("public.users", "ALTER TABLE public.users ADD COLUMN more int"),
+        ("public.users", "ALTER INDEX public.users_old RENAME TO users_older"),
+        ("public.users", "DROP STATISTICS public.both"),
+        ("public.leaf", "ALTER TABLE public.\"the root\" ADD COLUMN more int"),
+        ("public.child", "ALTER TABLE public.parent ADD COLUMN more int"),
+        ("public.users", "ALTER TABLE public.log DROP CONSTRAINT key"),
+    ];
+    for (held, statement) in cases {
+        let mut fixture = Fixture::new();
+        fixture
+            .client
+            .batch_execute(
+                "CREATE STATISTICS public.both ON id, name FROM public.users;
+                 CREATE TABLE public.\"the root\" (id int) PARTITION BY RANGE (id);
+                 CREATE TABLE public.branch PARTITION OF public.\"the root\" DEFAULT PARTITION BY RANGE (id);
+                 CREATE TABLE public.leaf PARTITION OF public.branch DEFAULT;
+                 CREATE TABLE public.parent (id int);
+                 CREATE TABLE public.child () INHERITS (public.parent);
+                 ALTER TABLE public.log ADD COLUMN user_id int CONSTRAINT key REFERENCES public.users",
+            )
+            .unwrap();
+        let mut holder = fixture.database.connect().unwrap();
+        let hold = format!("BEGIN; LOCK TABLE ONLY {held} IN SHARE UPDATE EXCLUSIVE MODE");
+        holder.batch_execute(&hold).unwrap();
+        // Lets go once somebody waits as a VACUUM would: no query waits for that.
+        let waits = format!(
+            "SELECT FROM pg_locks WHERE relation = '{held}'::regclass AND NOT granted AND mode = 'ShareUpdateExclusiveLock'"
+        );
+        let watcher = thread::spawn(move || {
+            while holder.query(&waits, &[]).unwrap().is_empty() {
+                sleep(Duration::from_millis(2));
+            }
+            holder.batch_execute("COMMIT").unwrap();
+        });
+        let step = sql(Phase::Expand, "lock", &[statement], &[]).locking("ACCESS EXCLUSIVE");
+        let migrator = fixture.migrator_for(plan(vec![step]));
+        let mut migrator = migrator.retry_budget(Duration::from_millis(1));
+        migrator.start().unwrap_or_else(|error| panic!("{statement}: {}", error.report()));
+        watcher.join().unwrap();
+    }
 }
