@@ -4,6 +4,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
@@ -38,18 +39,13 @@ impl Parse for Options {
         };
         let mut seen: Vec<String> = Vec::new();
         while !input.is_empty() {
-            if input.peek(Token![crate]) {
-                let _: Token![crate] = input.parse()?;
-                let _: Token![=] = input.parse()?;
-                options.runtime = input.call(Path::parse_mod_style)?;
-            } else {
-                let name: Ident = input.parse().map_err(|error| unknown(&error))?;
-                if seen.contains(&name.to_string()) {
-                    return Err(syn::Error::new(name.span(), format!("`{name}` is given twice")));
-                }
-                seen.push(name.to_string());
-                options.option(&name, input)?;
+            // `crate` is a keyword.
+            let name = Ident::parse_any(input).map_err(|error| unknown(&error))?;
+            if seen.contains(&name.to_string()) {
+                return Err(syn::Error::new(name.span(), format!("`{name}` is given twice")));
             }
+            seen.push(name.to_string());
+            options.option(&name, input)?;
             if !input.is_empty() {
                 let _: Token![,] = input.parse()?;
             }
@@ -68,6 +64,10 @@ impl Options {
             "after" => self.after = list(input)?,
             "namespace" => self.namespace = Some(value(input)?),
             "keep_on_failure" => self.keep_on_failure = Some(value(input)?),
+            "crate" => {
+                let _: Token![=] = input.parse()?;
+                self.runtime = input.call(Path::parse_mod_style)?;
+            }
             _ => {
                 return Err(unknown(&syn::Error::new(
                     name.span(),
@@ -133,9 +133,9 @@ pub(crate) fn expand(arguments: TokenStream, function: TokenStream) -> syn::Resu
     let of = types.iter().map(|ty| {
         let argument = argument(ty);
         if is_async {
-            quote_spanned!(ty.span()=> #runtime::testing::harness::argument(#argument::of(&__db).await))
+            quote_spanned!(ty.span()=> #runtime::testing::harness::expect(#argument::of(&__db).await))
         } else {
-            quote_spanned!(ty.span()=> #runtime::testing::harness::argument(#argument::of(__db)))
+            quote_spanned!(ty.span()=> #runtime::testing::harness::expect(#argument::of(__db)))
         }
     });
     let run = if is_async {
@@ -143,7 +143,6 @@ pub(crate) fn expand(arguments: TokenStream, function: TokenStream) -> syn::Resu
     } else {
         quote!(#runtime::testing::harness::run(__options, |__db| #name(#(#of),*)))
     };
-    // Cargo has to know of the files, which `include_str!` sees to.
     Ok(quote! {
         #[::core::prelude::v1::test]
         #(#attributes)*
@@ -194,6 +193,7 @@ fn open(options: &Options, function: &ItemFn, arguments: &[TokenStream]) -> Toke
     if let Some(upto) = upto {
         calls.extend(quote!(.before(#upto)));
     }
+    // Cargo has to know of the files, which `include_str!` sees to.
     for fixture in fixtures {
         calls.extend(quote_spanned!(fixture.span()=> .fixture(::core::include_str!(#fixture))));
     }
@@ -216,5 +216,22 @@ fn open(options: &Options, function: &ItemFn, arguments: &[TokenStream]) -> Toke
             .in_progress_if(#in_progress #(|| #arguments::IN_PROGRESS)*)
             .keep_on_failure(#keep)
             .test(::core::concat!(::core::module_path!(), "::", #name));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_is_given_once_whatever_its_name() {
+        let said =
+            |text: &str| syn::parse_str::<Options>(text).err().map(|error| error.to_string());
+        assert_eq!(said("crate = a::b, upto = \"1_a\", in_progress"), None);
+        assert_eq!(said("upto = \"1\", upto = \"2\"").unwrap(), "`upto` is given twice");
+        assert_eq!(said("crate = a, crate = b").unwrap(), "`crate` is given twice");
+        assert!(
+            said("fn = 1").unwrap().starts_with("there is no option `fn`\n  help: the options are")
+        );
     }
 }

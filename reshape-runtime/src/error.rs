@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 /// What a program can decide by. People read the message and the help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,13 +55,14 @@ pub enum ErrorKind {
 ///
 /// What the server said is part of the message, not a cause, so that reporters which print the chain of causes (`anyhow`,
 /// `eyre`) do not say it twice.
+#[derive(Clone)]
 pub struct Error {
     kind: ErrorKind,
     message: String,
     details: Option<String>,
     help: Option<String>,
     sqlstate: Option<String>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 // Errors are made where a database is.
@@ -92,7 +94,7 @@ impl Error {
         mut self,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(Arc::from(source.into()));
         self
     }
 

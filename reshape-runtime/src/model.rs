@@ -139,11 +139,17 @@ impl Migrations {
     /// The set up to and including the migration `name`; `None` if there is none of that name.
     pub fn up_to(&self, name: &str) -> Option<Self> {
         let end = self.migrations.iter().position(|m| m.name == name)?;
-        Some(Self {
+        Some(self.first(end + 1))
+    }
+
+    /// The first `count` migrations of the set; all of them, if there are no more.
+    pub(crate) fn first(&self, count: usize) -> Self {
+        let migrations = self.migrations.get(..count).unwrap_or(&self.migrations);
+        Self {
             namespace: self.namespace.clone(),
             baseline: self.baseline.clone(),
-            ..Self::owned(self.migrations[..=end].to_vec())
-        })
+            ..Self::owned(migrations.to_vec())
+        }
     }
 }
 

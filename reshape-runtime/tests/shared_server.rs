@@ -41,11 +41,17 @@ impl Place {
         Self { temporary, idle }
     }
 
-    fn spawn(&self) -> Child {
+    /// This binary's test `child`, here.
+    fn command(&self) -> Command {
         let mut command = Command::new(env::current_exe().unwrap());
         command.args(["--exact", "child", "--nocapture"]).env(CHILD, "1");
         command.env_remove("DATABASE_URL").env("TMPDIR", self.temporary.path());
         command.env("RESHAPE_TEST_SERVER_IDLE", self.idle);
+        command
+    }
+
+    fn spawn(&self) -> Child {
+        let mut command = self.command();
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         command.spawn().unwrap()
     }
@@ -197,13 +203,7 @@ fn a_wrong_time_is_named_and_leaves_nothing() {
             .collect()
     };
     let before = folders();
-    let place = Place::new("soon");
-    let output = {
-        let mut command = Command::new(env::current_exe().unwrap());
-        command.args(["--exact", "child", "--nocapture"]).env(CHILD, "1");
-        command.env_remove("DATABASE_URL").env("TMPDIR", place.temporary.path());
-        command.env("RESHAPE_TEST_SERVER_IDLE", place.idle).output().unwrap()
-    };
+    let output = Place::new("soon").command().output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("`RESHAPE_TEST_SERVER_IDLE` is `soon`"), "{said}");
     // Other tests start servers meanwhile; what they have just made has its data soon.

@@ -217,6 +217,16 @@ pub fn rows(client: &mut Client, sql: &str) -> Vec<String> {
     fields(&client.simple_query(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}")))
 }
 
+/// The databases whose names begin so.
+///
+/// # Panics
+///
+/// If the query fails.
+pub fn databases(client: &mut Client, prefix: &str) -> Vec<String> {
+    let found = rows(client, "SELECT datname FROM pg_database ORDER BY datname");
+    found.into_iter().filter(|name| name.starts_with(prefix)).collect()
+}
+
 /// The rows among the server's answers: fields separated by `|`, NULL as `-`.
 pub fn fields(messages: &[SimpleQueryMessage]) -> Vec<String> {
     messages

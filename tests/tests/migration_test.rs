@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use reshape_runtime::Migrations;
 use reshape_runtime::testing::{MigrationTest, TestDb};
-use reshape_tests::migrations;
+use reshape_tests::{migrations, rows};
 
 const USERS: &str = r#"
     [[actions]]
@@ -49,13 +49,10 @@ fn a_migration_that_gives_back_what_it_was_given_is_completed() {
     let mut started = before.start();
     let (old, new) = started.both();
     old.execute("INSERT INTO users (name) VALUES ('Dan')", &[]).unwrap();
-    let labels: Vec<String> = new
-        .query("SELECT label FROM users ORDER BY id", &[])
-        .unwrap()
-        .iter()
-        .map(|row| row.get(0))
-        .collect();
-    assert_eq!(labels, ["<Ada>", "<bob>", "<Cy>", "<Dan>"]);
+    assert_eq!(
+        rows(new, "SELECT label FROM users ORDER BY id"),
+        ["<Ada>", "<bob>", "<Cy>", "<Dan>"]
+    );
     started.check_left_alone();
     started.check_round_trips();
 
@@ -69,8 +66,7 @@ fn an_aborted_migration_can_be_started_again() {
     let mut started = before.start();
     started.new_client().execute("INSERT INTO users (label) VALUES ('CY')", &[]).unwrap();
     let mut before = started.abort();
-    let rows = before.old_client().query("SELECT name FROM users ORDER BY id", &[]).unwrap();
-    let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    let names = rows(before.old_client(), "SELECT name FROM users ORDER BY id");
     assert_eq!(names, ["Ada", "bob", "cy"]);
     before.start().complete();
 }
@@ -148,9 +144,7 @@ fn checking_changes_nothing() {
     let set = change("upper(name)", "lower(label)");
     let mut started = before(&set).start();
     started.check_round_trips_except(&["users.name"]);
-    let name: String =
-        started.old_client().query_one("SELECT name FROM users WHERE id = 1", &[]).unwrap().get(0);
-    assert_eq!(name, "Ada");
+    assert_eq!(rows(started.old_client(), "SELECT name FROM users WHERE id = 1"), ["Ada"]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use reshape_runtime::testing::{Server, TestDatabase};
 use reshape_runtime::{Error, ErrorKind, Event, Migrator, Outcome, Phase, Report, State};
-use reshape_tests::{BASE, CHANGE, Rollout, migrations, rows};
+use reshape_tests::{BASE, CHANGE, Rollout, client, migrations, rows};
 
 const USERS: &str = r#"
 [[actions]]
@@ -50,6 +50,14 @@ fn start(
     r: &Rollout,
     at: impl Fn(&Event) -> bool + Send + 'static,
 ) -> (JoinHandle<Result<Report, Error>>, Receiver<String>) {
+    start_with(r.migrator(), r, at)
+}
+
+fn start_with(
+    migrator: Migrator,
+    r: &Rollout,
+    at: impl Fn(&Event) -> bool + Send + 'static,
+) -> (JoinHandle<Result<Report, Error>>, Receiver<String>) {
     let (told, waits) = channel();
     let url = r.database.url().to_owned();
     let mut is_asked = false;
@@ -62,7 +70,7 @@ fn start(
             let _ = told.send(reason.clone());
         }
     };
-    let mut migrator = r.migrator().batch_duration(Duration::from_millis(1)).observer(observer);
+    let mut migrator = migrator.batch_duration(Duration::from_millis(1)).observer(observer);
     (thread::spawn(move || migrator.start()), waits)
 }
 
@@ -209,20 +217,82 @@ fn a_pause_does_not_wait_for_the_step_at_work() {
     assert_eq!(filled(&mut r), ["1"]);
 }
 
+/// A client that waits for a row of a range makes the next one smaller, however fast they are.
+#[test]
+fn a_range_that_is_in_the_way_makes_the_next_one_smaller() {
+    let slow = SHOUT.replace("upper(name)", "public.held(id, name)");
+    let fill = "INSERT INTO users SELECT i, 'user ' || i || repeat('x', 300), i \
+                FROM generate_series(1, 20000) i";
+    let mut r = Rollout::prepare(USERS, fill, &slow);
+    let held = "CREATE FUNCTION public.held(id int, name text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN \
+        IF id = 1000 THEN PERFORM pg_advisory_xact_lock_shared(1); END IF; RETURN upper(name); END $$";
+    let mut holder = r.database.connect().unwrap();
+    rows(&mut holder, held);
+    rows(&mut holder, "SELECT pg_advisory_lock(1)");
+    let (told, places) = channel();
+    let observer = move |event: &Event| {
+        if let Event::Backfill { blocks, .. } = event {
+            let _ = told.send(*blocks);
+        }
+    };
+    // Every range is shorter than that, so without anybody waiting each is twice as large as the last.
+    let mut migrator = r
+        .migrator()
+        .batch_duration(Duration::from_secs(3600))
+        .lock_timeout(Duration::from_secs(60));
+    migrator = migrator.observer(observer);
+    let migrator = thread::spawn(move || migrator.start());
+    let waits = |of: &str| {
+        format!(
+            "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
+             WHERE NOT granted AND locktype = '{of}' AND a.datname = current_database()"
+        )
+    };
+    while rows(&mut holder, &waits("advisory")) == ["0"] {
+        sleep(Duration::from_millis(5));
+    }
+    let mut old = client(&r.database, BASE);
+    let update = "UPDATE users SET name = 'waited' WHERE id = 1";
+    let writer = thread::spawn(move || rows(&mut old, update));
+    while rows(&mut holder, &waits("transactionid")) == ["0"] {
+        sleep(Duration::from_millis(5));
+    }
+    rows(&mut holder, "SELECT pg_advisory_unlock_all()");
+    migrator.join().unwrap().unwrap();
+    writer.join().unwrap();
+    let places: Vec<u64> = places.iter().collect();
+    let sizes: Vec<u64> = places.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(sizes[..4], [128, 64, 128, 256], "{sizes:?}");
+    let wrong = format!(
+        "SELECT count(*) FROM migration_{CHANGE}.users WHERE shout IS DISTINCT FROM upper(name)"
+    );
+    assert_eq!(rows(&mut r.old, &wrong), ["0"]);
+}
+
 /// In the middle of a table, and not only before it.
 #[test]
 fn a_pause_is_looked_for_between_ranges() {
-    let mut r = rollout();
+    for workers in [1, 3] {
+        pause_between_ranges(workers);
+    }
+}
+
+fn pause_between_ranges(workers: usize) {
+    let fill = "INSERT INTO users SELECT i, 'user ' || i || repeat('x', 300), i \
+                FROM generate_series(1, 20000) i";
+    let mut r = Rollout::prepare(USERS, fill, SHOUT);
     let in_the_middle = |event: &Event| {
         let Event::Backfill { blocks, total, .. } = event else { return false };
         // Longer than two looks are apart.
         sleep(Duration::from_millis(150));
         0 < *blocks && blocks < total
     };
-    let (migrator, waits) = start(&r, in_the_middle);
+    let (migrator, waits) = start_with(r.migrator().workers(workers), &r, in_the_middle);
+    waits.recv().unwrap();
+    // Ranges that were under way come to their end.
     waits.recv().unwrap();
     let some = filled(&mut r);
-    assert!(some != ["0"] && some != ["6000"], "{some:?}");
+    assert!(some != ["0"] && some != ["20000"], "{some:?}");
     let status = other(&r.database).status().unwrap();
     let step = status.step.unwrap();
     assert!(step.waits.unwrap().starts_with("paused by `"));

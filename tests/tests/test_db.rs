@@ -12,7 +12,7 @@ use std::{env, thread};
 use postgres::{Client, NoTls};
 use reshape_runtime::testing::{Server, TestDb};
 use reshape_runtime::{Migrations, Outcome};
-use reshape_tests::migrations;
+use reshape_tests::{migrations, rows};
 
 /// Makes this binary's test `child` hold a database.
 const CHILD: &str = "RESHAPE_TEST_DB_CHILD";
@@ -50,20 +50,9 @@ fn two() -> Migrations {
     migrations(&[("1_users", USERS), ("2_shout", SHOUT)])
 }
 
-fn names(client: &mut Client, sql: &str) -> Vec<String> {
-    client.query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect()
-}
-
 /// The databases of a server whose names begin so.
 fn databases(server: &Server, prefix: &str) -> Vec<String> {
-    let mut client = server.config().connect(NoTls).unwrap();
-    let rows = client
-        .query(
-            "SELECT datname::text FROM pg_database WHERE starts_with(datname::text, $1)",
-            &[&prefix],
-        )
-        .unwrap();
-    rows.iter().map(|row| row.get(0)).collect()
+    reshape_tests::databases(&mut server.config().connect(NoTls).unwrap(), prefix)
 }
 
 fn until(what: &str, mut done: impl FnMut() -> bool) {
@@ -86,7 +75,7 @@ fn a_client_of_any_kind_sees_the_newest_version_by_the_url() {
         client.execute("INSERT INTO users (shout) VALUES ('ADA')", &[]).unwrap();
     }
     let mut plain = Client::connect(db.plain_url(), NoTls).unwrap();
-    assert_eq!(names(&mut plain, "SELECT current_setting('search_path')"), ["\"$user\", public"]);
+    assert_eq!(rows(&mut plain, "SELECT current_setting('search_path')"), ["\"$user\", public"]);
     let url = db.url();
     assert!(url.contains("?options=%2Dc%20search%5Fpath%3D"), "{url}");
 }
@@ -97,7 +86,7 @@ fn nothing_of_another_test_is_seen() {
     let (one, other) = (TestDb::new(&set).unwrap(), TestDb::new(&set).unwrap());
     assert_ne!(one.name(), other.name());
     one.connect().unwrap().execute("INSERT INTO users (shout) VALUES ('ADA')", &[]).unwrap();
-    assert!(names(&mut other.connect().unwrap(), "SELECT shout FROM users").is_empty());
+    assert!(rows(&mut other.connect().unwrap(), "SELECT shout FROM users").is_empty());
 }
 
 #[test]
@@ -127,7 +116,7 @@ fn many_at_once_have_one_template_and_each_its_own_rows() {
 }
 
 fn shouts(client: &mut Client) -> Vec<String> {
-    names(client, "SELECT shout FROM users")
+    rows(client, "SELECT shout FROM users")
 }
 
 #[test]
@@ -156,7 +145,7 @@ fn the_state_before_a_migration_has_the_older_version_and_its_rows() {
     let before = TestDb::options(&set).before("2_shout");
     let db = before.fixture("INSERT INTO users (name) VALUES ('ada');").open().unwrap();
     let mut client = db.connect().unwrap();
-    assert_eq!(names(&mut client, "SELECT name FROM users"), ["ada"]);
+    assert_eq!(rows(&mut client, "SELECT name FROM users"), ["ada"]);
 
     // The migration itself, on these rows.
     let mut migrator = reshape_runtime::Migrator::new(set.clone(), db.plain_url());
@@ -170,7 +159,7 @@ fn the_state_before_a_migration_has_the_older_version_and_its_rows() {
 fn before_the_first_migration_there_is_nothing() {
     let db = TestDb::options(&two()).before("1_users").open().unwrap();
     let mut client = db.connect().unwrap();
-    assert_eq!(names(&mut client, "SELECT to_regclass('users')::text IS NULL || ''"), ["true"]);
+    assert_eq!(rows(&mut client, "SELECT to_regclass('users')::text IS NULL || ''"), ["true"]);
 }
 
 #[test]
@@ -180,9 +169,9 @@ fn in_progress_both_versions_see_each_others_rows() {
     old.execute("INSERT INTO users (name) VALUES ('ada')", &[]).unwrap();
     new.execute("INSERT INTO users (shout) VALUES ('BOB')", &[]).unwrap();
     assert_eq!(shouts(&mut new), ["ADA", "BOB"]);
-    assert_eq!(names(&mut old, "SELECT name FROM users ORDER BY id"), ["ada", "bob"]);
+    assert_eq!(rows(&mut old, "SELECT name FROM users ORDER BY id"), ["ada", "bob"]);
     assert_eq!(db.migrator().abort().unwrap().outcome, Outcome::Aborted);
-    assert_eq!(names(&mut old, "SELECT name FROM users ORDER BY id"), ["ada", "bob"]);
+    assert_eq!(rows(&mut old, "SELECT name FROM users ORDER BY id"), ["ada", "bob"]);
 }
 
 #[test]
@@ -224,7 +213,7 @@ fn another_set_that_is_required_comes_first() {
         "#,
     )];
     let db = TestDb::options(&migrations(&files)).after(&auth).open().unwrap();
-    assert!(names(&mut db.connect().unwrap(), "SELECT id::text FROM posts").is_empty());
+    assert!(rows(&mut db.connect().unwrap(), "SELECT id::text FROM posts").is_empty());
 }
 
 #[test]

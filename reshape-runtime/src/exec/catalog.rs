@@ -4,29 +4,59 @@
 //! that is not Postgres's own is qualified.
 //!
 //! **Invariant:** it leaves nothing behind. The relation that lends its columns' names to expressions is rolled back.
+//!
+//! Two round trips: one for what the query needs, one for the query and what belongs to the same moment.
 
-use postgres::Client;
+use postgres::{Client, SimpleQueryRow};
 
+use super::retry::Failure;
+use super::session::{is_true, rows};
+use crate::error::{Error, ErrorKind};
 use crate::model::{Action, Migration};
 use crate::plan::facts::{Facts, Snippet};
+use crate::sql::ident::literal;
 use crate::sql::names::DEFAULT_SCHEMA;
 
-/// How many columns the widest table has, dropped ones too, and whether a temporary relation can be made.
-const WIDTH: &str = "SELECT coalesce(max(relnatts), 0::int2), \
-   pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY') \
-     AND NOT pg_catalog.pg_is_in_recovery() FROM pg_catalog.pg_class c \
-   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-   WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND c.relkind IN ('r', 'p', 'f')";
+/// Begins the transaction. The `search_path` of the role, the database or the connection's options is where users' functions and types are looked
+/// up; compiling a query of that size takes longer than running it. Returns that path; how many columns the widest table has, dropped ones too;
+/// whether a temporary relation can be made; and which of our own tables are there.
+const BEGIN: &str = "BEGIN; SET LOCAL search_path TO DEFAULT; \
+   SELECT pg_catalog.to_json(pg_catalog.current_schemas(false)); \
+   SET LOCAL search_path TO pg_catalog, pg_temp; SET LOCAL jit TO off; \
+   SELECT coalesce(max(relnatts), 0::int2), \
+       pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY') \
+         AND NOT pg_catalog.pg_is_in_recovery(), \
+       to_regclass('reshape.batch') IS NOT NULL, to_regclass('reshape.migrations') IS NOT NULL, \
+       to_regclass('reshape.tables') IS NOT NULL \
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND c.relkind IN ('r', 'p', 'f')";
 
 const QUERY: &str = include_str!("catalog.sql");
 
-/// Reads the facts that the planning of `pending` needs, and those of the schemas `also`. `base` is the migration whose version is live.
-pub(crate) fn read(
+/// Which of our own tables there are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Own {
+    pub(super) batches: bool,
+    pub(super) migrations: bool,
+    pub(super) tables: bool,
+}
+
+/// The facts, and the answers to the queries around theirs: of the one before it, which returns a row, the first cell.
+pub(super) struct Read {
+    pub(super) facts: Facts,
+    pub(super) before: Option<String>,
+    pub(super) after: Vec<SimpleQueryRow>,
+}
+
+/// Reads the facts that the planning of `pending` needs, and those of the schemas `also`. `base` is the migration whose version is live. `around` may add
+/// a query before and one after the one for the facts. An error may leave the transaction open.
+pub(super) fn read(
     client: &mut Client,
     base: Option<&str>,
     pending: &[Migration],
     also: &[String],
-) -> Result<Facts, postgres::Error> {
+    around: impl FnOnce(Own) -> [Option<String>; 2],
+) -> Result<Read, Failure> {
     let mut schemas = vec![DEFAULT_SCHEMA];
     let named = pending.iter().flat_map(|m| m.actions.iter()).flat_map(Action::schemas);
     for name in named.chain(also.iter().map(String::as_str)) {
@@ -34,26 +64,81 @@ pub(crate) fn read(
             schemas.push(name);
         }
     }
-    let mut transaction = client.transaction()?;
-    // What the role, the database or the connection's options say: where users' functions and types are looked up.
-    transaction.batch_execute("SET LOCAL search_path TO DEFAULT")?;
-    let row = transaction.query_one("SELECT pg_catalog.current_schemas(false)::text[]", &[])?;
-    let search_path: Vec<String> = row.get(0);
-    // Compiling a query of this size takes longer than running it.
-    transaction
-        .batch_execute("SET LOCAL search_path TO pg_catalog, pg_temp; SET LOCAL jit TO off")?;
-    let row = transaction.query_one(WIDTH, &[])?;
-    let (width, may_create): (i16, bool) = (row.get(0), row.get(1));
+    let found = rows(client, BEGIN)?;
+    let cell = |row: usize, column: usize| {
+        found.get(row).and_then(|row| row.get(column)).unwrap_or_default()
+    };
+    let search_path: Vec<String> = serde_json::from_str(cell(0, 0)).map_err(|error| {
+        Error::new(ErrorKind::Database, "the search path cannot be read").with_source(error)
+    })?;
+    let has = |column| is_true(found.get(1), column);
+    let [before, after] = around(Own { batches: has(2), migrations: has(3), tables: has(4) });
+    let width: i16 = cell(1, 0).parse().unwrap_or_default();
     // Without the right, expressions are unknown, and what needs them is refused.
-    let relation = may_create.then_some("pg_temp.\"__reshape_columns\"");
-    if let Some(relation) = relation {
+    let relation = has(1).then_some("pg_temp.\"__reshape_columns\"");
+    let create = relation.map(|relation| {
         let holes: Vec<String> =
             (1..=width).map(|number| format!("{} int", Snippet::hole(number))).collect();
-        transaction.batch_execute(&format!("CREATE TYPE {relation} AS ({})", holes.join(", ")))?;
-    }
-    let row = transaction.query_one(QUERY, &[&schemas, &base, &search_path, &relation])?;
-    transaction.rollback()?;
-    let document: String = row.get(0);
+        format!("CREATE TYPE {relation} AS ({})", holes.join(", "))
+    });
+    let text = |text: Option<&str>| text.map_or_else(|| String::from("NULL"), literal);
+    let query = with_parameters(
+        QUERY,
+        &[
+            array(schemas.iter().copied()),
+            text(base),
+            array(search_path.iter().map(String::as_str)),
+            text(relation),
+        ],
+    );
+    let statements: Vec<&str> =
+        [before.as_deref(), create.as_deref(), Some(&query), after.as_deref(), Some("ROLLBACK")]
+            .into_iter()
+            .flatten()
+            .collect();
+    let mut answers = rows(client, &statements.join(";\n"))?.into_iter();
+    let mut first = || answers.next().and_then(|row| row.get(0).map(str::to_owned));
+    let before = if before.is_some() { first() } else { None };
+    let document = first().unwrap_or_default();
     // The query and the type are two halves of one definition; the tests read every field of both.
-    Ok(serde_json::from_str(&document).expect("the catalog query returns what `Facts` describes"))
+    let facts =
+        serde_json::from_str(&document).expect("the catalog query returns what `Facts` describes");
+    Ok(Read { facts, before, after: answers.collect() })
+}
+
+fn array<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    format!("ARRAY[{}]::text[]", texts.map(literal).collect::<Vec<_>>().join(", "))
+}
+
+/// The query with expressions in place of `$1`, `$2` and so on, so that it can be one of several statements of a message. The comments go: a value there
+/// could end one.
+fn with_parameters(query: &str, values: &[String]) -> String {
+    let lines: Vec<&str> =
+        query.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+    let lines = lines.join("\n");
+    let mut parts = lines.split('$');
+    let mut filled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let number = part.chars().next().and_then(|digit| digit.to_digit(10)).unwrap_or_default();
+        match values.get((number as usize).wrapping_sub(1)) {
+            Some(value) => filled.extend([value.as_str(), &part[1..]]),
+            None => filled.extend(["$", part]),
+        }
+    }
+    filled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_stands_where_its_number_is_and_nowhere_else() {
+        let values = ["'$2'", "b\nc"].map(String::from);
+        let query = "-- $1 and $2\nSELECT $1::text, '$', $3\n  -- $2\n  FROM $2";
+        assert_eq!(with_parameters(query, &values), "SELECT '$2'::text, '$', $3\n  FROM b\nc");
+        // No comment stands after a part of the query, where a value could end it.
+        let comments = QUERY.lines().filter(|line| line.contains("--"));
+        assert!(comments.into_iter().all(|line| line.trim_start().starts_with("--")));
+    }
 }

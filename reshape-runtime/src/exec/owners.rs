@@ -5,10 +5,9 @@
 
 use std::collections::HashMap;
 
-use super::catalog;
+use super::catalog::{self, Own};
 use super::metadata::INSTALLING;
 use super::run::{Run, Task};
-use super::session::{is_true, rows};
 use super::set::Set;
 use crate::error::Error;
 use crate::model::{DEFAULT_NAMESPACE, Migration};
@@ -29,49 +28,38 @@ impl Run<'_> {
         schemas: &[String],
     ) -> Result<(Facts, Others), Error> {
         let (read, _) = self.retrying(Task::Own("read the catalog"), |run| {
-            let found = rows(
-                &mut run.client,
-                "SELECT to_regclass('reshape.batch') IS NOT NULL, \
-                   to_regclass('reshape.migrations') IS NOT NULL, \
-                   to_regclass('reshape.tables') IS NOT NULL",
-            )?;
-            let has = |n: usize| is_true(found.first(), n);
-            let (batches, migrations, tables) = (has(0), has(1), has(2));
-            // Before the catalog, so that whatever happens meanwhile is noticed.
-            let others = if batches {
-                let others = format!("SELECT ({})", run.set.others());
-                let others = rows(&mut run.client, &others)?;
-                others.first().and_then(|row| row.get(0)).unwrap_or_default().to_owned()
-            } else {
-                String::new()
-            };
-            let mut facts = catalog::read(&mut run.client, base, pending, schemas)?;
-            if !run.set.is_default() {
-                facts.set = Some(run.set.name().to_owned());
+            let Run { client, set, .. } = run;
+            let read = catalog::read(client, base, pending, schemas, |own| {
+                // Before the catalog, so that whatever happens meanwhile is noticed.
+                let others = own.batches.then(|| format!("SELECT ({})", set.others()));
+                let has_owners = own.tables || own.migrations && !set.is_default();
+                [others, has_owners.then(|| owners_query(set, own))]
+            })?;
+            let mut facts = read.facts;
+            if !set.is_default() {
+                facts.set = Some(set.name().to_owned());
             }
-            if tables || migrations && !run.set.is_default() {
-                let owners = owners_query(&run.set, batches, migrations, tables);
-                let mut owners_of: HashMap<(String, String), [Option<String>; 2]> = HashMap::new();
-                for row in rows(&mut run.client, &owners)? {
-                    let cell = |n: usize| row.get(n).unwrap_or_default().to_owned();
-                    let entry = owners_of.entry((cell(0), cell(1))).or_default();
-                    entry[usize::from(row.get(3) == Some("t"))] = Some(cell(2));
-                }
-                for table in &mut facts.tables {
-                    let key = (table.schema.clone(), table.name.clone());
-                    let [owner, changed_by] = owners_of.remove(&key).unwrap_or_default();
-                    table.owner = owner.filter(|owner| owner != run.set.name());
-                    table.changed_by = changed_by;
-                }
+            let mut owners_of: HashMap<(String, String), [Option<String>; 2]> = HashMap::new();
+            for row in &read.after {
+                let cell = |n: usize| row.get(n).unwrap_or_default().to_owned();
+                let entry = owners_of.entry((cell(0), cell(1))).or_default();
+                entry[usize::from(row.get(3) == Some("t"))] = Some(cell(2));
             }
-            Ok((facts, Others(others)))
+            for table in &mut facts.tables {
+                let key = (table.schema.clone(), table.name.clone());
+                let [owner, changed_by] = owners_of.remove(&key).unwrap_or_default();
+                table.owner = owner.filter(|owner| owner != set.name());
+                table.changed_by = changed_by;
+            }
+            Ok((facts, Others(read.before.unwrap_or_default())))
         })?;
         Ok(read)
     }
 }
 
 /// Schema and name of a table, a set, and whether the set's batch is changing the table; else the table belongs to it.
-fn owners_query(set: &Set, batches: bool, migrations: bool, tables: bool) -> String {
+fn owners_query(set: &Set, own: Own) -> String {
+    let Own { batches, migrations, tables } = own;
     let default = literal(DEFAULT_NAMESPACE);
     let mut parts = Vec::new();
     let mut unclaimed = "true";

@@ -84,7 +84,7 @@ pub(super) fn recorded(client: &mut Client, set: &Set) -> Result<Option<Record>,
 impl Run<'_> {
     /// Waits before the next range of the step's backfill for as long as there is a reason to. `own` sessions of ours are at work
     /// beside this one.
-    pub(super) fn keep_pace(&mut self, step: usize, own: u32) -> Result<(), Error> {
+    pub(super) fn keep_pace(&mut self, step: usize, own: usize) -> Result<(), Error> {
         if self.pace.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
             return Ok(());
         }
@@ -107,7 +107,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn reason_to_wait(&mut self, own: u32) -> Result<Option<String>, Error> {
+    fn reason_to_wait(&mut self, own: usize) -> Result<Option<String>, Error> {
         match self.pause_asked()? {
             Some(pause) => {
                 pause.check()?;
@@ -118,7 +118,7 @@ impl Run<'_> {
     }
 
     /// Looks at standbys and load, and says why to wait for them.
-    fn look_around(&mut self, own: u32) -> Result<Option<String>, Error> {
+    fn look_around(&mut self, own: usize) -> Result<Option<String>, Error> {
         let bounds = Bounds { lag: self.settings.max_lag, load: self.settings.max_load };
         let is_due = self.pace.seen.is_none_or(|seen| seen.elapsed() >= SECOND);
         if bounds.is_none() || self.pace.is_blind {

@@ -127,9 +127,7 @@ impl<'a> Run<'a> {
         needless: impl Fn(&mut Client, &Set) -> Result<Option<T>, postgres::Error>,
     ) -> Result<Option<T>, Error> {
         self.retrying(Task::Own("set the session up"), |run| {
-            let pid = session::set_up(&mut run.client)?;
-            session::check(&mut run.client, &pid)?;
-            run.session = Some(pid);
+            run.session = Some(session::set_up_to_migrate(&mut run.client)?);
             Ok(())
         })?;
         let patience = if waits { self.settings.wait_timeout } else { lock::GRACE };

@@ -53,6 +53,15 @@ pub(super) fn create_error(config: &Config, error: postgres::Error) -> Error {
             ))
             .with_source(error);
     }
+    // Where it was started for the tests it is another one that the next process finds.
+    let lost = [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN];
+    if error.is_closed() || error.code().is_some_and(|code| lost.contains(code)) {
+        let message =
+            format!("the connection is lost to the server for tests at {}", place(config));
+        return Error::new(ErrorKind::Connect, message)
+            .with_help("was the server ended? Processes that begin later start another one, unless `DATABASE_URL` names it")
+            .with_source(error);
+    }
     let message = format!("cannot create a database at {}", place(config));
     Error::new(ErrorKind::Database, message).with_source(error)
 }
@@ -67,62 +76,10 @@ fn place(config: &Config) -> String {
     format!("`{}` port {port}", hosts.collect::<Vec<_>>().join(","))
 }
 
-/// The connection string of another database on the same server. `name` needs no quotes.
-pub(super) fn with_database(url: &str, name: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        // Of two settings of the same key the last one counts.
-        return format!("{url} dbname={name}");
-    };
-    // The database can be a parameter too, which would then count.
-    let rest = without_parameter(rest, "dbname");
-    let (address, parameters) = match rest.split_once('?') {
-        Some((address, parameters)) => (address, format!("?{parameters}")),
-        None => (rest.as_str(), String::new()),
-    };
-    // Before the slash that ends it an authority holds no other one: a socket's folder is percent-encoded.
-    let authority = address.split_once('/').map_or(address, |(authority, _)| authority);
-    format!("{scheme}://{authority}/{name}{parameters}")
-}
-
-/// A URL without the parameters of this name.
-pub(super) fn without_parameter(url: &str, name: &str) -> String {
-    let Some((address, parameters)) = url.split_once('?') else { return url.to_owned() };
-    let is_other =
-        |parameter: &&str| parameter.split_once('=').map_or(*parameter, |(name, _)| name) != name;
-    let others: Vec<&str> = parameters.split('&').filter(is_other).collect();
-    if others.is_empty() { address.to_owned() } else { format!("{address}?{}", others.join("&")) }
-}
-
 /// The client panics on a thread that drives an asynchronous runtime, and tests may be such.
 pub(super) fn on_own_thread<T: Send>(
     work: impl FnOnce() -> Result<T, Error> + Send,
 ) -> Result<T, Error> {
     thread::scope(|scope| scope.spawn(work).join())
         .unwrap_or_else(|payload| panic::resume_unwind(payload))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::with_database;
-
-    #[test]
-    fn the_database_of_a_url_is_replaced() {
-        let replaced = |url: &str| with_database(url, "x");
-        assert_eq!(replaced("postgres://me:pw@host:1/app"), "postgres://me:pw@host:1/x");
-        assert_eq!(replaced("postgres://host"), "postgres://host/x");
-        assert_eq!(
-            replaced("postgresql://%2Frun%2Fpg/app?connect_timeout=3"),
-            "postgresql://%2Frun%2Fpg/x?connect_timeout=3"
-        );
-        assert_eq!(replaced("postgres://host?user=a/b"), "postgres://host/x?user=a/b");
-        assert_eq!(replaced("host=h dbname=app"), "host=h dbname=app dbname=x");
-        assert_eq!(replaced("postgres://h/app?dbname=b&user=c"), "postgres://h/x?user=c");
-        assert_eq!(replaced("postgres://h?dbname=b"), "postgres://h/x");
-    }
-
-    #[test]
-    fn the_last_dbname_counts() {
-        let config: postgres::Config = with_database("host=h dbname=app", "x").parse().unwrap();
-        assert_eq!(config.get_dbname(), Some("x"));
-    }
 }

@@ -13,25 +13,13 @@ use super::place::Place;
 use super::prepared::Prepared;
 use super::programs::{Programs, has_strategies};
 use super::ready::{LOST_PORT, PORTS, free_port, wait_until_ready};
+use super::supervise::Supervised;
 use crate::{Error, ErrorKind};
 
 const SUPERVISOR: &str = include_str!("supervisor.sh");
 
-/// Speed before safety: the data does not outlive the process. Everything else as Postgres sets it.
-const SETTINGS: [&str; 11] = [
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
-    "wal_level=minimal",
-    "max_wal_senders=0",
-    "max_connections=200",
-    "shared_buffers=64MB",
-    // In the data folder, so that nothing of a killed server is left elsewhere.
-    "dynamic_shared_memory_type=mmap",
-    "listen_addresses=127.0.0.1",
-    "logging_collector=off",
-    "log_destination=stderr",
-];
+/// One process with some clients. Everything else as Postgres sets it.
+const SETTINGS: [&str; 2] = ["max_connections=200", "shared_buffers=64MB"];
 
 #[derive(Debug)]
 pub(super) struct Cluster {
@@ -84,20 +72,9 @@ impl Cluster {
         owner.take(folder.path())?;
         let template = Prepared::get(&temporary_folder(), programs, owner)?;
         let port = free_port()?;
-
-        let mut command = owner.command("sh");
-        command.args(["-c", SUPERVISOR, "reshape-supervisor"]);
-        command.arg(folder.path()).arg(&template.data);
-        command.arg(programs.folder.join("postgres")).arg("-D").arg(folder.path().join("data"));
-        command.arg("-p").arg(port.to_string()).arg("-k").arg(folder.path());
-        for setting in SETTINGS {
-            command.arg("-c").arg(setting);
-        }
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().map_err(|error| {
-            Error::new(ErrorKind::Connect, "a shell to supervise the server cannot be started")
-                .with_source(error)
-        })?;
+        let server =
+            Supervised { owner, programs, folder: folder.path(), port, settings: &SETTINGS };
+        let child = server.spawn(SUPERVISOR, &[template.data.clone().into()], Stdio::piped())?;
         // From here on the folder is the supervisor's to remove.
         let supervisor = Supervisor(child);
         let folder = folder.keep();

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use postgres::{Client, Config};
 
 use super::Server;
-use super::admin::{connect, with_database};
+use super::address::with_database;
+use super::admin::connect;
 use super::keeper::Keeper;
 use super::statements::create_database;
 use crate::Error;

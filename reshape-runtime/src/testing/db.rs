@@ -6,8 +6,8 @@ use std::thread;
 
 use postgres::{Client, Config};
 
-use super::address;
-use super::admin::{connect, on_own_thread, with_database};
+use super::address::{self, with_database};
+use super::admin::{connect, on_own_thread};
 use super::keeper::Keeper;
 use super::state::{Resolved, State};
 use super::{Server, pool, sweep};
@@ -30,6 +30,8 @@ use crate::{Error, Migrations, Migrator};
 /// ```
 ///
 /// The first test with a set of migrations applies them; the others get copies of what that one made, most of which are ready before they are asked for.
+/// If a migration or a fixture fails, the other tests of the process that ask for the same fail with the same error, without another try; a process
+/// does not learn it from another one.
 ///
 /// Connections see the newest version: [`url`](Self::url) sets their `search_path`, so that any client library can be used.
 ///
@@ -106,12 +108,12 @@ impl TestDb {
 
     /// [`url`](Self::url) as a configuration.
     pub fn config(&self) -> Config {
-        self.0.config_of(self.0.state.new_schema())
+        self.config_of(self.0.state.new_schema().as_deref())
     }
 
     /// [`old_url`](Self::old_url) as a configuration.
     pub fn old_config(&self) -> Config {
-        self.0.config_of(self.0.state.old_schema())
+        self.config_of(self.0.state.old_schema().as_deref())
     }
 
     /// A client of the newest version. It blocks: it is not for use inside an asynchronous runtime.
@@ -134,7 +136,7 @@ impl TestDb {
 
     /// A migrator of the migrations that are there: it can complete or abort the one that is in progress.
     pub fn migrator(&self) -> Migrator {
-        Migrator::new(self.0.state.migrations(), self.0.plain_config())
+        Migrator::new(self.0.state.migrations(), self.config_of(None))
     }
 
     /// Keeps the database when the value is dropped, as if the test had panicked: it has failed in another way.
@@ -152,23 +154,18 @@ impl TestDb {
         self.0.state.new_schema()
     }
 
-    /// Without a version.
-    pub(super) fn plain_config(&self) -> Config {
-        self.0.plain_config()
+    /// The database for sessions that use the schema of a version; `None` is none.
+    pub(super) fn config_of(&self, schema: Option<&str>) -> Config {
+        self.0.config_of(schema)
     }
 }
 
 impl Inner {
-    fn plain_config(&self) -> Config {
+    fn config_of(&self, schema: Option<&str>) -> Config {
         let mut config = self.keeper.config.clone();
         config.dbname(&self.name);
-        config
-    }
-
-    fn config_of(&self, schema: Option<String>) -> Config {
-        let mut config = self.plain_config();
         if let Some(schema) = schema {
-            config.options(&address::options(self.keeper.config.get_options(), &schema));
+            config.options(&address::options(self.keeper.config.get_options(), schema));
         }
         config
     }

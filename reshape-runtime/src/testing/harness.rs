@@ -39,7 +39,7 @@ impl<T, E> Outcome for Result<T, E> {
 ///
 /// If there is no database.
 pub fn run<T: Outcome>(options: TestDbOptions, body: impl FnOnce(&TestDb) -> T) -> T {
-    let db = open(options);
+    let db = expect(options.open());
     let outcome = body(&db);
     if outcome.is_failure() {
         db.fail();
@@ -66,15 +66,15 @@ pub fn run_async<T: Outcome, F: Future<Output = T>>(
     })
 }
 
-/// An argument, or the failure of the test.
+/// What was asked for, or the failure of the test.
 ///
 /// # Panics
 ///
 /// If there is none.
-pub fn argument<A>(made: Result<A, crate::Error>) -> A {
-    made.unwrap_or_else(|error| panic!("{}", error.report()))
-}
-
-fn open(options: TestDbOptions) -> TestDb {
-    options.open().unwrap_or_else(|error| panic!("{}", error.report()))
+#[track_caller]
+pub fn expect<T>(made: Result<T, crate::Error>) -> T {
+    match made {
+        Ok(made) => made,
+        Err(error) => panic!("{}", error.report()),
+    }
 }

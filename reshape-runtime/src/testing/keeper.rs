@@ -6,7 +6,7 @@
 //!
 //! **Invariant:** a database is dropped only by who holds its lease, or has found that nobody does.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write as _};
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
@@ -62,6 +62,8 @@ pub(super) struct Keeper {
     to_fill: Mutex<HashSet<u64>>,
     /// Held while a template is looked for or made: those of this process that wait for one hold no connection, which its maker may need.
     pub(super) making: Mutex<()>,
+    /// The states that could not be made, and why: another try would end in the same way.
+    unmade: Mutex<HashMap<u64, Error>>,
     jobs: OnceLock<Sender<Job>>,
 }
 
@@ -86,6 +88,7 @@ impl Keeper {
             to_drop: AtomicUsize::new(0),
             to_fill: Mutex::default(),
             making: Mutex::new(()),
+            unmade: Mutex::default(),
             jobs: OnceLock::new(),
         }
     }
@@ -206,6 +209,23 @@ impl Keeper {
                 }
             }
         }
+    }
+
+    /// Fails if this state could not be made.
+    pub(super) fn may_be_made(&self, key: u64) -> Result<(), Error> {
+        match self.unmade().get(&key) {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// This state cannot be made.
+    pub(super) fn remember_unmade(&self, key: u64, error: &Error) {
+        self.unmade().insert(key, error.clone());
+    }
+
+    fn unmade(&self) -> MutexGuard<'_, HashMap<u64, Error>> {
+        self.unmade.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn to_fill(&self) -> MutexGuard<'_, HashSet<u64>> {

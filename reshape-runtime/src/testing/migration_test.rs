@@ -4,6 +4,9 @@ use std::fmt;
 
 use postgres::Client;
 
+use super::address::search_path;
+use super::admin::connect;
+use super::harness::expect;
 use super::rewrite;
 use super::rows::Rows;
 use super::{Argument, TestDb, TestDbOptions};
@@ -45,35 +48,27 @@ pub struct MigrationTest {
 /// A [`MigrationTest`] whose migration has been started: both versions are there.
 #[derive(Debug)]
 pub struct StartedMigrationTest {
-    db: TestDb,
-    set: Migrations,
-    name: String,
-    old: Session,
     new: Session,
+    before: MigrationTest,
 }
 
 /// A [`MigrationTest`] whose migration has been completed.
+#[derive(Debug)]
 pub struct CompletedMigrationTest {
     /// Ends before its database does.
-    client: Client,
+    new: Session,
     db: TestDb,
 }
 
 impl CompletedMigrationTest {
     /// A client of the version that the migration has led to.
     pub fn new_client(&mut self) -> &mut Client {
-        &mut self.client
+        &mut self.new.client
     }
 
     /// The database.
     pub fn db(&self) -> &TestDb {
         &self.db
-    }
-}
-
-impl fmt::Debug for CompletedMigrationTest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CompletedMigrationTest").field("db", &self.db).finish_non_exhaustive()
     }
 }
 
@@ -130,29 +125,22 @@ impl MigrationTest {
         let before = expect(self.old.rows());
         expect(self.migrator().start());
         let schema = self.set.version_schema(&self.name);
-        let mut new = Session {
-            client: expect(super::admin::connect(&self.db.plain_config())),
-            schema: Some(schema),
-        };
-        expect(new.use_schema());
-        let mut started = StartedMigrationTest {
-            db: self.db,
-            set: self.set,
-            name: self.name,
-            old: self.old,
-            new,
-        };
-        let after = expect(started.old.rows());
+        // By a statement: as an option of the session it would be what `DEFAULT` means in it, where that is to be plain tables.
+        let mut client = expect(connect(&self.db.config_of(None)));
+        let path = format!("SET search_path TO {}", search_path(Some(&schema)));
+        expect(client.batch_execute(&path).map_err(failed));
+        let new = Session { client, schema: Some(schema) };
+        let after = expect(self.old.rows());
         same(
             &before,
             &after,
-            &format!("the start of `{}` changes what old clients read", started.name),
+            &format!("the start of `{}` changes what old clients read", self.name),
         );
-        started
+        StartedMigrationTest { new, before: self }
     }
 
     fn migrator(&self) -> Migrator {
-        Migrator::new(self.set.clone(), self.db.plain_config())
+        Migrator::new(self.set.clone(), self.db.config_of(None))
     }
 }
 
@@ -171,7 +159,7 @@ impl Argument for MigrationTest {
 impl StartedMigrationTest {
     /// A client of the version before the migration, as the old instances have.
     pub fn old_client(&mut self) -> &mut Client {
-        &mut self.old.client
+        &mut self.before.old.client
     }
 
     /// A client of the version that the migration leads to, as the new instances have.
@@ -181,12 +169,12 @@ impl StartedMigrationTest {
 
     /// Both at once: old, new.
     pub fn both(&mut self) -> (&mut Client, &mut Client) {
-        (&mut self.old.client, &mut self.new.client)
+        (&mut self.before.old.client, &mut self.new.client)
     }
 
     /// The database.
     pub fn db(&self) -> &TestDb {
-        &self.db
+        &self.before.db
     }
 
     /// Checks that what one version wrote, and the other one leaves alone, reads the same: each version writes every column of every row as it
@@ -197,7 +185,7 @@ impl StartedMigrationTest {
     /// If a row reads differently, or cannot be written.
     #[track_caller]
     pub fn check_left_alone(&mut self) {
-        let (old, new, name) = (&mut self.old, &mut self.new, &self.name);
+        let (old, new, name) = (&mut self.before.old, &mut self.new, &self.before.name);
         let what = format!("what old clients wrote, and new ones left alone after `{name}`,");
         expect(old.left_alone_by(new.schema.as_deref(), &what));
         let what = format!("what new clients wrote, and old ones left alone after `{name}`,");
@@ -225,7 +213,7 @@ impl StartedMigrationTest {
     /// If a row reads differently, or cannot be written; or if there is no such column.
     #[track_caller]
     pub fn check_round_trips_except(&mut self, lossy: &[&str]) {
-        let (old, new, name) = (&mut self.old, &mut self.new, &self.name);
+        let (old, new, name) = (&mut self.before.old, &mut self.new, &self.before.name);
         let (before, after) = (expect(old.rows()), expect(new.rows()));
         for column in lossy {
             let known = before.columns().chain(after.columns()).any(|known| known == *column);
@@ -249,14 +237,14 @@ impl StartedMigrationTest {
     #[track_caller]
     pub fn complete(mut self) -> CompletedMigrationTest {
         let before = expect(self.new.rows());
-        expect(self.migrator().complete());
+        expect(self.before.migrator().complete());
         let after = expect(self.new.rows());
         same(
             &before,
             &after,
-            &format!("the completion of `{}` changes what new clients read", self.name),
+            &format!("the completion of `{}` changes what new clients read", self.before.name),
         );
-        CompletedMigrationTest { client: self.new.client, db: self.db }
+        CompletedMigrationTest { new: self.new, db: self.before.db }
     }
 
     /// Aborts the migration, and compares what old clients read before and after.
@@ -266,32 +254,19 @@ impl StartedMigrationTest {
     /// If the abort fails, or changes what old clients read.
     #[track_caller]
     pub fn abort(mut self) -> MigrationTest {
-        let before = expect(self.old.rows());
-        expect(self.migrator().abort());
-        let after = expect(self.old.rows());
+        let before = expect(self.before.old.rows());
+        expect(self.before.migrator().abort());
+        let after = expect(self.before.old.rows());
         same(
             &before,
             &after,
-            &format!("the abort of `{}` changes what old clients read", self.name),
+            &format!("the abort of `{}` changes what old clients read", self.before.name),
         );
-        MigrationTest { db: self.db, set: self.set, name: self.name, old: self.old }
-    }
-
-    fn migrator(&self) -> Migrator {
-        Migrator::new(self.set.clone(), self.db.plain_config())
+        self.before
     }
 }
 
 impl Session {
-    fn path(schema: Option<&str>) -> String {
-        schema.map_or_else(|| String::from("DEFAULT"), ident)
-    }
-
-    fn use_schema(&mut self) -> Result<(), Error> {
-        let sql = format!("SET search_path TO {}", Self::path(self.schema.as_deref()));
-        self.client.batch_execute(&sql).map_err(failed)
-    }
-
     /// What the version reads.
     fn rows(&mut self) -> Result<Rows, Error> {
         Rows::read(&mut self.client, self.schema.as_deref()).map_err(failed)
@@ -345,7 +320,7 @@ impl Session {
         other: Option<&str>,
         write: impl FnOnce(&mut Client) -> Result<(), Error>,
     ) -> Result<Rows, Error> {
-        let begin = format!("BEGIN; SET LOCAL search_path TO {}", Self::path(other));
+        let begin = format!("BEGIN; SET LOCAL search_path TO {}", search_path(other));
         self.client.batch_execute(&begin).map_err(failed)?;
         let after = write(&mut self.client).and_then(|()| self.rows());
         self.client.batch_execute("ROLLBACK").map_err(failed)?;
@@ -357,14 +332,6 @@ fn failed(error: postgres::Error) -> Error {
     Error::new(ErrorKind::Database, "the rows cannot be compared")
         .with_sqlstate(&error)
         .with_source(error)
-}
-
-#[track_caller]
-fn expect<T>(result: Result<T, Error>) -> T {
-    match result {
-        Ok(value) => value,
-        Err(error) => panic!("{}", error.report()),
-    }
 }
 
 #[track_caller]

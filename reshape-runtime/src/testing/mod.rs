@@ -112,6 +112,7 @@ mod rows;
 mod shared;
 mod state;
 mod statements;
+mod supervise;
 mod sweep;
 
 use std::path::PathBuf;

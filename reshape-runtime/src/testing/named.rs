@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use postgres::error::SqlState;
 use postgres::{Client, Config};
 
-use super::address::with_search_path;
-use super::admin::{connect, create_error, with_database};
+use super::address::{with_database, with_search_path};
+use super::admin::{connect, create_error};
 use super::keeper::Keeper;
 use super::statements::{create_database, drop_database, is_there};
 use super::{Server, marks, shared};

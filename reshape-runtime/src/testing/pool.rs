@@ -50,6 +50,7 @@ pub(super) fn template(key: u64) -> String {
 pub(super) fn take(keeper: &Arc<Keeper>, state: &Resolved) -> Result<String, Error> {
     // Only its owner can copy a template.
     let key = key(&(state.key(), keeper.config.get_user()));
+    keeper.may_be_made(key)?;
     for _ in 0..TRIES {
         let taken = keeper.lease(|client, name| claim(client, key, name));
         // While the test runs, the next one's is made.
@@ -117,6 +118,8 @@ fn copy_with(keeper: &Keeper, client: &mut Client, key: u64, name: &str) -> Resu
 /// Makes sure that the template is there. Who comes while another makes it waits for that one.
 fn make_template(keeper: &Arc<Keeper>, state: &Resolved, key: u64) -> Result<(), Error> {
     let _making = keeper.making.lock().unwrap_or_else(PoisonError::into_inner);
+    // By who was here before.
+    keeper.may_be_made(key)?;
     on_own_thread(|| {
         let mut client = connect(&keeper.config)?;
         let error = keeper.error();
@@ -141,13 +144,24 @@ fn make_template(keeper: &Arc<Keeper>, state: &Resolved, key: u64) -> Result<(),
         });
         if let Err(error) = made {
             // The failure itself is what the test has to say.
-            let _ = drop_database(&mut client, &name);
+            let dropped = drop_database(&mut client, &name);
+            if dropped.is_ok() && is_lasting(&error) {
+                keeper.remember_unmade(key, &error);
+            }
             return Err(error);
         }
         keeper.later(Job::Fill(key));
         keeper.later(Job::Sweep);
         Ok(())
     })
+}
+
+/// Whether the same migrations and fixtures fail again on a server that is well: not what it had no room or no connection for, or has cancelled.
+fn is_lasting(error: &Error) -> bool {
+    let of_the_server =
+        |state: &str| ["08", "53", "57", "58"].iter().any(|class| state.starts_with(class));
+    let of_the_moment = [ErrorKind::Connect, ErrorKind::Locked, ErrorKind::LockTimeout];
+    !of_the_moment.contains(&error.kind()) && !error.sqlstate().is_some_and(of_the_server)
 }
 
 fn drop_unfinished(client: &mut Client, key: u64) -> Result<(), postgres::Error> {

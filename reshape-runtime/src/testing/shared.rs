@@ -26,6 +26,7 @@ use super::place::Place;
 use super::prepared::{self, Prepared};
 use super::programs::{Programs, has_strategies};
 use super::ready::{self, LOST_PORT, PORTS, free_port, wait_until_ready};
+use super::supervise::{COMMON, Supervised};
 use crate::{Error, ErrorKind};
 
 const SUPERVISOR: &str = include_str!("shared.sh");
@@ -42,24 +43,9 @@ const END: Duration = Duration::from_secs(10);
 
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// Speed before safety: what is in it can be made again. Many processes with some clients each; databases too short-lived for
-/// autovacuum, which would only be in the way of dropping them.
-const SETTINGS: [&str; 13] = [
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
-    "wal_level=minimal",
-    "max_wal_senders=0",
-    "max_connections=1000",
-    "shared_buffers=128MB",
-    "autovacuum=off",
-    "checkpoint_timeout=1h",
-    // In the data folder, so that nothing of a killed server is left elsewhere.
-    "dynamic_shared_memory_type=mmap",
-    "listen_addresses=127.0.0.1",
-    "logging_collector=off",
-    "log_destination=stderr",
-];
+/// Many processes with some clients each; databases too short-lived for autovacuum, which would only be in the way of dropping them.
+const SETTINGS: [&str; 4] =
+    ["max_connections=1000", "shared_buffers=128MB", "autovacuum=off", "checkpoint_timeout=1h"];
 
 /// A server that does not end while this value lives.
 #[derive(Debug)]
@@ -147,7 +133,7 @@ impl Meeting {
         let programs = Programs::find()?;
         let owner = Owner::of_server()?;
         let cache = prepared::cache(&temporary_folder(), owner)?;
-        let key = prepared::key(&(programs.key()?, SETTINGS, SUPERVISOR));
+        let key = prepared::key(&(programs.key()?, COMMON, SETTINGS, SUPERVISOR));
         let named = cache.join(format!("{key:016x}.server"));
         Ok(Self { programs, owner, lock: named.with_extension("starting"), named })
     }
@@ -240,25 +226,17 @@ impl Meeting {
     /// The inner error is the log of a server that ended at once or never got ready.
     fn start_at(&self, folder: &Path, port: u16, idle: u32) -> Result<Result<(), String>, Error> {
         let prepared = Prepared::get(&temporary_folder(), &self.programs, self.owner)?;
-        let mut command = self.owner.command("sh");
-        command.args(["-c", SUPERVISOR, "reshape-shared"]);
-        command.arg(folder).arg(&prepared.data).arg(idle.to_string());
-        command.arg(self.programs.folder.join("postgres")).arg("-D").arg(folder.join("data"));
-        command.arg("-p").arg(port.to_string()).arg("-k").arg(folder);
-        for setting in SETTINGS {
-            command.arg("-c").arg(setting);
-        }
-        // Nothing of ours is left open in it: whoever runs the tests may wait until their output is closed.
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let owner = self.owner;
+        let server =
+            Supervised { owner, programs: &self.programs, folder, port, settings: &SETTINGS };
         let exit = folder.join("exit");
         let _ = fs::remove_file(&exit);
-        let spawned = command.spawn();
         // Who does not get as far as to use the data leaves it as it was: after a clean shutdown, or it would not be here.
         let unused = || fs::write(&exit, "0");
-        let mut child = spawned.map_err(|error| {
+        let arguments = [prepared.data.clone().into(), idle.to_string().into()];
+        let spawned = server.spawn(SUPERVISOR, &arguments, Stdio::null());
+        let mut child = spawned.inspect_err(|_| {
             let _ = unused();
-            Error::new(ErrorKind::Connect, "a shell to supervise the server cannot be started")
-                .with_source(error)
         })?;
         let ready = wait_until_ready(folder);
         if let Err(log) = ready {

@@ -55,6 +55,12 @@ ended() {
     [ -e "$home/exit" ] || [ ! -d "$home" ]
 }
 
+# Under another name first: whoever looks meanwhile for `exit`, or opens the pipe for writing, finds no folder, and makes no file in it.
+# Only where the folder above is ours to write in, or the folder is removed as it is.
+remove() {
+    if mv "$home" "$home.gone" 2>/dev/null; then rm -rf "$home.gone"; else rm -rf "$home"; fi
+}
+
 # The server, in a process of its own, so that the other end of the pipe below notices when this one is killed.
 serve() {
     server_log=$home/log
@@ -88,7 +94,7 @@ serve() {
         code=0
         echo 0 >"$home/exit"
     }
-    if [ "$code" -ne 0 ] || ! keeps; then rm -rf "$home"; fi
+    if [ "$code" -ne 0 ] || ! keeps; then remove; fi
 }
 
 serve "$@" | {
@@ -98,6 +104,6 @@ serve "$@" | {
     # The file is the server's, and goes when it does.
     if [ "$(head -n 1 "$home/data/postmaster.pid" 2>/dev/null)" = "$server" ]; then
         kill -QUIT "$server"
-        rm -rf "$home"
+        remove
     fi
 }

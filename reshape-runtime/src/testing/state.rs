@@ -4,9 +4,9 @@
 
 use postgres::{Client, Config};
 
+use super::address::search_path;
 use super::admin::connect;
 use super::prepared::key;
-use crate::sql::ident::ident;
 use crate::{Error, ErrorKind, Migrations, Migrator};
 
 /// What is done to an empty database.
@@ -87,7 +87,7 @@ impl Resolved {
     /// The set up to the migration of `before`, if that is not there yet.
     pub(super) fn next(&self) -> Option<(Migrations, String)> {
         let name = self.state.before.clone().filter(|_| !self.is_in_progress())?;
-        Some((first(&self.state.set, self.completed + 1), name))
+        Some((self.state.set.first(self.completed + 1), name))
     }
 
     fn is_in_progress(&self) -> bool {
@@ -96,7 +96,7 @@ impl Resolved {
 
     /// The migrations that are there.
     pub(super) fn migrations(&self) -> Migrations {
-        first(&self.state.set, self.started)
+        self.state.set.first(self.started)
     }
 
     fn schema(&self, count: usize) -> Option<String> {
@@ -111,7 +111,7 @@ impl Resolved {
             complete(other.clone(), config)?;
         }
         if self.completed > 0 {
-            complete(first(&self.state.set, self.completed), config)?;
+            complete(self.state.set.first(self.completed), config)?;
         }
         if !self.state.fixtures.is_empty() {
             let mut client = connect(config)?;
@@ -127,8 +127,7 @@ impl Resolved {
 
     fn load(&self, client: &mut Client, fixture: &str) -> Result<(), Error> {
         // Set anew for each, because a fixture may set another one.
-        let path =
-            self.old_schema().map_or_else(|| String::from("DEFAULT"), |schema| ident(&schema));
+        let path = search_path(self.old_schema().as_deref());
         client
             .batch_execute(&format!("SET search_path TO {path}"))
             .and_then(|()| client.batch_execute(fixture))
@@ -141,16 +140,6 @@ impl Resolved {
 
 fn complete(set: Migrations, config: &Config) -> Result<(), Error> {
     Migrator::new(set, config.clone()).start_and_complete().map(drop)
-}
-
-/// The first migrations of a set.
-fn first(set: &Migrations, count: usize) -> Migrations {
-    let migrations = set.migrations.get(..count).unwrap_or(&set.migrations).to_vec();
-    Migrations {
-        baseline: set.baseline.clone(),
-        namespace: set.namespace.clone(),
-        ..Migrations::owned(migrations)
-    }
 }
 
 /// What of a set makes a difference to the database.

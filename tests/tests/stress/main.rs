@@ -16,6 +16,7 @@ use std::{env, thread};
 
 use postgres::{Client, NoTls};
 use reshape_runtime::testing::TestDb;
+use reshape_tests::{databases, rows};
 use tempfile::TempDir;
 
 use killer::Killer;
@@ -87,11 +88,6 @@ fn text(output: &Output) -> String {
 
 fn repetitions() -> usize {
     env::var("RESHAPE_STRESS").ok().and_then(|count| count.parse().ok()).unwrap_or(2)
-}
-
-fn databases(client: &mut Client, prefix: &str) -> Vec<String> {
-    let sql = "SELECT datname::text FROM pg_database WHERE starts_with(datname::text, $1)";
-    client.query(sql, &[&prefix]).unwrap().iter().map(|row| row.get(0)).collect()
 }
 
 #[test]
@@ -174,6 +170,6 @@ fn left(client: &mut Client) -> Vec<String> {
     }
     let locks =
         "SELECT format('lock %s %s', classid, objid) FROM pg_locks WHERE locktype = 'advisory'";
-    left.extend(client.query(locks, &[]).unwrap().iter().map(|row| row.get(0)));
+    left.extend(rows(client, locks));
     left
 }

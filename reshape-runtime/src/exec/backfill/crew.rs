@@ -19,7 +19,7 @@ use postgres::Client;
 
 use super::position::Position;
 use super::range::{Left, Pass};
-use super::{RANGE, next_range};
+use super::{RANGE, felt, next_range};
 use crate::error::Error;
 use crate::exec::connection::Refused;
 use crate::exec::fence::Fence;
@@ -40,7 +40,7 @@ struct Ran {
     worker: usize,
     range: Range<u64>,
     took: Duration,
-    result: thread::Result<Result<Left, Failure>>,
+    result: thread::Result<Result<(Left, bool), Failure>>,
 }
 
 /// What is left when the crew goes home.
@@ -192,11 +192,12 @@ impl Foreman {
             self.busy.retain(|range| *range != ran.range);
             match ran.result {
                 Err(panic) => resume_unwind(panic),
-                Ok(Ok(left)) => {
+                Ok(Ok((left, in_the_way))) => {
                     self.idle.push(ran.worker);
                     self.shift.ranges += 1;
                     let target = run.settings.batch_duration;
-                    self.shift.size = next_range(self.shift.size, ran.took, target);
+                    let took = felt(ran.took, in_the_way, target);
+                    self.shift.size = next_range(self.shift.size, took, target);
                     again |= !self.has_left(run, pass, left);
                 }
                 Ok(Err(Failure::Final(error))) => return Err(error),

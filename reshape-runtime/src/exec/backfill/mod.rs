@@ -90,7 +90,7 @@ impl Run<'_> {
     /// What has to be so before the next range is begun, while so many workers are busy. The connection is outside a transaction. It may wait here
     /// as long as it has to.
     fn before_range(&mut self, pass: Pass<'_>, busy: usize) -> Result<(), Error> {
-        self.keep_pace(pass.step, u32::try_from(busy).unwrap_or(u32::MAX))
+        self.keep_pace(pass.step, busy)
     }
 
     /// The first range that is not done, on the run's own connection; also how long it took and how often it was tried again. A try that fails
@@ -113,8 +113,9 @@ impl Run<'_> {
             }
             let began = began.insert(Instant::now());
             let choose = |position: &Position| position.gap(&[], *size);
-            let left = pass.fill(&mut run.client, &fence, choose, &mut range)?;
-            Ok((left, began.elapsed()))
+            let (left, in_the_way) = pass.fill(&mut run.client, &fence, choose, &mut range)?;
+            let target = run.settings.batch_duration;
+            Ok((left, felt(began.elapsed(), in_the_way, target)))
         });
         match result {
             Ok(((left, took), tries)) => Ok((left, took, tries)),
@@ -131,6 +132,11 @@ impl Run<'_> {
         let (blocks, total) = (position.blocks_done(), position.blocks);
         self.has_got_to(pass.step, pass.table, blocks, total, rows);
     }
+}
+
+/// How long a range has taken, as far as the size of the next is concerned: one that somebody waited for was too long, however short.
+fn felt(took: Duration, in_the_way: bool, target: Duration) -> Duration {
+    if in_the_way { took.max(target * 2) } else { took }
 }
 
 /// The size of the next range: towards `target`, at most twice or half the last one.
@@ -158,5 +164,8 @@ mod tests {
         assert_eq!(next(128, 200), 64);
         assert_eq!(next(16, 900), 16);
         assert_eq!(next(65_536, 1), 65_536);
+        let felt = |in_the_way| felt(Duration::from_millis(1), in_the_way, target);
+        assert_eq!(next_range(128, felt(false), target), 256);
+        assert_eq!(next_range(128, felt(true), target), 64);
     }
 }

@@ -83,38 +83,52 @@ impl Pass<'_> {
         Ok(Left::At(position, rows))
     }
 
-    /// Fills the rows in the blocks that `choose` takes of what is not done. If it takes none, they are done already.
+    /// Fills the rows in the blocks that `choose` takes of what is not done. If it takes none, they are done already. The other answer is
+    /// whether somebody waited for it at its end: whoever has waited at all still does, unless they gave up.
     pub(super) fn fill(
         &self,
         client: &mut Client,
         fence: &Fence,
         choose: impl FnOnce(&Position) -> Option<Range<u64>>,
         took: &mut Option<Range<u64>>,
-    ) -> Result<Left, Failure> {
-        let Some(opened) = self.open(client, fence)? else { return Ok(Left::Again) };
+    ) -> Result<(Left, bool), Failure> {
+        let Some(opened) = self.open(client, fence)? else { return Ok((Left::Again, false)) };
         let Opened { stored: Some(stored), is_done: false, rows: before, .. } = opened else {
             client.batch_execute("ROLLBACK")?;
-            return Ok(Left::Again);
+            return Ok((Left::Again, false));
         };
         let Some(range) = choose(&stored) else {
             client.batch_execute("ROLLBACK")?;
-            return Ok(Left::At(stored, before));
+            return Ok((Left::At(stored, before), false));
         };
         *took = Some(range.clone());
         let sql = self.over(&format!("({},0)", range.start), &format!("({},0)", range.end));
         let written = client.execute_typed(&sql, &[])?;
         let is_last = stored.gap(std::slice::from_ref(&range), 1).is_none();
-        let mut closing = stored.add_sql(&fence.set, self.step, &range, written);
+        let add = stored.add_sql(&fence.set, self.step, &range, written);
+        let mut closing = format!("{add}, {}", self.is_in_the_way());
         if is_last {
             // What has been done until now is lost with the server, or all of it is kept.
             let done = fence.set.done_sql(self.step, None);
             closing = format!("SET LOCAL synchronous_commit TO DEFAULT; {closing}; {done}");
         }
         let answer = Fence::commit(client, &closing)?;
-        let Some(row) = answer.first() else { return Ok(Left::Again) };
+        let Some(row) = answer.first() else { return Ok((Left::Again, false)) };
         let rows = row.get(0).and_then(|rows| rows.parse().ok()).unwrap_or_default();
         let position = Position::parse(row.get(1).unwrap_or_default())?;
-        Ok(if is_last { Left::Done(position, rows) } else { Left::At(position, rows) })
+        let left = if is_last { Left::Done(position, rows) } else { Left::At(position, rows) };
+        Ok((left, row.get(2) == Some("t")))
+    }
+
+    /// Whether somebody waits for a row of this transaction's, or for the table, as SQL. `pg_locks` shows it to every role.
+    fn is_in_the_way(&self) -> String {
+        format!(
+            "EXISTS (SELECT FROM pg_locks l WHERE NOT l.granted AND (\
+               l.locktype = 'transactionid' AND l.transactionid = pg_current_xact_id()::xid \
+               OR l.locktype = 'relation' AND l.relation = {}::regclass AND l.database = \
+                 (SELECT oid FROM pg_database WHERE datname = current_database())))",
+            literal(self.table)
+        )
     }
 
     /// The statement for the rows from one place up to another.

@@ -25,7 +25,7 @@ pub(super) struct Sight {
     /// Whether there are some of which this role is told nothing.
     hidden_standbys: bool,
     /// The sessions of clients that run something, ours left out.
-    active: u32,
+    active: usize,
     /// Whether there are some of which this role is told nothing.
     hidden_sessions: bool,
 }
@@ -102,7 +102,7 @@ impl Watch {
         now: Instant,
         sight: &Sight,
         bounds: Bounds,
-        own: u32,
+        own: usize,
     ) -> Finding {
         let mut finding = Finding::default();
         if !bounds.lag.is_zero() {
@@ -110,7 +110,7 @@ impl Watch {
         }
         if bounds.load > 0 {
             let active = sight.active.saturating_sub(own);
-            if active > bounds.load && finding.reason.is_none() {
+            if active > bounds.load as usize && finding.reason.is_none() {
                 finding.reason =
                     Some(format!("{active} sessions are active, more than {}", bounds.load));
             }

@@ -2,14 +2,16 @@
 
 use std::sync::mpsc;
 
-use postgres::NoTls;
+use postgres::{Config, NoTls};
+use serde_json::json;
 
 use super::proxy::{self, Fate};
 use super::{Fixture, batch, crash};
 use crate::error::ErrorKind;
 use crate::exec::{Connector, Migrator};
+use crate::model::{Action, Migration};
 use crate::plan::Work;
-use crate::report::Outcome;
+use crate::report::{Outcome, State};
 
 fn runtimes() -> [tokio::runtime::Runtime; 2] {
     [
@@ -254,21 +256,64 @@ fn an_old_instance_comes_up_whatever_became_of_the_new_version() {
     assert!(error.to_string().contains("has been retired"), "{error}");
 }
 
+/// What a migrator says to the server: the types of the messages, and their texts.
+fn listen(fixture: &Fixture) -> Option<(Config, mpsc::Receiver<(char, String)>)> {
+    let (send, messages) = mpsc::channel();
+    let config = proxy::start(&fixture.database.config(), move |kind, text| {
+        send.send((char::from(kind), text.to_owned())).unwrap();
+        Fate::Passed
+    });
+    Some((config?, messages))
+}
+
+/// Up to the farewell.
+fn messages(all: &mpsc::Receiver<(char, String)>) -> Vec<(char, String)> {
+    all.iter().take_while(|(kind, _)| *kind != 'X').collect()
+}
+
 #[test]
 fn a_start_without_work_is_one_round_trip() {
     let fixture = Fixture::new();
     fixture.migrator().start().unwrap();
-    fixture.detached().complete().unwrap();
-    let (send, queries) = mpsc::channel();
-    let config = proxy::start(&fixture.database.config(), move |kind, _| {
-        send.send(char::from(kind)).unwrap();
-        Fate::Passed
+    for state in [State::InProgress, State::Idle] {
+        let Some((config, all)) = listen(&fixture) else { return };
+        let set = crate::Migrations::owned(batch().migrations);
+        let mut migrator = Migrator::new(&set, config);
+        assert_eq!(migrator.status().unwrap().state, state);
+        messages(&all);
+        assert_eq!(migrator.start().unwrap().outcome, Outcome::Nothing);
+        let messages = messages(&all);
+        let [('Q', query)] = messages.as_slice() else { panic!("{messages:?}") };
+        // Not the one that reads the whole history.
+        assert!(!query.contains("reshape.migrations"), "{query}");
+        if state == State::InProgress {
+            fixture.detached().complete().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_hundred_tables_take_few_round_trips() {
+    let migrations = (0..100).map(|number| {
+        let action = json!([{
+            "type": "create_table", "name": format!("t{number}"), "primary_key": ["id"],
+            "columns": [{"name": "id", "type": "int"}, {"name": "name", "type": "text"}],
+        }]);
+        Migration {
+            name: format!("{number:03}").into(),
+            actions: serde_json::from_value::<Vec<Action>>(action).unwrap().into(),
+            ..super::migration("x")
+        }
     });
-    let Some(config) = config else { return };
-    let set = crate::Migrations::owned(batch().migrations);
-    assert_eq!(Migrator::new(&set, config).start().unwrap().outcome, Outcome::Nothing);
-    // One query, and the farewell.
-    assert_eq!(queries.iter().take(2).collect::<String>(), "QX");
+    let set = crate::Migrations::owned(migrations.collect());
+    let fixture = Fixture::new();
+    let empty = "DROP SCHEMA migration_1, public CASCADE; CREATE SCHEMA public";
+    fixture.database.connect().unwrap().batch_execute(empty).unwrap();
+    let Some((config, all)) = listen(&fixture) else { return };
+    Migrator::new(&set, config).start_and_complete().unwrap();
+    let messages = messages(&all);
+    assert!(messages.iter().all(|(kind, _)| *kind == 'Q'), "{messages:#?}");
+    assert!(messages.len() <= 30, "{} round trips: {messages:#?}", messages.len());
 }
 
 #[test]
