@@ -102,3 +102,29 @@ fn join(last: &mut Step, next: Step) {
     last.offenders.extend(next.offenders);
     last.row = None;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sql_of_the_users_stays_a_step_of_its_own() {
+        let step = |title: &str| Step::sql(Phase::Expand, title, vec![title.to_owned()]);
+        let steps = vec![step("a"), step("b"), step("custom").custom(), step("c"), step("d")];
+        let plan = Plan {
+            base: None,
+            target: String::new(),
+            migrations: Vec::new(),
+            search_path: String::new(),
+            steps,
+            notes: Vec::new(),
+            reverts: Vec::new(),
+            changes: Vec::new(),
+            uses: Vec::new(),
+        };
+        let gathered = gather(plan).steps;
+        let custom: Vec<bool> = gathered.iter().map(|step| step.custom).collect();
+        assert_eq!(custom, [false, true, false]);
+        assert_eq!(gathered[1].work.statements(), Some(&vec![String::from("custom")]));
+    }
+}

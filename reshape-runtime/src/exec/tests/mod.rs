@@ -13,6 +13,7 @@ mod connections;
 mod crash;
 mod locks;
 mod metadata;
+mod patience;
 pub(super) mod pooler;
 mod probe;
 mod proxy;
