@@ -57,6 +57,12 @@ fn wrong_rows(r: &mut Rollout) -> Vec<String> {
 /// row although the update changed none of the inputs.
 #[test]
 fn a_row_that_moves_behind_the_backfill_is_not_lost() {
+    for workers in [1, 3] {
+        moves_behind(workers);
+    }
+}
+
+fn moves_behind(workers: usize) {
     let mut r = Rollout::prepare(USERS, &fill(4000), SHOUT);
     // Free space at the beginning of the table, for the rows of its end to move to.
     rows(&mut r.old, "DELETE FROM users WHERE id <= 800");
@@ -74,7 +80,8 @@ fn a_row_that_moves_behind_the_backfill_is_not_lost() {
             assert_eq!(rows(&mut mover, &sql).len(), 1);
         }
     };
-    let mut migrator = r.migrator().batch_duration(Duration::from_millis(1)).observer(observer);
+    let mut migrator =
+        r.migrator().workers(workers).batch_duration(Duration::from_millis(1)).observer(observer);
     migrator.start().expect("a start");
     let early =
         "SELECT count(*) FROM public.users WHERE padding LIKE '%y' AND ctid < '(45,0)'::tid";
@@ -85,6 +92,12 @@ fn a_row_that_moves_behind_the_backfill_is_not_lost() {
 
 #[test]
 fn old_clients_write_all_the_time() {
+    for workers in [1, 3] {
+        write_all_the_time(workers);
+    }
+}
+
+fn write_all_the_time(workers: usize) {
     let mut r = Rollout::prepare(USERS, &fill(5000), SHOUT);
     let stop = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> = (0..3)
@@ -112,7 +125,8 @@ fn old_clients_write_all_the_time() {
         })
         .collect();
     thread::sleep(Duration::from_millis(200));
-    r.migrator().batch_duration(Duration::from_millis(5)).start().expect("a start");
+    let mut migrator = r.migrator().workers(workers).batch_duration(Duration::from_millis(5));
+    migrator.start().expect("a start");
     assert_eq!(wrong_rows(&mut r), Vec::<String>::new());
     thread::sleep(Duration::from_millis(200));
     stop.store(true, Ordering::Relaxed);

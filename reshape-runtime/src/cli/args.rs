@@ -230,9 +230,18 @@ pub struct Limits {
     /// How long to wait at most before a repetition
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) retry_max_delay: Option<Duration>,
-    /// How long a batch of a backfill should take, e.g. `100ms`
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    /// How long a batch of a backfill should take, e.g. `100ms`; a number alone is milliseconds
+    #[arg(long, visible_alias = "batch-ms", value_name = "DURATION", value_parser = batch)]
     pub(super) batch_duration: Option<Duration>,
+    /// How many connections fill a table at the same time
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) workers: Option<u16>,
+    /// How far standbys may be behind before a backfill waits for them, e.g. `10s`; `0s` for as far as they like
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) max_lag: Option<Duration>,
+    /// How many sessions of others may be running something before a backfill waits; 0 for any number
+    #[arg(long, value_name = "SESSIONS")]
+    pub(super) max_load: Option<u32>,
 }
 
 impl Limits {
@@ -244,7 +253,18 @@ impl Limits {
             retry_delay: self.retry_delay,
             retry_max_delay: self.retry_max_delay,
             batch_duration: self.batch_duration,
+            workers: self.workers.map(usize::from),
+            max_lag: self.max_lag,
+            max_load: self.max_load,
         })
+    }
+}
+
+/// A duration, of which a number alone is milliseconds.
+fn batch(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(millis) => Ok(Duration::from_millis(millis)),
+        Err(_) => duration(text),
     }
 }
 
@@ -362,6 +382,19 @@ mod tests {
         assert!(parse("app migration start --migration 2_b --wait 5s").is_err());
         assert!(parse("app migration start --force").is_err());
         assert!(parse("app migration abort --wait 5s").is_err());
+    }
+
+    #[test]
+    fn a_backfill_has_bounds() {
+        let line = "app migration start --batch-ms 50 --max-lag 0s --max-load 8";
+        let Command::Migration { command: MigrationCommand::Start(options) } = parse(line).unwrap()
+        else {
+            panic!()
+        };
+        let limits = options.session.limits;
+        assert_eq!(limits.batch_duration, Some(Duration::from_millis(50)));
+        assert_eq!((limits.max_lag, limits.max_load), (Some(Duration::ZERO), Some(8)));
+        assert!(parse("app migration start --batch-ms 1s --max-load 1.5").is_err());
     }
 
     #[test]

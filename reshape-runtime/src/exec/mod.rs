@@ -41,7 +41,9 @@ mod lock;
 mod metadata;
 mod offenders;
 mod owners;
+mod pace;
 mod patience;
+mod probe;
 mod recorded;
 mod requires;
 mod retry;
@@ -92,6 +94,12 @@ struct Settings {
     retry_delays: (Duration, Duration),
     wait_timeout: Duration,
     batch_duration: Duration,
+    /// Connections that fill a table at the same time.
+    workers: usize,
+    /// Zero: none.
+    max_lag: Duration,
+    /// 0: none.
+    max_load: u32,
     skip_custom: bool,
     drain_timeout: Duration,
     force: bool,
@@ -105,6 +113,9 @@ impl Default for Settings {
             retry_delays: (Duration::from_millis(50), Duration::from_secs(5)),
             wait_timeout: Duration::from_mins(10),
             batch_duration: Duration::from_millis(100),
+            workers: 1,
+            max_lag: Duration::from_secs(10),
+            max_load: 0,
             skip_custom: false,
             drain_timeout: Duration::ZERO,
             force: false,
@@ -205,6 +216,31 @@ impl Migrator {
     #[must_use]
     pub fn batch_duration(mut self, duration: Duration) -> Self {
         self.settings.batch_duration = duration;
+        self
+    }
+
+    /// How many connections fill a table at the same time, where its rows can be filled in any order. The default is 1, the migrator's own;
+    /// more have one each besides. They make a backfill shorter where the server has processors and a disk to spare.
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.settings.workers = workers.max(1);
+        self
+    }
+
+    /// How far standbys may be behind before a backfill waits for them; zero for as far as they like. The default is 10 s.
+    ///
+    /// Seeing them takes the rights of `pg_monitor`; without them a note says that nothing waits. One that stays behind is not waited for longer
+    /// than 5 minutes. Subscribers of logical replication do not count.
+    #[must_use]
+    pub fn max_lag(mut self, lag: Duration) -> Self {
+        self.settings.max_lag = lag;
+        self
+    }
+
+    /// How many sessions of others may be running something before a backfill waits; 0, which is the default, for any number.
+    #[must_use]
+    pub fn max_load(mut self, sessions: u32) -> Self {
+        self.settings.max_load = sessions;
         self
     }
 

@@ -42,9 +42,17 @@ impl Run<'_> {
                 };
                 Ok((None, retries))
             }
-            Work::Backfill { table, statement, ctid, rest } => {
+            Work::Backfill { table, statement, ctid, rest, parallel } => {
                 let search_path = &plan.search_path;
-                let pass = Pass { search_path, step: n, table, statement, ctid, rest };
+                let pass = Pass {
+                    search_path,
+                    step: n,
+                    table,
+                    statement,
+                    ctid,
+                    rest,
+                    parallel: *parallel,
+                };
                 let (rows, retries) = run.backfill(plan, pass)?;
                 Ok((Some(rows), retries))
             }

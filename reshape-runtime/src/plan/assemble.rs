@@ -85,7 +85,9 @@ pub(crate) fn assemble(mut batch: Batch<'_>, target: &str) -> Result<Plan, Refus
         let targets = partition::targets(table, live);
         let backfills: Vec<(Work, String)> = targets
             .into_iter()
-            .filter_map(|(on, shown)| Some((backfill::backfill(table, &on, sync.up())?, shown)))
+            .filter_map(|(on, shown)| {
+                Some((backfill::backfill(table, live, &on, sync.up())?, shown))
+            })
             .collect();
         if !sync.up().is_empty() {
             notes.extend(live.after_update_triggers.iter().map(|trigger| {

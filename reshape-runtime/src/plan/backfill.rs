@@ -4,6 +4,7 @@
 
 use crate::plan::Work;
 use crate::plan::cross::Locking;
+use crate::plan::facts::LiveTable;
 use crate::plan::flow::{Computation, Flow};
 use crate::plan::lineage::{Formula, Table};
 use crate::plan::mention::whole_row;
@@ -14,22 +15,32 @@ use crate::sql::names::ORIGIN;
 const ROW: &str = "__reshape_t";
 
 /// The backfill of `table`, or of its partition `target`; `None` if no column has to be computed.
-pub(crate) fn backfill(table: &Table, target: &str, up: &Flow<'_>) -> Option<Work> {
+pub(crate) fn backfill(
+    table: &Table,
+    live: &LiveTable,
+    target: &str,
+    up: &Flow<'_>,
+) -> Option<Work> {
     if up.is_empty() {
         return None;
     }
     let (alias, update) = update(table, up);
     let only = if table.family.has_children { "ONLY " } else { "" };
+    let looks_up = up.stages.iter().any(Computation::is_lookup);
     Some(Work::Backfill {
         table: target.to_owned(),
         statement: format!("UPDATE {only}{target}{update}"),
         // A row that a trigger has filled since the statement began has newer values of the other table than the statement sees.
-        rest: if up.stages.iter().any(Computation::is_lookup) {
+        rest: if looks_up {
             format!(" AND {alias}.{} IS NULL", ident(ORIGIN))
         } else {
             String::new()
         },
         ctid: format!("{alias}.ctid"),
+        // What triggers of the user's write, a counter say, several ranges might write in turns and wait for each other.
+        parallel: !looks_up
+            && live.before_update_triggers.is_empty()
+            && live.after_update_triggers.is_empty(),
     })
 }
 

@@ -213,6 +213,9 @@ pub enum Work {
         /// What follows the range.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         rest: String,
+        /// Whether several connections may do ranges at the same time: no range touches a row that another one may touch.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        parallel: bool,
     },
     /// `ANALYZE` of the named table, outside a transaction.
     Analyze {

@@ -9,6 +9,7 @@
 
 use std::time::{Duration, Instant};
 
+mod crew;
 mod position;
 mod range;
 
@@ -17,7 +18,6 @@ pub(super) use range::Pass;
 
 use super::run::{Rules, Run, Task};
 use crate::error::Error;
-use crate::observer::Event;
 use crate::plan::Plan;
 use range::Left;
 
@@ -37,23 +37,39 @@ impl Run<'_> {
         let rules = Rules::of(plan, pass.step);
         let task = Task::Step { title: &step.title, sql: pass.statement, rules };
         let (mut size, mut retries) = (FIRST_RANGE, 0);
+        let mut workers = if pass.parallel { self.settings.workers } else { 1 };
         loop {
             let (left, tries) = self.retrying(task, |run| {
                 let fence = run.fence();
                 pass.look(&mut run.client, &fence)
             })?;
             retries += tries;
-            let (mut position, rows) = match left {
-                Left::At(position, rows) => (position, rows),
+            let mut position = match left {
+                Left::At(position, rows) => {
+                    self.got_to(pass, &position, rows);
+                    position
+                }
                 Left::Done(position, rows) => {
                     self.got_to(pass, &position, rows);
                     return Ok((rows, retries));
                 }
                 Left::Again => continue,
             };
-            self.got_to(pass, &position, rows);
+            // What is done in one range needs no crew.
+            let left = position.blocks.saturating_sub(position.blocks_done());
+            if workers > 1 && left > FIRST_RANGE {
+                let crew = self.hire(workers);
+                workers = crew.len();
+                if workers > 1 {
+                    let shift = self.work(plan, pass, task, (crew, position, size))?;
+                    (size, retries) = (shift.size, retries + shift.retries);
+                    // Connections that are lost again and again are no help.
+                    workers -= usize::from(shift.ranges == 0);
+                    continue;
+                }
+            }
             while !position.is_done() {
-                self.before_range(pass)?;
+                self.before_range(pass, 0)?;
                 let (left, took, tries) = self.one_range(plan, pass, task, &mut size)?;
                 retries += tries;
                 let rows;
@@ -71,14 +87,10 @@ impl Run<'_> {
         }
     }
 
-    /// What has to be so before the next range is begun. The connection is outside a transaction. It may wait here as long as it has to.
-    #[expect(
-        clippy::unused_self,
-        clippy::unnecessary_wraps,
-        reason = "nothing holds ranges up yet"
-    )]
-    fn before_range(&mut self, _pass: Pass<'_>) -> Result<(), Error> {
-        Ok(())
+    /// What has to be so before the next range is begun, while so many workers are busy. The connection is outside a transaction. It may wait here
+    /// as long as it has to.
+    fn before_range(&mut self, pass: Pass<'_>, busy: usize) -> Result<(), Error> {
+        self.keep_pace(pass.step, u32::try_from(busy).unwrap_or(u32::MAX))
     }
 
     /// The first range that is not done, on the run's own connection; also how long it took and how often it was tried again. A try that fails
@@ -117,7 +129,7 @@ impl Run<'_> {
 
     fn got_to(&mut self, pass: Pass<'_>, position: &Position, rows: u64) {
         let (blocks, total) = (position.blocks_done(), position.blocks);
-        self.emit(&Event::Backfill { table: pass.table.to_owned(), blocks, total, rows });
+        self.has_got_to(pass.step, pass.table, blocks, total, rows);
     }
 }
 

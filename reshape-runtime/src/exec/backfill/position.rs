@@ -83,6 +83,11 @@ impl Position {
         (from < end).then(|| from..end.min(from.saturating_add(most)))
     }
 
+    /// Whether all of `range` is done.
+    pub(super) fn has(&self, range: &Range<u64>) -> bool {
+        self.done().iter().any(|done| done.start <= range.start && range.end <= done.end)
+    }
+
     /// Writes it into the journal, where the step has a row, and forgets how many rows were written before.
     pub(super) fn start_sql(&self, set: &Set, step: usize) -> String {
         let Self { blocks, next, .. } = self;
@@ -145,6 +150,7 @@ mod tests {
         assert_eq!(middle.gap(&[10..20, 30..100], 30), None);
         assert!(!middle.is_done());
         assert_eq!(middle.blocks_done(), 20);
+        assert!(middle.has(&(22..30)) && !middle.has(&(10..12)) && !middle.has(&(5..12)));
     }
 
     #[test]

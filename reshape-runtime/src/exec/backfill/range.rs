@@ -25,6 +25,8 @@ pub(in crate::exec) struct Pass<'p> {
     pub(in crate::exec) statement: &'p str,
     pub(in crate::exec) ctid: &'p str,
     pub(in crate::exec) rest: &'p str,
+    /// Whether several workers may be at it at once.
+    pub(in crate::exec) parallel: bool,
 }
 
 /// What a transaction of a pass has left behind.

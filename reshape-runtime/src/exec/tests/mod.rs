@@ -6,6 +6,7 @@
 
 #[cfg(any(feature = "tokio", feature = "tracing"))]
 mod asynchronous;
+mod backfill;
 mod commands;
 mod compare;
 mod connections;
@@ -13,6 +14,7 @@ mod crash;
 mod locks;
 mod metadata;
 pub(super) mod pooler;
+mod probe;
 mod proxy;
 mod steps;
 
@@ -218,6 +220,7 @@ fn backfill() -> Step {
         statement: String::from("UPDATE \"public\".\"users\" SET \"__reshape_twice\" = id * 2"),
         ctid: String::from("\"users\".ctid"),
         rest: String::new(),
+        parallel: true,
     };
     step(Phase::Backfill, "fill the column", work, Vec::new())
 }

@@ -128,7 +128,14 @@ pub(super) fn plan(batch: &Batch<'_>, cross: &mut Cross, fill: &Fill) -> Result<
     });
     let (statement, rest) = parts.statement();
     cross.proofs.push(format!("EXPLAIN {statement}{rest}"));
-    let work = Work::Backfill { table: source.sql(), statement, ctid: format!("{ROW}.ctid"), rest };
+    let work = Work::Backfill {
+        table: source.sql(),
+        statement,
+        ctid: format!("{ROW}.ctid"),
+        rest,
+        // Rows of different ranges may make the same row.
+        parallel: false,
+    };
     let title = format!("fill `{}` from `{}`", table.name, source.name);
     let analyze = Work::Analyze { table: table.sql() };
     let step = |title: String, work| Step { work, ..Step::sql(Phase::Backfill, title, Vec::new()) };

@@ -1,0 +1,243 @@
+//! Several connections at one pass. Each worker has a thread and a connection of its own; the coordinator, the run's own thread, hands ranges
+//! out and takes the results.
+//!
+//! **Invariant:** workers hold no migration lock. What they write is fenced by the run's token, so a migrator that takes over waits for their
+//! transactions and then shuts them out.
+//!
+//! **Invariant:** when the coordinator goes on to anything else, a rollback for one, no worker is at work any more: they end with the scope.
+//!
+//! **Invariant:** a range that fails is not judged by the worker. The coordinator does it again on its own connection, under the rules of every
+//! other step.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, Builder};
+use std::time::{Duration, Instant};
+
+use postgres::Client;
+
+use super::position::Position;
+use super::range::{Left, Pass};
+use super::{RANGE, next_range};
+use crate::error::Error;
+use crate::exec::connection::Refused;
+use crate::exec::fence::Fence;
+use crate::exec::retry::{Class, Failure, classify, describe};
+use crate::exec::run::{Run, Task};
+use crate::exec::session;
+use crate::observer::Event;
+use crate::plan::Plan;
+
+/// A connection beside the run's own.
+pub(super) struct Worker {
+    client: Client,
+    fence: Fence,
+}
+
+/// What became of a range.
+struct Ran {
+    worker: usize,
+    range: Range<u64>,
+    took: Duration,
+    result: thread::Result<Result<Left, Failure>>,
+}
+
+/// What is left when the crew goes home.
+pub(super) struct Shift {
+    /// Ranges that were done, and tries that failed.
+    pub(super) ranges: u64,
+    pub(super) retries: u32,
+    /// The size of the next range.
+    pub(super) size: u64,
+}
+
+impl Run<'_> {
+    /// Opens up to `wanted` connections, one after the other. Fewer are no reason to fail.
+    pub(super) fn hire(&mut self, wanted: usize) -> Vec<Worker> {
+        let mut crew = Vec::new();
+        if !self.source.can_reconnect() {
+            self.note(String::from(
+                "the backfill has one worker: of the connection that was handed over there is only one",
+            ));
+            return crew;
+        }
+        while crew.len() < wanted {
+            match self.open_worker() {
+                Ok(worker) => crew.push(worker),
+                Err(reason) => {
+                    let got = crew.len();
+                    self.note(format!("{got} of {wanted} workers could connect: {reason}"));
+                    break;
+                }
+            }
+        }
+        crew
+    }
+
+    fn open_worker(&mut self) -> Result<Worker, String> {
+        let mut client = self.source.connect().map_err(|refused| match refused {
+            Refused::ForNow(error) | Refused::Unreachable(error) | Refused::ForGood(error) => {
+                error.message().to_owned()
+            }
+        })?;
+        let session = session::set_up(&mut client).map_err(|failure| match failure {
+            Failure::Server(error) => describe(&error),
+            Failure::Final(error) => error.message().to_owned(),
+        })?;
+        let lock_timeout = self.patience();
+        Ok(Worker { client, fence: Fence { session, lock_timeout, ..self.fence() } })
+    }
+
+    /// Lets the crew work until nothing is left, or until the position has to be looked up again.
+    pub(super) fn work(
+        &mut self,
+        plan: &Plan,
+        pass: Pass<'_>,
+        task: Task<'_>,
+        (crew, position, size): (Vec<Worker>, Position, u64),
+    ) -> Result<Shift, Error> {
+        thread::scope(|scope| {
+            let (send, results) = channel();
+            let mut hands: Vec<Sender<Range<u64>>> = Vec::new();
+            for (number, worker) in crew.into_iter().enumerate() {
+                let (hand, ranges) = channel();
+                let send = send.clone();
+                let body = move || worker.work(pass, number, &ranges, &send);
+                let name = format!("reshape-{number}");
+                match Builder::new().name(name).spawn_scoped(scope, body) {
+                    Ok(_) => hands.push(hand),
+                    // The number is the worker's place in the list.
+                    Err(_) => break,
+                }
+            }
+            drop(send);
+            let shift = Shift { ranges: 0, retries: 0, size };
+            let idle = (0..hands.len()).collect();
+            Foreman { position, shift, idle, hands, busy: Vec::new() }
+                .lead(self, plan, pass, task, &results)
+        })
+    }
+}
+
+impl Worker {
+    /// Does ranges until there are no more, or the connection is lost.
+    fn work(
+        mut self,
+        pass: Pass<'_>,
+        number: usize,
+        ranges: &Receiver<Range<u64>>,
+        results: &Sender<Ran>,
+    ) {
+        while let Ok(range) = ranges.recv() {
+            let began = Instant::now();
+            let choose = |position: &Position| (!position.has(&range)).then(|| range.clone());
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                let result = pass.fill(&mut self.client, &self.fence, choose, &mut None);
+                if result.is_err() {
+                    // On a dead connection there is nothing to roll back.
+                    let _ = self.client.batch_execute("ROLLBACK");
+                }
+                result
+            }));
+            let ran = Ran { worker: number, range: range.clone(), took: began.elapsed(), result };
+            if results.send(ran).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+/// The coordinator's view of the crew.
+struct Foreman {
+    /// The furthest that a commit has shown.
+    position: Position,
+    shift: Shift,
+    idle: Vec<usize>,
+    hands: Vec<Sender<Range<u64>>>,
+    busy: Vec<Range<u64>>,
+}
+
+impl Foreman {
+    fn lead(
+        mut self,
+        run: &mut Run<'_>,
+        plan: &Plan,
+        pass: Pass<'_>,
+        task: Task<'_>,
+        results: &Receiver<Ran>,
+    ) -> Result<Shift, Error> {
+        let (mut again, mut failed) = (self.hands.is_empty(), None);
+        loop {
+            while !again && failed.is_none() && !self.idle.is_empty() {
+                let Some(range) = self.position.gap(&self.busy, self.size()) else { break };
+                run.before_range(pass, self.busy.len())?;
+                let Some(worker) = self.idle.pop() else { break };
+                if self.hands[worker].send(range.clone()).is_ok() {
+                    self.busy.push(range);
+                }
+            }
+            if self.busy.is_empty() {
+                if failed.take().is_none() {
+                    return Ok(self.shift);
+                }
+                // Alone, and patiently.
+                let (left, _, tries) = run.one_range(plan, pass, task, &mut self.shift.size)?;
+                self.shift.retries += tries;
+                self.shift.ranges += 1;
+                again |= !self.has_left(run, pass, left);
+                continue;
+            }
+            let Ok(ran) = results.recv() else { return Ok(self.shift) };
+            self.busy.retain(|range| *range != ran.range);
+            match ran.result {
+                Err(panic) => resume_unwind(panic),
+                Ok(Ok(left)) => {
+                    self.idle.push(ran.worker);
+                    self.shift.ranges += 1;
+                    let target = run.settings.batch_duration;
+                    self.shift.size = next_range(self.shift.size, ran.took, target);
+                    again |= !self.has_left(run, pass, left);
+                }
+                Ok(Err(Failure::Final(error))) => return Err(error),
+                Ok(Err(Failure::Server(error))) => {
+                    let reason = describe(&error);
+                    self.shift.retries += 1;
+                    match classify(&error) {
+                        // The server may have crashed, and what it had confirmed be lost.
+                        Class::Lost => again = true,
+                        Class::Busy | Class::Conflict | Class::Held | Class::Fatal => {
+                            self.idle.push(ran.worker);
+                            self.shift.size = (self.shift.size / 2).max(RANGE.0);
+                            failed = Some(());
+                        }
+                    }
+                    let attempt = self.shift.retries;
+                    run.emit(&Event::Retry { reason, attempt, delay: Duration::ZERO });
+                }
+            }
+        }
+    }
+
+    /// Notes what a range has left behind; whether the crew can go on.
+    fn has_left(&mut self, run: &mut Run<'_>, pass: Pass<'_>, left: Left) -> bool {
+        let (position, rows, goes_on) = match left {
+            Left::At(position, rows) => (position, rows, true),
+            Left::Done(position, rows) => (position, rows, false),
+            Left::Again => return false,
+        };
+        // Answers may come in another order than the commits, each of which knows of all before it.
+        if position.blocks_done() > self.position.blocks_done() {
+            self.position = position;
+            run.got_to(pass, &self.position, rows);
+        }
+        goes_on
+    }
+
+    /// No worker should have much to do when the others have nothing left.
+    fn size(&self) -> u64 {
+        let left = self.position.blocks.saturating_sub(self.position.blocks_done());
+        let share = left / self.hands.len().max(1) as u64;
+        self.shift.size.min(share.max(RANGE.0))
+    }
+}
