@@ -17,7 +17,7 @@ use super::exit::Exit;
 use super::interrupt;
 use super::namespace::NamespaceOptions;
 use super::run::{error_line, print};
-use crate::{Fleet, FleetReport, Migrations, Migrator, Report};
+use crate::{Fleet, FleetReport, Migrations, Migrator};
 
 /// `fleet …`
 #[derive(Clone, Debug, Subcommand)]
@@ -165,8 +165,8 @@ fn start(
             None => migrator,
         }
     })?;
-    let report = if options.complete { fleet.start_and_complete() } else { fleet.start() };
-    Ok(tell("start", &options.fleet, &report))
+    let start = if options.complete { Fleet::start_and_complete } else { Fleet::start };
+    Ok(tell("start", &options.fleet, fleet, start))
 }
 
 fn complete(options: &FleetCompleteOptions, set: Option<&str>) -> Result<Exit, Exit> {
@@ -176,7 +176,7 @@ fn complete(options: &FleetCompleteOptions, set: Option<&str>) -> Result<Exit, E
     let fleet = prepared(fleet, &end.fleet, Some(end.limits), move |migrator| {
         migrator.drain_timeout(wait).force(force).skip_custom(skip_custom)
     })?;
-    Ok(tell("complete", &end.fleet, &fleet.complete()))
+    Ok(tell("complete", &end.fleet, fleet, Fleet::complete))
 }
 
 fn abort(options: &FleetAbortOptions, set: Option<&str>) -> Result<Exit, Exit> {
@@ -185,7 +185,7 @@ fn abort(options: &FleetAbortOptions, set: Option<&str>) -> Result<Exit, Exit> {
     let fleet = detached(options, set)?;
     let fleet =
         prepared(fleet, options, Some(*limits), move |migrator| migrator.skip_custom(skip_custom))?;
-    Ok(tell("abort", options, &fleet.abort()))
+    Ok(tell("abort", options, fleet, Fleet::abort))
 }
 
 fn status(
@@ -244,12 +244,21 @@ fn prepared(
     Ok(fleet)
 }
 
-fn tell(command: &str, options: &FleetOptions, report: &FleetReport<Report>) -> Exit {
+/// Runs a command on the fleet and prints what came of it.
+fn tell(
+    name: &str,
+    options: &FleetOptions,
+    fleet: Fleet,
+    command: fn(&Fleet) -> FleetReport,
+) -> Exit {
+    let report = command(&fleet);
+    // With it goes the bar.
+    drop(fleet);
     print(&match options.format {
-        Format::Human => text::report(command, report),
-        Format::Json => text::report_json(command, report),
+        Format::Human => text::report(name, &report),
+        Format::Json => text::report_json(name, &report),
     });
-    exit(report)
+    exit(&report)
 }
 
 /// The code of all of it: what needs somebody comes before what needs only time.

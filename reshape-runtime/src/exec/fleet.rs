@@ -260,6 +260,7 @@ impl Fleet {
         let ended: Vec<OnceLock<(Result<T, Error>, Duration)>> =
             self.targets.iter().map(|_| OnceLock::new()).collect();
         let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let total = due.len();
         let work = || {
             while !self.stop.is_stopped()
                 && let Some(&n) = due.get(next.fetch_add(1, Ordering::Relaxed))
@@ -267,12 +268,11 @@ impl Fleet {
                 let target = self.targets[n].name();
                 #[cfg(feature = "tracing")]
                 let _span = tracing::info_span!("database", name = target).entered();
-                self.tell(&FleetEvent::Begun { target });
+                self.tell(&FleetEvent::Begun { target, total });
                 let began = Instant::now();
                 let result = self.migrator(n).and_then(|mut migrator| command(&mut migrator));
                 let elapsed = began.elapsed();
                 let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-                let total = due.len();
                 let (result, _) = ended[n].get_or_init(|| (result, elapsed));
                 let result = result.as_ref().map(Said::report);
                 self.tell(&FleetEvent::Ended {
@@ -291,7 +291,7 @@ impl Fleet {
         let work = || context.clone().enter(work);
         thread::scope(|scope| {
             // The calling thread works too; with fewer threads than wanted it takes longer, nothing else.
-            for _ in 1..self.jobs.min(due.len()) {
+            for _ in 1..self.jobs.min(total) {
                 let thread = thread::Builder::new().name(String::from("reshape fleet"));
                 let _ = thread.spawn_scoped(scope, work);
             }

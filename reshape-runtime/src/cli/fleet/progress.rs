@@ -72,16 +72,18 @@ impl Bar {
         if let Ok(style) = ProgressStyle::with_template(BAR) {
             bar.set_style(style);
         }
-        bar.enable_steady_tick(Duration::from_millis(100));
         Self { bar, at_work: Vec::new() }
     }
 
     fn event(&mut self, event: &FleetEvent<'_>, text: Option<String>) {
         match event {
-            FleetEvent::Begun { target } => self.at_work.push((*target).to_owned()),
-            FleetEvent::Ended { target, done, total, .. } => {
-                self.at_work.retain(|other| other != target);
+            FleetEvent::Begun { target, total } => {
+                self.at_work.push((*target).to_owned());
                 self.bar.set_length(*total as u64);
+                self.bar.enable_steady_tick(Duration::from_millis(100));
+            }
+            FleetEvent::Ended { target, done, .. } => {
+                self.at_work.retain(|other| other != target);
                 self.bar.set_position(*done as u64);
             }
             FleetEvent::Event { .. } => {}
@@ -117,6 +119,6 @@ mod tests {
         let waiting = Event::Waiting { holder: String::from("pid 7"), elapsed };
         let said = line(&FleetEvent::Event { target: "h:5432/d", event: &waiting });
         assert_eq!(said.as_deref(), Some("h:5432/d: waiting for another migrator: pid 7"));
-        assert_eq!(line(&FleetEvent::Begun { target: "h:5432/d" }), None);
+        assert_eq!(line(&FleetEvent::Begun { target: "h:5432/d", total: 1 }), None);
     }
 }

@@ -13,9 +13,12 @@ use crate::report::{Report, Status};
 #[non_exhaustive]
 pub enum FleetEvent<'e> {
     /// Work on a database begins.
+    #[non_exhaustive]
     Begun {
         /// Its name in reports.
         target: &'e str,
+        /// On how many databases the command is to run.
+        total: usize,
     },
     /// Something happens there.
     Event {
