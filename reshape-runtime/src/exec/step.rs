@@ -263,7 +263,7 @@ fn messages(
             // A statement may end in a comment.
             message.push_str("\n;\n");
         }
-        if step.custom || message.len() > LONGEST || number + 1 == statements.len() {
+        if step.custom || step.mixed || message.len() > LONGEST || number + 1 == statements.len() {
             // The id: SQL that says COMMIT would leave the journal behind.
             message.push_str("SELECT pg_catalog.pg_current_xact_id_if_assigned(), pg_catalog.current_setting('reshape.note', true)");
             messages.push(std::mem::take(&mut message));

@@ -77,10 +77,7 @@ fn fits(last: &Step, next: &Step) -> bool {
         return false;
     };
     let undone_at_once = |step: &Step| step.undo.iter().all(|work| work.statements().is_some());
-    // What the user's own SQL may do, end its transaction or be skipped, it does alone.
-    let is_ours = !last.custom && !next.custom;
-    is_ours
-        && (last.phase == Phase::Contract) == (next.phase == Phase::Contract)
+    (last.phase == Phase::Contract) == (next.phase == Phase::Contract)
         && some.len() + more.len() <= MOST
         && undone_at_once(last)
         && undone_at_once(next)
@@ -101,6 +98,9 @@ fn join(last: &mut Step, next: Step) {
     last.phase = next.phase;
     last.offenders.extend(next.offenders);
     last.row = None;
+    // To skip it would be to skip ours with it.
+    last.mixed |= last.custom || next.mixed || next.custom;
+    last.custom = false;
 }
 
 #[cfg(test)]
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sql_of_the_users_stays_a_step_of_its_own() {
+    fn what_has_sql_of_the_users_among_it_is_known() {
         let step = |title: &str| Step::sql(Phase::Expand, title, vec![title.to_owned()]);
         let steps = vec![step("a"), step("b"), step("custom").custom(), step("c"), step("d")];
         let plan = Plan {
@@ -123,8 +123,8 @@ mod tests {
             uses: Vec::new(),
         };
         let gathered = gather(plan).steps;
-        let custom: Vec<bool> = gathered.iter().map(|step| step.custom).collect();
-        assert_eq!(custom, [false, true, false]);
-        assert_eq!(gathered[1].work.statements(), Some(&vec![String::from("custom")]));
+        assert_eq!(gathered.len(), 1);
+        // It is not skipped as a whole, nor sent as one message.
+        assert_eq!((gathered[0].custom, gathered[0].mixed), (false, true));
     }
 }

@@ -136,6 +136,9 @@ pub struct Step {
     /// Whether no query of a client waits behind it while it waits for its locks, so that it may wait for long.
     #[serde(default, skip_serializing_if = "is_false")]
     pub patient: bool,
+    /// Whether SQL of the user's own is among its statements, which are then sent one by one.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub mixed: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]

@@ -22,6 +22,7 @@ impl Step {
             undo: Vec::new(),
             custom: false,
             patient: false,
+            mixed: false,
         }
     }
 

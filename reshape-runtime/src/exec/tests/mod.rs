@@ -169,6 +169,7 @@ fn sql(phase: Phase, title: &str, statements: &[&str], undo: &[&str]) -> Step {
         },
         custom: false,
         patient: false,
+        mixed: false,
     }
 }
 
@@ -183,6 +184,7 @@ fn step(phase: Phase, title: &str, work: Work, undo: Vec<Work>) -> Step {
         undo,
         custom: false,
         patient: false,
+        mixed: false,
     }
 }
 
