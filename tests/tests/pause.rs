@@ -238,8 +238,8 @@ fn a_range_that_is_in_the_way_makes_the_next_one_smaller() {
     // Every range is shorter than that, so without anybody waiting each is twice as large as the last.
     let mut migrator = r
         .migrator()
-        .batch_duration(Duration::from_secs(3600))
-        .lock_timeout(Duration::from_secs(60));
+        .batch_duration(Duration::from_hours(1))
+        .lock_timeout(Duration::from_mins(1));
     migrator = migrator.observer(observer);
     let migrator = thread::spawn(move || migrator.start());
     let waits = |of: &str| {
