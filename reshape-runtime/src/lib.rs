@@ -83,6 +83,7 @@
 //! - [`Migrator`]: the commands, and how patient they are;
 //! - [`typed`]: the tables as Rust types;
 //! - [`Lease`]: how an instance says which version it uses;
+//! - [`Fleet`]: the same migrations on many databases, of tenants or shards;
 //! - [`ErrorKind`]: what can go wrong;
 //! - [`Observer`]: what happens, as it happens.
 //!
@@ -130,6 +131,8 @@ pub use exec::AsyncMigrator;
 pub use exec::{BackgroundCompletion, Lease, LeaseOptions, Unused};
 #[cfg(feature = "client")]
 pub use exec::{Connector, IntoConnection, Migrator, Sets};
+#[cfg(feature = "client")]
+pub use exec::{Fleet, FleetEvent, FleetReport, FleetStop, Target, TargetReport, TargetResult};
 pub use instance::{Evidence, Instance, LeaseChange};
 pub use model::Migrations;
 pub use observer::{Event, Observer};

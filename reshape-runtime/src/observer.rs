@@ -72,6 +72,10 @@ pub enum Event {
         total: u64,
         /// Rows written.
         rows: u64,
+        /// Rows per second, over the last seconds; `None` at the beginning and after a pause.
+        rate: Option<u64>,
+        /// How long it will take at this rate, as far as that can be told.
+        left: Option<Duration>,
     },
     /// A batch that is being started makes a pause; reported when it begins and then about once a second.
     Paused {

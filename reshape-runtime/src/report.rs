@@ -173,6 +173,12 @@ pub struct StepStatus {
     pub undo: bool,
     /// Of a backfill: rows written so far.
     pub rows: Option<u64>,
-    /// Of a backfill: blocks of the table that are done, and blocks in all.
+    /// Of a backfill, and of the build of an index where the server shows it: blocks of the table that are done, and blocks in all.
     pub blocks: Option<(u64, u64)>,
+    /// Of a backfill at work: rows per second, over the last seconds.
+    pub rows_per_second: Option<u64>,
+    /// Of a backfill at work: how long it will take at this rate.
+    pub seconds_left: Option<u64>,
+    /// Of a backfill at work: what it waits for, if it does.
+    pub waits: Option<String>,
 }

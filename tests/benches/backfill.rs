@@ -78,8 +78,8 @@ fn prepare(databases: &mut Databases, name: &str, key: &str, id: &str) {
     databases.prepare(name, &set, &rows(id));
 }
 
-fn start(set: &Migrations, config: &Config, _workers: usize) -> f64 {
-    let mut migrator = Migrator::new(set, config.clone());
+fn start(set: &Migrations, config: &Config, workers: usize) -> f64 {
+    let mut migrator = Migrator::new(set, config.clone()).workers(workers);
     timed(|| done(migrator.start()))
 }
 

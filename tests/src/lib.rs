@@ -87,8 +87,7 @@ impl Rollout {
         let mut migrations = migrations(&[(BASE, base), (CHANGE, change)]);
         let first = migrations.up_to(BASE).expect("the first migration");
         let mut migrator = Migrator::new(first, database.url());
-        migrator.start().unwrap_or_else(|error| panic!("{}", error.report()));
-        migrator.complete().unwrap_or_else(|error| panic!("{}", error.report()));
+        migrate(&mut migrator);
         let mut old = client(&database, BASE);
         let new = client(&database, CHANGE);
         old.batch_execute(rows).expect("the rows");
@@ -180,6 +179,33 @@ pub fn client(database: &TestDatabase, migration: &str) -> Client {
         .batch_execute(&format!("SET search_path TO \"migration_{migration}\""))
         .expect("a search_path");
     client
+}
+
+/// Starts and completes.
+///
+/// # Panics
+///
+/// If anything fails.
+#[track_caller]
+pub fn migrate(migrator: &mut Migrator) {
+    migrator.start().unwrap_or_else(|error| panic!("{}", error.report()));
+    migrator.complete().unwrap_or_else(|error| panic!("{}", error.report()));
+}
+
+/// Has the server run it, without keeping what it does.
+///
+/// # Errors
+///
+/// The server's message.
+///
+/// # Panics
+///
+/// If there is no transaction to be had.
+pub fn runs(client: &mut Client, sql: &str) -> Result<(), String> {
+    let mut transaction = client.transaction().expect("a transaction");
+    transaction.batch_execute(sql).map_err(|error| {
+        error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
+    })
 }
 
 /// The result of a query: fields separated by `|`, NULL as `-`.

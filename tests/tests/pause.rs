@@ -11,9 +11,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle, sleep};
 use std::time::Duration;
 
-use reshape_runtime::testing::TestDatabase;
+use reshape_runtime::testing::{Server, TestDatabase};
 use reshape_runtime::{Error, ErrorKind, Event, Migrator, Outcome, Phase, Report, State};
-use reshape_tests::{CHANGE, Rollout, rows};
+use reshape_tests::{BASE, CHANGE, Rollout, migrations, rows};
 
 const USERS: &str = r#"
 [[actions]]
@@ -207,6 +207,91 @@ fn a_pause_does_not_wait_for_the_step_at_work() {
     other(&r.database).resume().unwrap();
     migrator.join().unwrap().unwrap();
     assert_eq!(filled(&mut r), ["1"]);
+}
+
+/// In the middle of a table, and not only before it.
+#[test]
+fn a_pause_is_looked_for_between_ranges() {
+    let mut r = rollout();
+    let in_the_middle = |event: &Event| {
+        let Event::Backfill { blocks, total, .. } = event else { return false };
+        // Longer than two looks are apart.
+        sleep(Duration::from_millis(150));
+        0 < *blocks && blocks < total
+    };
+    let (migrator, waits) = start(&r, in_the_middle);
+    waits.recv().unwrap();
+    let some = filled(&mut r);
+    assert!(some != ["0"] && some != ["6000"], "{some:?}");
+    let status = other(&r.database).status().unwrap();
+    let step = status.step.unwrap();
+    assert!(step.waits.unwrap().starts_with("paused by `"));
+    waits.recv().unwrap();
+    assert_eq!(filled(&mut r), some);
+    r.abort();
+    assert_eq!(migrator.join().unwrap().unwrap_err().kind(), ErrorKind::Fenced);
+}
+
+#[test]
+fn other_processes_see_how_fast_it_is() {
+    let mut r = rollout();
+    let url = r.database.url().to_owned();
+    let (sender, receiver) = channel();
+    let mut of_its_own = None;
+    let observer = move |event: &Event| {
+        let Event::Backfill { blocks, total, rate, left, .. } = event else { return };
+        // So many ranges take longer than it takes to be sure of a speed, and to tell it.
+        sleep(Duration::from_millis(300));
+        of_its_own = of_its_own.or(rate.zip(*left));
+        if blocks < total {
+            let step = Migrator::detached(&url).status().unwrap().step.unwrap();
+            let _ = sender.send((step, of_its_own));
+        }
+    };
+    r.migrator().batch_duration(Duration::from_millis(1)).observer(observer).start().unwrap();
+    let (step, of_its_own) = receiver.iter().last().unwrap();
+    assert!(step.rows_per_second.unwrap() > 0, "{step:?}");
+    assert!(step.seconds_left.is_some(), "{step:?}");
+    assert_eq!(step.waits, None);
+    let (rate, left) = of_its_own.unwrap();
+    assert!(rate > 0 && !left.is_zero());
+    r.complete();
+}
+
+/// The load is that of a whole server, so this needs one of its own.
+#[test]
+fn a_backfill_waits_while_too_many_others_are_at_work() {
+    let server = Server::start().unwrap();
+    let database = server.database().unwrap();
+    let set = migrations(&[(BASE, USERS), (CHANGE, SHOUT)]);
+    let mut migrator = Migrator::new(set.up_to(BASE).unwrap(), database.url());
+    migrator.start_and_complete().unwrap();
+    let mut client = database.connect().unwrap();
+    rows(&mut client, "INSERT INTO public.users VALUES (1, 'x', 1)");
+    let sleepers: Vec<_> = (0..2)
+        .map(|_| {
+            let mut client = database.connect().unwrap();
+            thread::spawn(move || client.batch_execute("SELECT pg_sleep(3600)").unwrap_err())
+        })
+        .collect();
+    let asleep = "SELECT pid FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(3600)' AND state = 'active'";
+    while rows(&mut client, asleep).len() < 2 {
+        sleep(Duration::from_millis(5));
+    }
+    let (told, waits) = channel();
+    let observer = move |event: &Event| {
+        if let Event::Paused { reason, .. } = event {
+            let _ = told.send(reason.clone());
+        }
+    };
+    let mut migrator = Migrator::new(set, database.url()).max_load(1).observer(observer);
+    let migrator = thread::spawn(move || migrator.start());
+    assert_eq!(waits.recv().unwrap(), "2 sessions are active, more than 1");
+    rows(&mut client, &format!("SELECT pg_terminate_backend(pid) FROM ({asleep}) s"));
+    assert_eq!(migrator.join().unwrap().unwrap().outcome, Outcome::Started);
+    for sleeper in sleepers {
+        sleeper.join().unwrap();
+    }
 }
 
 fn command(database: &TestDatabase, arguments: &str) -> (i32, String, String) {

@@ -2,9 +2,8 @@
 
 use std::rc::Rc;
 
-use postgres::Client;
 use reshape_sql::{Column, Fill, Key, Relation, Rule, Tables, query};
-use reshape_tests::database;
+use reshape_tests::{database, runs};
 
 const SCHEMA: &str = r"
     CREATE TYPE mood AS ENUM ('sad', 'ok');
@@ -62,14 +61,6 @@ fn tables() -> Tables {
         enum_schema: Some(String::from("public")),
         open: false,
     }
-}
-
-/// Whether the server runs it, without keeping what it does.
-fn runs(client: &mut Client, sql: &str) -> Result<(), String> {
-    let mut transaction = client.transaction().expect("a transaction");
-    transaction.batch_execute(sql).map_err(|error| {
-        error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
-    })
 }
 
 /// Each with the rules that it breaks.
@@ -194,6 +185,8 @@ const FINE: &[&str] = &[
     "SELECT count(*) AS c FROM users ORDER BY c",
     "SELECT count(*) AS c FROM users ORDER BY (c), 1",
     "SELECT DISTINCT ON (c) count(*) AS c FROM users",
+    "SELECT (SELECT DISTINCT ON (o.user_id) o.total FROM orders o LIMIT 1) AS t FROM users",
+    "SELECT (SELECT DISTINCT ON (o.user_id) o.total FROM orders o LIMIT 1), count(*) FROM users",
     "SELECT 1 AS x FROM users GROUP BY name, x",
     "SELECT a.id, count(*) FROM users a JOIN orders USING (id) GROUP BY id",
     "SELECT id, count(*) FROM users LEFT JOIN orders USING (id) GROUP BY users.id",

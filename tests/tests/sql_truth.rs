@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use postgres::Client;
 use reshape_sql::{Column, Fill, Relation, Role, Scope, Tables, Type, Visible, expression, query};
-use reshape_tests::{Rollout, database};
+use reshape_tests::{Rollout, database, runs};
 
 #[path = "sql_truth/calls.rs"]
 mod calls;
@@ -127,14 +127,6 @@ const ROLES: [Role; 10] = [
     Role::Condition,
 ];
 
-/// Whether the server takes it, without keeping it.
-fn takes(client: &mut Client, sql: &str) -> Result<(), String> {
-    let mut transaction = client.transaction().expect("a transaction");
-    transaction.batch_execute(sql).map_err(|error| {
-        error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
-    })
-}
-
 #[test]
 fn what_is_rejected_as_an_expression_the_server_rejects() {
     let database = database();
@@ -180,7 +172,7 @@ fn what_is_rejected_as_an_expression_the_server_rejects() {
                 for finding in &checked.findings {
                     assert!(sql.get(finding.range.clone()).is_some(), "{sql}: {finding:?}");
                 }
-                let server = takes(&mut client, &judge(role, sql, wanted));
+                let server = runs(&mut client, &judge(role, sql, wanted));
                 match (checked.findings.is_empty(), server) {
                     (false, Ok(())) => {
                         wrong.push(format!("{role:?} {wanted}: {sql}\n    {:?}", checked.findings));

@@ -2,7 +2,9 @@
 //! one batch. What a batch cannot show them is refused before anything has changed.
 
 use reshape_runtime::{ErrorKind, Migrator};
-use reshape_tests::{BASE, CHANGE, Rollout, catalog, client, database, golden, migrations, rows};
+use reshape_tests::{
+    BASE, CHANGE, Rollout, catalog, client, database, golden, migrate, migrations, rows,
+};
 
 const TABLES: &str = r#"
 [[actions]]
@@ -49,9 +51,8 @@ fn one_by_one(first: &str, second: &str) -> Vec<String> {
     let database = database();
     let all = migrations(&[(BASE, TABLES), ("1_first", first), (CHANGE, second)]);
     for name in [BASE, "1_first", CHANGE] {
-        let mut migrator = Migrator::new(all.up_to(name).expect("one of them"), database.url());
-        migrator.start().unwrap_or_else(|error| panic!("{}", error.report()));
-        migrator.complete().unwrap_or_else(|error| panic!("{}", error.report()));
+        let version = all.up_to(name).expect("one of them");
+        migrate(&mut Migrator::new(version, database.url()));
         if name == BASE {
             client(&database, BASE).batch_execute(ROWS).expect("rows");
         }
@@ -78,13 +79,18 @@ fn agrees(first: &str, second: &str) {
 /// The message with which the batch is refused.
 #[track_caller]
 fn refused(first: &str, second: &str) -> String {
+    refused_with("", first, second)
+}
+
+/// The same where a client has run `rows` before.
+#[track_caller]
+fn refused_with(rows: &str, first: &str, second: &str) -> String {
     let database = database();
     let all = migrations(&[(BASE, TABLES), ("1_first", first), (CHANGE, second)]);
     let base = all.up_to(BASE).expect("the first");
-    let mut migrator = Migrator::new(base, database.url());
-    migrator.start().unwrap_or_else(|error| panic!("{}", error.report()));
-    migrator.complete().unwrap_or_else(|error| panic!("{}", error.report()));
+    migrate(&mut Migrator::new(base, database.url()));
     let mut client = client(&database, BASE);
+    client.batch_execute(rows).expect("the rows");
     let before = catalog(&mut client);
     let error = Migrator::new(all, database.url()).start().expect_err("a refusal");
     assert_eq!(error.kind(), ErrorKind::Refused, "{}", error.report());
@@ -107,6 +113,26 @@ fn a_renamed_table_is_seen_by_its_name() {
 fn names_that_columns_exchange_are_not_mixed_up() {
     let first = rename("x", "z") + &rename("t", "x") + &rename("z", "t");
     agrees(&first, &add("(SELECT b.x || '/' || b.t FROM b WHERE b.id = b_id)"));
+}
+
+/// One expression says which table it means in another way than the other.
+#[test]
+fn each_expression_says_for_itself_how_it_names_a_table() {
+    let first = rename("x", "z") + &rename("t", "x") + &rename("z", "t");
+    let change = first
+        + "[[actions]]\ntype = 'alter_column'\ntable = 'a'\ncolumn = 't'\nchanges = { type = 'varchar' }\n\
+           up = '(SELECT x FROM b WHERE b.id = b_id)'\ndown = '(SELECT id::text FROM public.b WHERE b.id = b_id)'\n";
+    let mut r = Rollout::begin(TABLES, ROWS, &change);
+    assert_eq!(rows(&mut r.new, "SELECT t FROM a ORDER BY id"), ["other", "other", "-"]);
+    r.old.batch_execute("INSERT INTO a (id, b_id) VALUES (4, 1)").expect("an old row");
+    r.new.batch_execute("INSERT INTO a (id, b_id, t) VALUES (5, 2, 'new')").expect("a new row");
+    assert_eq!(rows(&mut r.new, "SELECT t FROM a WHERE id > 3 ORDER BY id"), ["other", "new"]);
+    assert_eq!(rows(&mut r.old, "SELECT t FROM a WHERE id = 5"), ["2"]);
+    r.complete();
+    assert_eq!(
+        rows(&mut r.new, "SELECT t FROM a ORDER BY id"),
+        ["other", "other", "-", "other", "new"]
+    );
 }
 
 #[test]
@@ -165,6 +191,8 @@ fn values_that_the_batch_computes_are_refused() {
     for whole in [
         "(SELECT to_jsonb(z) FROM b z WHERE z.id = b_id)",
         "(SELECT (b.*)::text FROM b WHERE b.id = b_id)",
+        "(SELECT to_jsonb(z) ->> 'x' FROM (SELECT DISTINCT ON (b.id) * FROM b) z LIMIT 1)",
+        "(SELECT p FROM b AS z(i, p) WHERE i = b_id)",
     ] {
         refused(&first, &add(whole));
     }
@@ -189,6 +217,20 @@ fn a_qualified_name_cannot_be_given_other_columns() {
     );
 }
 
+/// Such tables are expanded one by one.
+#[test]
+fn a_new_column_of_a_table_with_children_is_refused() {
+    let first = "[[actions]]\ntype = 'add_column'\ntable = 'b'\ncolumn = { name = 'k', type = 'integer', default = '7' }\n".to_owned()
+        + &add("(SELECT k + 1 FROM b WHERE b.id = b_id)");
+    let message =
+        refused_with("CREATE TABLE public.c () INHERITS (public.b)", &first, &rename("x", "y"));
+    assert!(
+        message.contains("where `b` inherits or has children") && message.contains("`1_first`"),
+        "{message}"
+    );
+    assert!(!message.contains(CHANGE) && message.contains("in an earlier migration"), "{message}");
+}
+
 /// What the query over the table lacks would mean the row's own; a new column of the table is enough for that.
 #[test]
 fn what_only_a_table_has_is_refused_where_the_batch_changes_it() {
@@ -200,6 +242,34 @@ fn what_only_a_table_has_is_refused_where_the_batch_changes_it() {
         let message = refused(first, &add(&up));
         assert!(message.contains(&format!("`{word}` in a sub-select on `b`")), "{message}");
     }
+    // Whoever reads it is named, and not who comes last.
+    let first = rename("x", "y") + &add("(SELECT ctid::text FROM b WHERE b.id = b_id)");
+    let message = refused(&first, &rename("y", "z"));
+    assert!(message.contains("`1_first`") && !message.contains(CHANGE), "{message}");
+}
+
+#[test]
+fn locks_and_row_types_of_a_table_that_the_batch_changes_are_refused() {
+    let first = rename("x", "y");
+    for (up, said) in [
+        ("(SELECT y FROM b WHERE b.id = b_id FOR SHARE)", "locking rows in a sub-select on `b`"),
+        ("(SELECT y FROM b z WHERE z.id = b_id FOR UPDATE)", "locking rows in a sub-select on `b`"),
+        ("(SELECT (z::b).y FROM b z WHERE z.id = b_id)", "the type of the rows of `b`"),
+        ("(SELECT (NULL::b).y)", "the type of the rows of `b`"),
+        (
+            "(SELECT (jsonb_populate_record(CAST(NULL AS b), '{}')).x)",
+            "the type of the rows of `b`",
+        ),
+    ] {
+        let message = refused(&first, &add(up));
+        assert!(
+            message.contains(said) && message.contains("complete `1_first` first"),
+            "{message}"
+        );
+    }
+    // What is the same before and after is no obstacle, nor is the row's own type.
+    agrees(&first, &add("(SELECT (jsonb_populate_record(NULL::b, '{\"t\": \"k\"}')).t)"));
+    agrees(&first, &add("(SELECT (jsonb_populate_record(NULL::a, '{\"t\": \"k\"}')).t)"));
 }
 
 #[test]
@@ -224,9 +294,7 @@ fn an_empty_database_gets_there_in_one_batch() {
         rename("x", "y") + "[[actions]]\ntype = 'rename_table'\ntable = 'b'\nnew_name = 'c'\n";
     let second = add("(SELECT y FROM c WHERE c.id = b_id)");
     let all = migrations(&[(BASE, TABLES), ("1_first", &first), (CHANGE, &second)]);
-    let mut migrator = Migrator::new(all, database.url());
-    migrator.start().unwrap_or_else(|error| panic!("{}", error.report()));
-    migrator.complete().unwrap_or_else(|error| panic!("{}", error.report()));
+    migrate(&mut Migrator::new(all, database.url()));
 }
 
 #[test]

@@ -67,16 +67,14 @@ impl Walk<'_> {
                 let (array, element) = if one.array { (one, other) } else { (other, one) };
                 // With a NULL in it, it would be nothing that its type says.
                 let added = if one.array { right } else { left };
-                let whole = self.role.is_some() || added.nullable == Some(false);
-                let same = whole && array.element() == *element;
+                let same = self.is_whole(added.nullable) && array.element() == *element;
                 Value::typed(same.then(|| array.clone()))
             }
             (Some(_), Some(_)) => {
                 self.arithmetic("||", (left, left_range), (right, right_range), range)
             }
             (Some(known), None) | (None, Some(known)) => {
-                let open = if left.data_type().is_some() { right } else { left };
-                let open_range = if left.data_type().is_some() { right_range } else { left_range };
+                let (open, open_range) = open((left, left_range), (right, right_range));
                 if !open.is_open() {
                     return Value::default();
                 }
@@ -122,13 +120,12 @@ impl Walk<'_> {
             (Some(one), Some(other)) => (one.clone(), other.clone()),
             // A constant or parameter is first taken for what the other side is.
             (Some(known), None) | (None, Some(known)) if plain => {
-                let open = if left.data_type().is_some() { right } else { left };
+                let (open, open_range) = open((left, left_range), (right, right_range));
                 let known = known.clone();
                 if let Outcome::Gives(result) =
                     operators::outcome(operator, &known.name, &known.name)
                 {
-                    let first = left.data_type().is_some();
-                    self.adapt(open, &known, if first { right_range } else { left_range });
+                    self.adapt(open, &known, open_range);
                     return Value::of(result);
                 }
                 let time = matches!(&*known.name, "time" | "timetz" | "timestamp" | "timestamptz");
@@ -159,4 +156,12 @@ impl Walk<'_> {
             Outcome::Unknown => Value::default(),
         }
     }
+}
+
+/// Of two sides, of which one has a type, the other.
+fn open<'v>(
+    left: (&'v Value, &'v Range<usize>),
+    right: (&'v Value, &'v Range<usize>),
+) -> (&'v Value, &'v Range<usize>) {
+    if left.0.data_type().is_some() { right } else { left }
 }

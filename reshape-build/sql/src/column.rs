@@ -133,30 +133,37 @@ impl Walk<'_> {
                 if !self.catalog.may_be_created(&column)
                     && crate::functions::find(&column).is_none() =>
             {
-                let table = item.table.as_deref();
-                let message = match table {
-                    Some(table) => format!("table `{table}` has no column `{column}`"),
-                    None => format!(
-                        "`{}` has no column `{column}`",
-                        item.name.as_deref().unwrap_or_default()
-                    ),
-                };
                 let names: Vec<&str> =
                     item.fields.iter().map(|field| field.name.as_str()).collect();
-                let help = match nearest(&column, names.iter().copied()) {
-                    Some(near) => format!("did you mean `{}`?", quote(near)),
-                    None => format!("it has {}", list(&names)),
-                };
-                let mut finding =
-                    Finding::new(Rule::UnknownColumn, self.range(&column_node), message).help(help);
-                if let Some(table) = table {
-                    finding = finding.related(Related::Column(table.to_owned(), column));
-                }
-                self.report(finding);
+                let whose = (item.table.as_deref(), item.name.as_deref());
+                self.no_column(whose, &column, &names, &column_node);
                 Value::default()
             }
             _ => Value::default(),
         }
+    }
+
+    /// Reports a column that a table, or else a relation that is none but has a name, does not have among its `names`.
+    pub(crate) fn no_column(
+        &mut self,
+        (table, relation): (Option<&str>, Option<&str>),
+        column: &str,
+        names: &[&str],
+        node: &SyntaxNode,
+    ) {
+        let message = match table {
+            Some(table) => format!("table `{table}` has no column `{column}`"),
+            None => format!("`{}` has no column `{column}`", relation.unwrap_or_default()),
+        };
+        let help = match nearest(column, names.iter().copied()) {
+            Some(near) => format!("did you mean `{}`?", quote(near)),
+            None => format!("it has {}", list(names)),
+        };
+        let mut finding = Finding::new(Rule::UnknownColumn, self.range(node), message).help(help);
+        if let Some(table) = table {
+            finding = finding.related(Related::Column(table.to_owned(), column.to_owned()));
+        }
+        self.report(finding);
     }
 
     /// The name that qualifies a column is that of no relation.

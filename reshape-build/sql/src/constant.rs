@@ -37,7 +37,7 @@ pub(crate) fn constant(node: &SyntaxNode) -> Value {
         SyntaxKind::NUMERIC_NUMBER => Value::of("numeric"),
         SyntaxKind::TRUE_KW | SyntaxKind::FALSE_KW => Value::of("bool"),
         SyntaxKind::NULL_KW => {
-            return Value { kind: Kind::Literal(None), nullable: Some(true), source: None };
+            return Value { kind: Kind::Literal(None), nullable: Some(true), ..Value::default() };
         }
         SyntaxKind::STRING | SyntaxKind::DOLLAR_QUOTED_STRING => {
             // Strings on several lines are one: `'a' newline 'b'`.

@@ -61,8 +61,9 @@ impl Walk<'_> {
                 Value { source: None, ..values.next().unwrap_or_default() }
             }
             SyntaxKind::TUPLE_EXPR => {
-                self.all(node, frame);
-                Value::default()
+                let parts = self.all(node, frame).into_iter();
+                let row = parts.map(|(value, node)| (value, self.range(&node))).collect();
+                Value { row, ..Value::default() }
             }
             _ => Value::default(),
         }
@@ -175,8 +176,7 @@ impl Walk<'_> {
     fn array(&mut self, node: &SyntaxNode, frame: &Frame<'_>) -> Value {
         if let Some(select) = node.children().find(|child| is_select(child.kind())) {
             let field = self.column_of(&select, frame);
-            let whole = self.role.is_some()
-                || field.as_ref().is_some_and(|field| field.nullable == Some(false));
+            let whole = self.is_whole(field.as_ref().and_then(|field| field.nullable));
             let element = field.and_then(|field| field.data_type).filter(|_| whole);
             let element = element.filter(|element| !element.array).map(|of| of.array_of());
             return Value::typed(element).null_if(Some(false));
@@ -187,8 +187,7 @@ impl Walk<'_> {
         }
         let element = self.common("an array", &values);
         // One with NULLs in it is nothing that its type says.
-        let whole =
-            self.role.is_some() || any_null(values.iter().map(|(value, _)| value)) == Some(false);
+        let whole = self.is_whole(any_null(values.iter().map(|(value, _)| value)));
         let element = element.data_type().filter(|element| whole && !element.array);
         let element = element.map(Type::array_of);
         Value::typed(element).null_if(Some(false))

@@ -107,8 +107,7 @@ impl Walk<'_> {
                     of_output(output)?;
                 }
             }
-            if node.kind() == SyntaxKind::NAME_REF
-                && let Some(name) = name_of(&node)
+            if let Some(name) = name_of(&node)
                 && let Place::Outside = locate(&name, frame)
             {
                 for output in outputs.iter().filter(|output| output.name == name) {
@@ -143,8 +142,7 @@ impl Walk<'_> {
         if node.kind() != SyntaxKind::CALL_EXPR || child(node, SyntaxKind::OVER_CLAUSE).is_some() {
             return false;
         }
-        let callee = node.first_child().filter(|callee| callee.kind() == SyntaxKind::NAME_REF);
-        let Some(name) = callee.and_then(|callee| name_of(&callee)) else { return false };
+        let Some(name) = callee(node) else { return false };
         let everything = name == "count"
             && child(node, SyntaxKind::ARG_LIST).is_some_and(|list| {
                 has_token(&list, SyntaxKind::STAR) || list.text().to_string().contains("(*)")
@@ -161,10 +159,7 @@ impl Walk<'_> {
             }
             SyntaxKind::NAME_REF | SyntaxKind::FIELD_EXPR => add(node, frame, named),
             SyntaxKind::CALL_EXPR => {
-                let Some(callee) = node.first_child() else { return };
-                let function = Some(&callee)
-                    .filter(|callee| callee.kind() == SyntaxKind::NAME_REF)
-                    .and_then(name_of)
+                let function = callee(node)
                     .filter(|name| !self.catalog.may_be_created(name))
                     .and_then(|name| functions::find(&name));
                 // Over a window, an aggregate is none.
@@ -183,6 +178,11 @@ impl Walk<'_> {
             _ => {}
         }
     }
+}
+
+/// The name of what is called, if that has no schema.
+fn callee(call: &SyntaxNode) -> Option<String> {
+    name_of(&call.first_child()?)
 }
 
 /// What to do about the column.
@@ -227,12 +227,11 @@ fn add(node: &SyntaxNode, frame: &Frame<'_>, named: &mut Named) {
     } else {
         let mut parts = node.children();
         let base = parts.next();
-        let column = parts.next().filter(|part| part.kind() == SyntaxKind::NAME_REF);
+        let column = parts.next();
         let table = base.and_then(|base| match base.kind() {
-            SyntaxKind::NAME_REF => name_of(&base),
             // The schema's name comes first.
             SyntaxKind::FIELD_EXPR => base.children().nth(1).and_then(|table| name_of(&table)),
-            _ => None,
+            _ => name_of(&base),
         });
         let star = has_token(node, SyntaxKind::STAR);
         match (table, column.as_ref().and_then(name_of)) {
@@ -296,10 +295,7 @@ fn places(select: &SyntaxNode, outputs: &[Output]) -> Vec<SyntaxNode> {
         node.kind() == SyntaxKind::LITERAL
             || name_of(&node).is_some_and(|name| outputs.iter().any(|output| output.name == name))
     };
-    let clause = child(select, SyntaxKind::SELECT_CLAUSE);
-    let distinct = clause
-        .and_then(|clause| clause.descendants().find(|d| d.kind() == SyntaxKind::DISTINCT_ON));
-    for part in distinct.into_iter().chain(select.children()) {
+    for part in distinct_on(select).into_iter().chain(select.children()) {
         match part.kind() {
             SyntaxKind::HAVING_CLAUSE => places.extend(expressions(&part)),
             SyntaxKind::DISTINCT_ON => {
@@ -324,11 +320,18 @@ fn places(select: &SyntaxNode, outputs: &[Output]) -> Vec<SyntaxNode> {
     places
 }
 
-fn targets(select: &SyntaxNode) -> Vec<SyntaxNode> {
+pub(crate) fn targets(select: &SyntaxNode) -> Vec<SyntaxNode> {
     let clause = child(select, SyntaxKind::SELECT_CLAUSE);
     let list = clause.and_then(|clause| child(&clause, SyntaxKind::TARGET_LIST));
     let targets = list.iter().flat_map(SyntaxNode::children);
     targets.filter(|target| target.kind() == SyntaxKind::TARGET).collect()
+}
+
+/// The DISTINCT ON of the query itself.
+pub(crate) fn distinct_on(select: &SyntaxNode) -> Option<SyntaxNode> {
+    let clause = child(select, SyntaxKind::SELECT_CLAUSE)?;
+    let distinct = child(&clause, SyntaxKind::DISTINCT_CLAUSE)?;
+    child(&distinct, SyntaxKind::DISTINCT_ON)
 }
 
 /// Whether a relation is named with its schema, so that it is no view of the version.
@@ -341,7 +344,7 @@ fn has_tables(select: &SyntaxNode) -> bool {
 }
 
 /// `*` or `u.*`.
-fn is_star(target: &SyntaxNode) -> bool {
+pub(crate) fn is_star(target: &SyntaxNode) -> bool {
     let qualified = child(target, SyntaxKind::FIELD_EXPR);
     has_token(target, SyntaxKind::STAR)
         || qualified.is_some_and(|target| has_token(&target, SyntaxKind::STAR))

@@ -162,19 +162,17 @@ impl Walk<'_> {
                 Value::of("bool").null_if(any_null([left, &right]))
             }
             "=" | "<>" | "!=" | "<" | ">" | "<=" | ">=" => {
-                self.compare(operator, one, other, range.clone());
+                self.compare_all(operator, one, other, range);
                 Value::of("bool").null_if(nullable)
             }
             "between" => {
-                let (Some((upper, upper_range)), false) = (upper, left_side.is_tuple) else {
-                    return Value::of("bool");
-                };
-                self.compare(">=", one, other, right_range.clone());
-                self.compare("<=", one, (&upper, &upper_range), upper_range.clone());
+                let Some((upper, upper_range)) = upper else { return Value::of("bool") };
+                self.compare_all(">=", one, other, &right_range);
+                self.compare_all("<=", one, (&upper, &upper_range), &upper_range);
                 Value::of("bool").null_if(self.null_of([left, &right, &upper]))
             }
             "is distinct from" | "is not distinct from" => {
-                self.compare("=", one, other, range.clone());
+                self.compare_all("=", one, other, range);
                 Value::of("bool").null_if(Some(false))
             }
             "like" | "not like" | "ilike" | "not ilike" => {
@@ -238,6 +236,22 @@ impl Walk<'_> {
         }
     }
 
+    /// As [`compare`](Self::compare); two rows that are written out are compared one value after the other.
+    fn compare_all(
+        &mut self,
+        operator: &str,
+        left: (&Value, &Range<usize>),
+        right: (&Value, &Range<usize>),
+        range: &Range<usize>,
+    ) {
+        if left.0.row.is_empty() || left.0.row.len() != right.0.row.len() {
+            return self.compare(operator, left, right, range.clone());
+        }
+        for ((one, one_range), (other, other_range)) in left.0.row.iter().zip(&*right.0.row) {
+            self.compare(operator, (one, one_range), (other, other_range), other_range.clone());
+        }
+    }
+
     /// `IN (…)`, with a list or a sub-select.
     fn within(&mut self, left: &Left<'_>, right: &SyntaxNode, frame: &Frame<'_>) -> Value {
         let select = right.children().find(|child| is_select(child.kind()));
@@ -252,7 +266,7 @@ impl Walk<'_> {
         let elements = self.all(right, frame);
         for (element, node) in &elements {
             let range = self.range(node);
-            self.compare("=", (left.value, left.range), (element, &range), range.clone());
+            self.compare_all("=", (left.value, left.range), (element, &range), &range);
         }
         // Postgres takes the type that they all have together.
         let values = || elements.iter().map(|(value, _)| value).chain([left.value]);

@@ -7,7 +7,7 @@ use squawk_syntax::{SyntaxElement, SyntaxKind, SyntaxNode, SyntaxToken};
 
 use crate::catalog::Catalog;
 use crate::finding::{Finding, Rule};
-use crate::frame::Frame;
+use crate::frame::{Field, Frame};
 use crate::parse::parse;
 use crate::types::Type;
 use crate::value::Place;
@@ -71,6 +71,18 @@ pub struct Output {
     pub range: Range<usize>,
 }
 
+impl Output {
+    pub(crate) fn of(field: Field, range: &Range<usize>) -> Self {
+        Self {
+            name: field.name,
+            data_type: field.data_type,
+            nullable: field.nullable,
+            source: field.source,
+            range: range.clone(),
+        }
+    }
+}
+
 /// Checks one statement with parameters `$1`, `$2`, … against `catalog`.
 pub fn query(sql: &str, catalog: &dyn Catalog) -> Query {
     let mut query =
@@ -126,28 +138,18 @@ impl Walk<'_> {
         }
         let range = self.range(statement);
         let (fields, complete) = self.select(statement, outside);
-        let outputs = fields.into_iter().map(|field| Output {
-            name: field.name,
-            data_type: field.data_type,
-            nullable: field.nullable,
-            source: field.source,
-            range: range.clone(),
-        });
-        complete.then(|| outputs.collect())
+        complete.then(|| fields.into_iter().map(|field| Output::of(field, &range)).collect())
     }
 }
 
 /// Reports the parameters that the server cannot tell the type of: those whose first place is `$1 IS NULL`, whatever the places after it ask for. Postgres
 /// looks at the places in an order of its own; that of the text is certain within one condition.
 fn untyped(root: &SyntaxNode, found: &BTreeMap<u32, Parameter>, walk: &mut Walk<'_>) {
-    let mut places: BTreeMap<u32, Vec<SyntaxToken>> = BTreeMap::new();
-    let tokens = root.descendants_with_tokens().filter_map(SyntaxElement::into_token);
-    for token in tokens.filter(|token| token.kind() == SyntaxKind::POSITIONAL_PARAM) {
-        if let Ok(number) = token.text()[1..].parse() {
-            places.entry(number).or_default().push(token);
-        }
+    let mut all: BTreeMap<u32, Vec<SyntaxToken>> = BTreeMap::new();
+    for (number, token) in places(root) {
+        all.entry(number).or_default().push(token);
     }
-    for (number, tokens) in places {
+    for (number, tokens) in all {
         let Some(condition) =
             tokens.first().filter(|token| is_null_test(token)).and_then(condition)
         else {
@@ -214,14 +216,12 @@ fn condition_around(token: &SyntaxToken) -> Option<SyntaxNode> {
 fn typed(
     mut found: BTreeMap<u32, Parameter>,
     root: &SyntaxNode,
-    places: &BTreeMap<Place, Option<Type>>,
+    asked: &BTreeMap<Place, Option<Type>>,
 ) -> Vec<Parameter> {
     let mut types: BTreeMap<u32, Vec<Option<&Type>>> = BTreeMap::new();
-    let tokens = root.descendants_with_tokens().filter_map(SyntaxElement::into_token);
-    for token in tokens.filter(|token| token.kind() == SyntaxKind::POSITIONAL_PARAM) {
-        let Ok(number) = token.text()[1..].parse() else { continue };
+    for (number, token) in places(root) {
         let place = Place { number, at: token.text_range().start().into() };
-        types.entry(number).or_default().push(places.get(&place).and_then(Option::as_ref));
+        types.entry(number).or_default().push(asked.get(&place).and_then(Option::as_ref));
     }
     for (number, types) in types {
         if let Some(parameter) = found.get_mut(&number)
@@ -233,19 +233,23 @@ fn typed(
     found.into_values().collect()
 }
 
+/// Where parameters stand in the text, in its order.
+fn places(root: &SyntaxNode) -> impl Iterator<Item = (u32, SyntaxToken)> {
+    let tokens = root.descendants_with_tokens().filter_map(SyntaxElement::into_token);
+    let tokens = tokens.filter(|token| token.kind() == SyntaxKind::POSITIONAL_PARAM);
+    tokens.filter_map(|token| {
+        // Postgres counts them in 16 bits.
+        let number = token.text()[1..].parse::<u16>().ok().filter(|number| *number > 0)?;
+        Some((number.into(), token))
+    })
+}
+
 /// The parameters in the text, each at its first place, with those that their numbers leave out.
 fn parameters(root: &SyntaxNode) -> BTreeMap<u32, Parameter> {
     let mut found: BTreeMap<u32, Parameter> = BTreeMap::new();
-    let tokens = root.descendants_with_tokens().filter_map(SyntaxElement::into_token);
-    for token in tokens.filter(|token| token.kind() == SyntaxKind::POSITIONAL_PARAM) {
-        // Postgres counts them in 16 bits.
-        let Some(number) = token.text()[1..].parse::<u16>().ok().filter(|number| *number > 0)
-        else {
-            continue;
-        };
+    for (number, token) in places(root) {
         let range = token.text_range();
         let range = range.start().into()..range.end().into();
-        let number = u32::from(number);
         found.entry(number).or_insert(Parameter { number, data_type: None, range });
     }
     let last = found.keys().next_back().copied().unwrap_or(0);

@@ -45,7 +45,7 @@ impl Walk<'_> {
                 }
                 let kind = first.map_or(Kind::Unknown, |first| first.kind.clone());
                 let kind = if matches!(kind, Kind::Literal(_)) { Kind::Unknown } else { kind };
-                return Value { kind, nullable: Some(true), source: None };
+                return Value { kind, nullable: Some(true), ..Value::default() };
             }
             "count" => return Value::of("int8").null_if(Some(false)),
             "row_number" | "rank" | "dense_rank" => {
@@ -129,8 +129,7 @@ impl Walk<'_> {
             "bool_and" | "bool_or" | "every" => return Value::of("bool").null_if(Some(true)),
             "array_agg" => {
                 // With NULLs in it, it would be nothing that its type says.
-                let whole =
-                    self.role.is_some() || first.is_some_and(|first| first.nullable == Some(false));
+                let whole = self.is_whole(first.and_then(|first| first.nullable));
                 let result = known.filter(|_| whole).map(Type::array_of);
                 return Value::typed(result).null_if(Some(true));
             }

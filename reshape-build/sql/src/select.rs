@@ -5,6 +5,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use crate::expr::name_of;
 use crate::finding::{Finding, Rule};
 use crate::frame::{Field, Frame, Item};
+use crate::group::distinct_on;
 use crate::label::{chosen_name, column_alias};
 use crate::query::Output;
 use crate::types::Type;
@@ -84,10 +85,7 @@ impl Walk<'_> {
             output.data_type = output.data_type.take().filter(|data_type| !data_type.array);
         }
         let names: Vec<&str> = outputs.iter().map(|output| output.name.as_str()).collect();
-        let distinct = clause
-            .as_ref()
-            .and_then(|clause| clause.descendants().find(|d| d.kind() == SyntaxKind::DISTINCT_ON));
-        if let Some(distinct) = distinct {
+        if let Some(distinct) = distinct_on(node) {
             self.named_or(&distinct, &frame, &names);
         }
         for part in node.children() {
@@ -142,13 +140,7 @@ impl Walk<'_> {
         let mut complete = true;
         for target in list.children().filter(|child| child.kind() == SyntaxKind::TARGET) {
             let range = self.range(&target);
-            let from_field = |field: &Field| Output {
-                name: field.name.clone(),
-                data_type: field.data_type.clone(),
-                nullable: field.nullable,
-                source: field.source.clone(),
-                range: range.clone(),
-            };
+            let from_field = |field: &Field| Output::of(field.clone(), &range);
             if has_token(&target, SyntaxKind::STAR) {
                 complete &= frame.items.iter().all(|item| item.complete) && !frame.blind;
                 let fields =

@@ -1,5 +1,8 @@
 //! What is known of the value of an expression.
 
+use std::ops::Range;
+use std::rc::Rc;
+
 use crate::types::Type;
 
 /// What is known of the type of a value.
@@ -34,7 +37,12 @@ pub(crate) struct Value {
     pub(crate) nullable: Option<bool>,
     /// The table and column that it is, if it is one as it stands.
     pub(crate) source: Option<(String, String)>,
+    /// What it is made of, if it is a row that is written out: `(a, b)`.
+    pub(crate) row: Rc<[Part]>,
 }
+
+/// A value of a row, and where it stands.
+pub(crate) type Part = (Value, Range<usize>);
 
 impl Value {
     pub(crate) fn of(name: &'static str) -> Self {

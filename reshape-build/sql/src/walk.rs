@@ -79,6 +79,11 @@ impl<'a> Walk<'a> {
         self.role.filter(|_| self.selects == 0)
     }
 
+    /// Whether an array of values has the type that it says: it has no NULL in it, or that does not matter.
+    pub(crate) fn is_whole(&self, nullable: Option<bool>) -> bool {
+        self.role.is_some() || nullable == Some(false)
+    }
+
     /// Whether all is known of the type: it is Postgres's own, or an enum.
     pub(crate) fn is_certain(&self, data_type: &Type) -> bool {
         (is_built_in(&data_type.name) && operators::is_asked(&data_type.name))

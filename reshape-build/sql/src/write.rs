@@ -3,12 +3,14 @@
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use crate::catalog::{Fill, Named, Relation};
-use crate::finding::{Finding, Related, Rule};
+use crate::constant::constant;
+use crate::finding::{Finding, Rule};
 use crate::frame::{Frame, Item};
 use crate::from::relation_name;
-use crate::name::{list, nearest, quote};
+use crate::group::{is_star, targets};
 use crate::query::Output;
 use crate::required::is_default;
+use crate::select::bare;
 use crate::walk::{Walk, child, expressions, first_name, has_token, is_expression, is_select};
 
 /// What RETURNING gives, and whether it is all.
@@ -95,6 +97,7 @@ impl Walk<'_> {
                 )
             } else {
                 let (fields, complete) = self.select(&source, parent);
+                self.selected(&source, relation, columns.as_deref());
                 if let Some(columns) = columns.as_ref().filter(|_| complete) {
                     let many = fields.len() > columns.len();
                     self.count(fields.len(), columns.len(), many || targets.is_some(), &source);
@@ -174,6 +177,39 @@ impl Walk<'_> {
             }
         }
         number
+    }
+
+    /// Constants and parameters as they stand in the targets of an INSERT's query become what the columns are. Whatever else looks at them (sorting, grouping,
+    /// a UNION) makes text of them first.
+    fn selected(
+        &mut self,
+        select: &SyntaxNode,
+        relation: Option<&Relation>,
+        columns: Option<&[String]>,
+    ) {
+        let looks = |node: SyntaxNode| {
+            matches!(node.kind(), SyntaxKind::ORDER_BY_CLAUSE | SyntaxKind::GROUP_BY_CLAUSE)
+        };
+        let is_distinct = || {
+            child(select, SyntaxKind::SELECT_CLAUSE)
+                .is_some_and(|clause| child(&clause, SyntaxKind::DISTINCT_CLAUSE).is_some())
+        };
+        let Some((relation, columns)) = relation.zip(columns) else { return };
+        if select.kind() != SyntaxKind::SELECT || select.children().any(looks) || is_distinct() {
+            return;
+        }
+        let targets = targets(select);
+        if targets.iter().any(is_star) {
+            return;
+        }
+        for (target, column) in targets.iter().zip(columns) {
+            let wanted = relation.column(column).and_then(|column| column.data_type.as_ref());
+            let Some((wanted, node)) = wanted.zip(expressions(target).next()) else { continue };
+            let node = bare(&node);
+            if node.kind() == SyntaxKind::LITERAL {
+                self.adapt(&constant(&node), wanted, &self.range(&node));
+            }
+        }
     }
 
     fn count(&mut self, values: usize, columns: usize, certain: bool, node: &SyntaxNode) {
@@ -328,17 +364,7 @@ impl Walk<'_> {
             {
                 let names: Vec<&str> =
                     relation.columns.iter().map(|column| column.name.as_str()).collect();
-                let help = match nearest(&name, names.iter().copied()) {
-                    Some(near) => format!("did you mean `{}`?", quote(near)),
-                    None => format!("it has {}", list(&names)),
-                };
-                let table = &relation.name;
-                let message = format!("table `{table}` has no column `{name}`");
-                self.report(
-                    Finding::new(Rule::UnknownColumn, self.range(&target), message)
-                        .help(help)
-                        .related(Related::Column(table.clone(), name.clone())),
-                );
+                self.no_column((Some(&relation.name), None), &name, &names, &target);
             }
             let whole = target.children().count() == 1;
             if whole && columns.contains(&name) {

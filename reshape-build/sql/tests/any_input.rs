@@ -48,7 +48,7 @@ fn everything(sql: &str) {
         let scope = Scope { catalog: &tables, visible: &visible, role, wanted: wanted.as_ref() };
         in_text(sql, &expression(sql, &scope).findings);
     }
-    in_text(sql, &statements(sql, &tables).findings);
+    in_text(sql, &statements(sql).findings);
     let query = query(sql, &tables);
     in_text(sql, &query.findings);
     let parameters = query.parameters.iter().map(|parameter| &parameter.range);

@@ -52,6 +52,28 @@ fn parameter(sql: &str) -> Option<Type> {
 }
 
 #[test]
+fn parameters_of_rows_and_of_selected_rows_have_types() {
+    let of = |sql: &str| -> Vec<String> {
+        let parameters = ask(sql).parameters.into_iter();
+        parameters.map(|of| of.data_type.map_or_else(String::new, |of| of.to_string())).collect()
+    };
+    let [id, name] = ["bigint", "text"];
+    for comparison in ["(id, name) > ($1, $2)", "($1, $2) = ROW(id, name)"] {
+        assert_eq!(of(&format!("SELECT id FROM users WHERE {comparison}")), [id, name]);
+    }
+    let listed = "SELECT id FROM users WHERE (id, (name, id)) IN (($1, ($2, $3)), (1, ('x', $4)))";
+    assert_eq!(of(listed), [id, "", "", ""]);
+    assert_eq!(of("SELECT CASE (id, name) WHEN ($1, $2) THEN 1 END FROM users"), ["", ""]);
+    assert_eq!(of("SELECT id FROM users WHERE (id, name) = ($1, $2, $3)"), ["", "", ""]);
+    assert_eq!(of("INSERT INTO users (id, name) SELECT $1, ($2) FROM users LIMIT 1"), [id, name]);
+    for text in
+        ["SELECT DISTINCT $1, $2", "SELECT $1, $2 ORDER BY 1", "SELECT $1, $2 UNION SELECT 1, 'x'"]
+    {
+        assert_eq!(of(&format!("INSERT INTO users (id, name) {text}")), ["", ""], "{text}");
+    }
+}
+
+#[test]
 fn what_may_be_null_is_not_said_to_be_none() {
     for expression in [
         "substring(name from 'a+')",

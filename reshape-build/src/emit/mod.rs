@@ -22,14 +22,15 @@ pub(crate) fn write(out: &Path, set: &Set, typed: &typed::Settings) -> io::Resul
     let folder = out.join("reshape");
     fs::create_dir_all(&folder)?;
     write_if_changed(&folder.join("migrations.rs"), &constants(set))?;
-    write_if_changed(&folder.join("schema.rs"), &schema(set, typed))?;
+    let (schema, story) = schema(set, typed);
+    write_if_changed(&folder.join("schema.rs"), &schema)?;
     docs(&folder.join("docs"), set, typed)?;
-    write_if_changed(&folder.join("catalog.txt"), &catalog(set, typed))?;
+    write_if_changed(&folder.join("catalog.txt"), &catalog(set, typed, &story))?;
     write_if_changed(&folder.join("index.txt"), &index::index(set))
 }
 
 /// `schema.rs`: the typed modules, of what could be replayed. Also with a problem: code that uses them should not have errors of its own.
-fn schema(set: &Set, settings: &typed::Settings) -> String {
+fn schema(set: &Set, settings: &typed::Settings) -> (String, typed::Story) {
     let migrations: Vec<&Migration> = set.migrations().map(|(migration, _)| migration).collect();
     typed::modules(settings, &migrations, set.history.as_ref())
 }
@@ -50,10 +51,10 @@ fn docs(folder: &Path, set: &Set, settings: &typed::Settings) -> io::Result<()> 
 }
 
 /// `catalog.txt`: the tables of the newest version, for `query!`, which does not look at it while there are problems.
-fn catalog(set: &Set, settings: &typed::Settings) -> String {
+fn catalog(set: &Set, settings: &typed::Settings, story: &typed::Story) -> String {
     let Some(history) = &set.history else { return String::new() };
     let migrations: Vec<&Migration> = set.migrations().map(|(migration, _)| migration).collect();
-    typed::catalog(settings, &migrations, !set.baseline().is_empty(), history)
+    typed::catalog(settings, &migrations, !set.baseline().is_empty(), history, story)
 }
 
 fn write_if_changed(path: &Path, text: &str) -> io::Result<()> {

@@ -98,6 +98,14 @@ pub enum Refused {
     NoSuch(String),
 }
 
+impl Refused {
+    fn of(problems: impl IntoIterator<Item = Diagnostic>) -> Self {
+        let mut list = Diagnostics::default();
+        list.extend(problems);
+        Self::Problems(list)
+    }
+}
+
 /// A migration that is not what was locked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -117,16 +125,11 @@ impl Update {
     pub fn candidates(folders: &[PathBuf]) -> Result<Vec<Candidate>, Refused> {
         let folders = or_default(folders.to_vec());
         let set = Set::load(Path::new(""), &folders);
-        let refused = |problem: Diagnostic| {
-            let mut problems = Diagnostics::default();
-            problems.extend([problem]);
-            Refused::Problems(problems)
-        };
         // A migration that is not whole has no place among the others.
         if !set.whole {
             return Err(Refused::Problems(set.problems));
         }
-        let lock = read(Path::new(""), &folders).map_err(|problem| refused(*problem))?;
+        let lock = read(Path::new(""), &folders).map_err(|problem| Refused::of([*problem]))?;
         let Some(lock) = lock else { return Ok(Vec::new()) };
         let command = Command::new(&folders);
         let found = compare(&lock, &baseline(&set), &migrations(&set), &command);
@@ -160,15 +163,7 @@ impl Update {
         lock: Result<Option<LockFile>, Box<Diagnostic>>,
         accept: &[String],
     ) -> Result<Self, Refused> {
-        let refused = |problems| {
-            let mut list = Diagnostics::default();
-            list.extend(problems);
-            Err(Refused::Problems(list))
-        };
-        let lock = match lock {
-            Ok(lock) => lock,
-            Err(problem) => return refused(vec![*problem]),
-        };
+        let lock = lock.map_err(|problem| Refused::of([*problem]))?;
         let files = migrations(set);
         let baseline = baseline(set);
         let known = |name: &String| {
@@ -194,7 +189,7 @@ impl Update {
             .into_iter()
             .partition(|difference| difference.names.iter().any(|name| accept.contains(name)));
         if !open.is_empty() {
-            return refused(open.into_iter().map(|difference| difference.problem).collect());
+            return Err(Refused::of(open.into_iter().map(|difference| difference.problem)));
         }
         let mut update = Self {
             path: path(folders),

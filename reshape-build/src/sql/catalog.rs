@@ -10,14 +10,14 @@ use reshape_sql::{Catalog, Fill, Named, Relation, Type};
 /// What sub-selects see.
 pub(crate) struct View<'a> {
     pub(crate) scene: Scene<'a>,
-    /// The tables of which the action itself may know several states; `None` for statements, which see what the database has at the moment.
-    pub(crate) own: Option<&'a [Seen]>,
+    /// The tables of which the action itself may know several states.
+    pub(crate) own: &'a [Seen],
 }
 
 impl View<'_> {
     /// Whether the planner shows the table `name` as the actions before have left it.
     fn is_shown(&self, name: &str) -> bool {
-        self.own.is_some_and(|own| own.iter().all(|seen| seen.name != name))
+        self.own.iter().all(|seen| seen.name != name)
     }
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use reshape_runtime::model::Column;
 use reshape_runtime::rule::Rule;
-use reshape_runtime::schema::{Inspect, Missing, Remark, Scene, Seen, Snippet, SnippetRole};
+use reshape_runtime::schema::{Inspect, Missing, Remark, Scene, Seen, Snippet, SnippetRole, words};
 use reshape_sql::{
     Checked, Finding, Related, Relation, Role, Scope, Type, Visible, expression, statements,
 };
@@ -22,8 +22,6 @@ pub(crate) struct Inspector;
 
 impl Inspect for Inspector {
     fn inspect(&mut self, snippet: &Snippet, scene: &Scene<'_>) -> Vec<Remark> {
-        let own = (snippet.role != SnippetRole::Custom).then_some(&*snippet.visible);
-        let catalog = View { scene: *scene, own };
         let role = match snippet.role {
             SnippetRole::Default => Role::Default,
             SnippetRole::Generated => Role::Generated,
@@ -35,10 +33,9 @@ impl Inspect for Inspector {
             SnippetRole::Lookup => Role::Lookup,
             SnippetRole::Fill => Role::Fill,
             SnippetRole::Condition => Role::Condition,
-            SnippetRole::Custom => {
-                return remarks(&snippet.sql, statements(&snippet.sql, &catalog));
-            }
+            SnippetRole::Custom => return remarks(&snippet.sql, statements(&snippet.sql)),
         };
+        let catalog = View { scene: *scene, own: &snippet.visible };
         let wanted = snippet.wanted.as_deref().and_then(Type::parse);
         let check = |keep: &dyn Fn(&str) -> bool| {
             let seen = snippet.visible.iter();
@@ -47,19 +44,13 @@ impl Inspect for Inspector {
             expression(&snippet.sql, &Scope { catalog: &catalog, visible: &visible, role, wanted })
         };
         // A table may have a thousand columns: those that are not named matter only to what is said of mistakes.
-        let words = words(&snippet.sql);
+        let words = words(&snippet.sql).collect();
         let mut checked = check(&|name| may_be_named(name, &words));
         if !checked.findings.is_empty() {
             checked = check(&|_| true);
         }
         remarks(&snippet.sql, checked)
     }
-}
-
-/// The words of the SQL, in lower case.
-fn words(sql: &str) -> BTreeSet<String> {
-    let words = sql.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$')));
-    words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
 }
 
 /// Whether SQL of these words may name the column. A name that is no single word may be written in ways that are not looked for.
@@ -121,11 +112,11 @@ mod tests {
 
     #[test]
     fn a_column_that_is_named_is_never_left_out() {
-        let words = words("Lower(users.NAME) || \"E mail\" || 'é' || a$b");
+        let words = words("Lower(users.NAME) || \"E mail\" || 'é' || a$b").collect();
         for named in ["name", "E mail", "Upper", "é", "a$b", "lower", &"x".repeat(63)] {
             assert!(may_be_named(named, &words), "{named}");
         }
-        for other in ["nam", "b", "age"] {
+        for other in ["nam", "ab", "age"] {
             assert!(!may_be_named(other, &words), "{other}");
         }
     }

@@ -22,7 +22,7 @@
 use std::collections::HashSet;
 
 use reshape_runtime::history::History;
-use reshape_runtime::model::{Action, Column, Custom, IndexColumn, Migration};
+use reshape_runtime::model::{Column, IndexColumn, Migration};
 use reshape_runtime::schema::{Table, words};
 
 use super::story::Story;
@@ -61,17 +61,18 @@ const BUILT_IN: [&str; 22] = [
     "uuid",
 ];
 
-/// The text of the file.
+/// The text of the file; `story` is that of all `migrations`.
 pub(crate) fn catalog(
     settings: &Settings,
     migrations: &[&Migration],
     adopted: bool,
     history: &History,
+    story: &Story,
 ) -> String {
     let schema = history.latest();
-    let (custom, changes) = custom_words(migrations);
+    let custom = &story.said;
     // What `custom` SQL has created is found in the version's schema, too; a database that was there before may have more than is said.
-    let open = adopted || changes || migrations.iter().any(|m| !m.requires.is_empty());
+    let open = adopted || story.changes || migrations.iter().any(|m| !m.requires.is_empty());
     let mut text = line(&["reshape-catalog", VERSION]);
     text.push_str(&line(&["open", if open { "true" } else { "false" }]));
     let module = settings.module.as_deref().unwrap_or(MODULE);
@@ -100,9 +101,8 @@ pub(crate) fn catalog(
         fields.extend(known.values.iter().map(String::as_str));
         text.push_str(&line(&fields));
     }
-    let story = Story::of(migrations, history);
     let told = story.tables(schema);
-    let untouched = !may_touch(&custom) && migrations.iter().all(|m| m.requires.is_empty());
+    let untouched = !may_touch(custom) && migrations.iter().all(|m| m.requires.is_empty());
     for (table, idents) in schema.tables().zip(super::idents(schema).0) {
         let told = told.get(&table.name);
         let mentioned = told.is_some_and(|table| !table.custom.is_empty())
@@ -176,18 +176,4 @@ fn fill(column: &Column) -> &'static str {
         (Some(_), _) | (None, Some(_)) => "default",
         (None, None) => "nothing",
     }
-}
-
-/// The words of all `custom` SQL that may change what is there, and whether there is any: nothing is certain about the tables that it mentions.
-fn custom_words(migrations: &[&Migration]) -> (HashSet<String>, bool) {
-    let (mut said, mut changes) = (HashSet::new(), false);
-    for action in migrations.iter().flat_map(|migration| migration.actions.iter()) {
-        let Action::Custom(Custom { start, complete, .. }) = action else { continue };
-        for sql in start.iter().chain(complete) {
-            let left = reshape_sql::remains(sql);
-            said.extend(words(&left.text));
-            changes |= left.changes;
-        }
-    }
-    (said, changes)
 }

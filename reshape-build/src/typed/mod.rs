@@ -26,7 +26,7 @@ use self::docs::code;
 pub use self::library::Library;
 use self::names::Taken;
 use self::shape::Shapes;
-use self::story::Story;
+pub(crate) use self::story::Story;
 use self::table::Idents;
 pub(crate) use self::words::pages;
 
@@ -43,12 +43,12 @@ pub(crate) struct Settings {
     pub(crate) all_versions: bool,
 }
 
-/// The modules of the versions and of the newest, for `migrations!` to include.
+/// The modules of the versions and of the newest, for `migrations!` to include, and the story of all migrations.
 pub(crate) fn modules(
     settings: &Settings,
     migrations: &[&Migration],
     history: Option<&History>,
-) -> String {
+) -> (String, Story) {
     let count = history.map_or(0, |history| {
         (0..migrations.len()).take_while(|n| history.schema_after(n + 1).is_some()).count()
     });
@@ -76,10 +76,11 @@ pub(crate) fn modules(
     if newest_module.is_empty() {
         version(&mut newest_module, "schema", "super", "There is no version yet.", &[], &story);
     }
-    format!(
+    let code = format!(
         "// Written by reshape-build from the migration files.\n{}\n{newest_module}\npub mod versions {{\n{versions}}}\n",
         shapes.code
-    )
+    );
+    (code, story)
 }
 
 /// Where the Rust enum of an enum type is.

@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use reshape_runtime::history::History;
 use reshape_runtime::model::{Action, AlterColumn, Column, Custom, Migration};
 use reshape_runtime::schema::{Schema, words};
 
@@ -12,10 +11,14 @@ use super::docs::code;
 
 /// The tables as they are at one point of the history, and how they came to be so.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Story {
+pub(crate) struct Story {
     tables: BTreeMap<String, TableStory>,
     /// Tables that are gone, and the migration that removed each.
     pub(super) removed: Vec<(String, String)>,
+    /// The words of all `custom` SQL that may change what is there: nothing is certain about what it mentions.
+    pub(super) said: HashSet<String>,
+    /// Whether there is any.
+    pub(super) changes: bool,
 }
 
 /// A table's.
@@ -70,15 +73,6 @@ impl Story {
         known.map(|(name, story)| (name.clone(), story)).collect()
     }
 
-    /// Of all migrations.
-    pub(super) fn of(migrations: &[&Migration], history: &History) -> Self {
-        let mut story = Self::of_baseline(history.schema_after(0));
-        for migration in migrations {
-            story.tell(migration);
-        }
-        story
-    }
-
     /// What is not there any more, in words: table, column (empty for the table itself), what became of it.
     pub(super) fn gone(&self, schema: &Schema) -> Vec<(String, String, String)> {
         let removed = |by: &str| format!("it was removed by {}", code(by));
@@ -114,14 +108,23 @@ impl Story {
 
     /// Goes on with a migration.
     pub(super) fn tell(&mut self, migration: &Migration) {
+        let mut last = Vec::new();
         for action in migration.actions.iter() {
             self.act(action, &migration.name);
+            let Action::Custom(Custom { start, complete, .. }) = action else { continue };
+            if let Some(sql) = start {
+                let said = self.note(sql);
+                self.custom(&said, &migration.name);
+            }
+            if let Some(sql) = complete {
+                let said = self.note(sql);
+                self.custom(&said, &migration.name);
+                last.push(said);
+            }
         }
         // It runs after all of them, and knows their names.
-        for action in migration.actions.iter() {
-            if let Action::Custom(Custom { complete: Some(sql), .. }) = action {
-                self.custom(sql, &migration.name);
-            }
+        for said in last {
+            self.custom(&said, &migration.name);
         }
     }
 
@@ -168,16 +171,22 @@ impl Story {
             | Action::AddCheck(_)
             | Action::RemoveCheck(_)
             | Action::CreateEnum(_)
-            | Action::RemoveEnum(_) => {}
-            Action::Custom(Custom { start, complete, .. }) => {
-                start.iter().chain(complete).for_each(|sql| self.custom(sql, migration));
-            }
+            | Action::RemoveEnum(_)
+            | Action::Custom(_) => {}
         }
     }
 
+    /// The words of `custom` SQL that may change what is there.
+    fn note(&mut self, sql: &str) -> HashSet<String> {
+        let left = reshape_sql::remains(sql);
+        let said: HashSet<String> = words(&left.text).collect();
+        self.said.extend(said.iter().cloned());
+        self.changes |= left.changes;
+        said
+    }
+
     /// Nothing is certain about what `custom` SQL mentions, unless it only reads or writes rows; and what it alters, it need not mention.
-    fn custom(&mut self, sql: &str, migration: &str) {
-        let said: HashSet<String> = words(&reshape_sql::remains(sql).text).collect();
+    fn custom(&mut self, said: &HashSet<String>, migration: &str) {
         let mentions = |name: &str| words(name).all(|word| said.contains(&word));
         for (_, table) in self.tables.iter_mut().filter(|(name, _)| mentions(name)) {
             if table.custom.last().map(String::as_str) != Some(migration) {

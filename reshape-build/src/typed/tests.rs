@@ -10,7 +10,7 @@ fn written(files: &[(&str, &str)], settings: &Settings) -> String {
     }
     let set = Set::load(base.path(), &["".into()]);
     let migrations: Vec<&Migration> = set.migrations().map(|(migration, _)| migration).collect();
-    let code = modules(settings, &migrations, set.history.as_ref());
+    let (code, _) = modules(settings, &migrations, set.history.as_ref());
     syn::parse_file(&code).unwrap();
     code
 }
@@ -90,7 +90,7 @@ fn migrations_with_problems_have_types_as_far_as_they_go() {
     let set = Set::load(Path::new(base.path()), &["".into()]);
     assert!(!set.problems.is_empty());
     let migrations: Vec<&Migration> = set.migrations().map(|(migration, _)| migration).collect();
-    let code = modules(&Settings::default(), &migrations, set.history.as_ref());
+    let (code, _) = modules(&Settings::default(), &migrations, set.history.as_ref());
     syn::parse_file(&code).unwrap();
     assert!(code.contains("pub mod schema") && code.contains("pub full_name: "), "{code}");
 }
@@ -102,6 +102,16 @@ fn loaded(files: &[(&str, &str)]) -> (tempfile::TempDir, Set) {
     }
     let set = Set::load(base.path(), &["".into()]);
     (base, set)
+}
+
+/// The catalog of the migrations.
+fn text_of(files: &[(&str, &str)], adopted: bool) -> String {
+    let (_base, set) = loaded(files);
+    let migrations: Vec<&Migration> = set.migrations().map(|(migration, _)| migration).collect();
+    let settings = Settings::default();
+    let history = set.history.as_ref().unwrap();
+    let (_, story) = modules(&settings, &migrations, Some(history));
+    catalog(&settings, &migrations, adopted, history, &story)
 }
 
 #[test]
@@ -124,12 +134,7 @@ fn a_page_tells_actions_and_plan() {
 #[test]
 fn the_catalog_says_what_is_certain() {
     let custom = "[[actions]]\ntype = \"custom\"\nstart = \"ALTER TABLE users ADD COLUMN x int\"\n";
-    let catalog = |files: &[(&str, &str)]| {
-        let (_base, set) = loaded(files);
-        let migrations: Vec<&Migration> =
-            set.migrations().map(|(migration, _)| migration).collect();
-        catalog(&Settings::default(), &migrations, false, set.history.as_ref().unwrap())
-    };
+    let catalog = |files: &[(&str, &str)]| text_of(files, false);
     let text = catalog(&[("1_users", USERS), ("2_rename", RENAME), ("3_remove", REMOVE)]);
     assert!(
         text.contains("open\tfalse\n") && text.contains("table\tpublic\tusers\ttrue\n"),
@@ -156,12 +161,7 @@ fn unique_keys_are_known_of_tables_that_nobody_else_can_have_touched() {
         index = { name = \"j\", columns = [\"name\", { expression = \"lower(name)\" }], unique = true, where = \"id > 1\" }\n\
         [[actions]]\ntype = \"add_index\"\ntable = \"users\"\n\
         index = { name = \"k\", columns = [\"name\"] }\n";
-    let catalog = |files: &[(&str, &str)], adopted: bool| {
-        let (_base, set) = loaded(files);
-        let migrations: Vec<&Migration> =
-            set.migrations().map(|(migration, _)| migration).collect();
-        catalog(&Settings::default(), &migrations, adopted, set.history.as_ref().unwrap())
-    };
+    let catalog = text_of;
     let settled = "settled\nkey\tfull\tid\nkey\tfull\tname\tid\nkey\tpartial\tname\t\ncolumn\tid\t";
     let text = catalog(&[("1_users", USERS), ("2_index", index)], false);
     assert!(text.contains(&format!("row\tcrate::migrations::schema::Users\n{settled}")), "{text}");
@@ -183,12 +183,7 @@ fn unique_keys_are_known_of_tables_that_nobody_else_can_have_touched() {
 fn what_custom_sql_may_have_changed_is_not_certain() {
     let custom =
         |when: &str, sql: &str| format!("[[actions]]\ntype = \"custom\"\n{when} = \"{sql}\"\n");
-    let catalog = |files: &[(&str, &str)]| {
-        let (_base, set) = loaded(files);
-        let migrations: Vec<&Migration> =
-            set.migrations().map(|(migration, _)| migration).collect();
-        catalog(&Settings::default(), &migrations, false, set.history.as_ref().unwrap())
-    };
+    let catalog = |files: &[(&str, &str)]| text_of(files, false);
     let id = "column\tid\tbigint\tfalse\talways\n";
     let name = "column\tname\ttext\tfalse\tnothing\n";
 
@@ -258,8 +253,6 @@ fn what_belongs_to_a_table_keeps_its_name() {
     let code = written(&files, &Settings::default());
     assert!(code.contains("pub struct NewUsers {") && code.contains("pub enum NewUsers_2 {"));
     assert!(code.contains("\nSelf_,\n") && code.contains("Self_ = \"self\""), "{code}");
-    let (_base, set) = loaded(&files);
-    let migrations: Vec<&Migration> = set.migrations().map(|(migration, _)| migration).collect();
-    let text = catalog(&Settings::default(), &migrations, false, set.history.as_ref().unwrap());
+    let text = text_of(&files, false);
     assert!(text.contains("enum\tnew_users\tcrate::migrations::schema::NewUsers_2\t"), "{text}");
 }

@@ -139,9 +139,8 @@ fn counted(arguments: &Arguments, query: &Query, statement: &mut Statement<'_>) 
     if wanted == given {
         return;
     }
-    let message = format!("the statement has {}, but {given} given", parameters(wanted));
-    let message = message.replace("1 given", "1 is given");
-    let message = if given == 1 { message } else { message.replace(" given", " are given") };
+    let is = if given == 1 { "is" } else { "are" };
+    let message = format!("the statement has {}, but {given} {is} given", parameters(wanted));
     match query.parameters.get(given) {
         Some(missing) => {
             let help = format!("give a value for `${}` behind the statement", missing.number);
@@ -199,8 +198,7 @@ fn fits(data_type: &reshape_sql::Type, catalog: &Catalog) -> Option<Fits> {
         "interval" => "interval",
         "inet" => "inet",
         name if catalog.is_enumeration(name) => {
-            // Braces stand for something in such a message.
-            let name = name.replace('{', "{{").replace('}', "}}");
+            let name = row::as_it_is(name);
             let message = format!("[R0612] a parameter of type `{name}` cannot be a `{{Self}}`");
             return Some(Fits::Enumeration(message));
         }

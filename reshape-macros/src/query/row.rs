@@ -39,8 +39,7 @@ pub(super) fn check(
     if message.is_empty() {
         return TokenStream::new();
     }
-    // Braces stand for something in such a message.
-    let message = message.replace('{', "{{").replace('}', "}}");
+    let message = as_it_is(&message);
     quote_spanned! { row.span() =>
         #[allow(dead_code, unused_imports, clippy::all, clippy::pedantic)]
         {
@@ -124,4 +123,9 @@ fn differs(
         return Some((message, help));
     }
     None
+}
+
+/// The text for a message of the compiler's, in which braces would stand for something.
+pub(super) fn as_it_is(text: &str) -> String {
+    text.replace('{', "{{").replace('}', "}}")
 }

@@ -45,6 +45,14 @@ fn other_statements_are_refused() {
 }
 
 #[test]
+fn any_number_of_values_is_counted() {
+    let error = expanded("\"SELECT 1\", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11");
+    assert!(error.contains("has no parameters, but 11 are given"), "{error}");
+    let error = expanded("\"SELECT 1\", 1");
+    assert!(error.contains("has no parameters, but 1 is given"), "{error}");
+}
+
+#[test]
 fn the_whole_expansion() {
     insta::assert_snapshot!(expanded(
         r#""SELECT id, nick, mood, count(*) AS \"all: i64\" FROM users WHERE name = $1 GROUP BY id, nick, mood", &name"#

@@ -201,6 +201,7 @@ impl AddIndex {
             let rename = vec![format!("ALTER INDEX {built} RENAME TO {}", ident(name))];
             batch.push(
                 Step::sql(Phase::Contract, rename_title(name), rename)
+                    .patient()
                     .locking("SHARE UPDATE EXCLUSIVE on the index: blocks no client"),
             );
         }

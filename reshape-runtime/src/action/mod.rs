@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use crate::model::Transform;
 use crate::plan::{Batch, Refusal};
 use crate::schema::{At, Problem, Schema};
 
@@ -99,32 +100,50 @@ impl Action {
         }
     }
 
+    /// How it computes the values of a column, each way.
+    pub(crate) fn transforms(&self) -> [Option<&Transform>; 2] {
+        match self {
+            Self::AddColumn(a) => [a.up.as_ref(), None],
+            Self::AlterColumn(a) => [a.up.as_ref(), a.down.as_ref()],
+            Self::RemoveColumn(a) => [a.down.as_ref(), None],
+            Self::CreateTable(_)
+            | Self::RenameTable(_)
+            | Self::RemoveTable(_)
+            | Self::AddIndex(_)
+            | Self::RemoveIndex(_)
+            | Self::AddForeignKey(_)
+            | Self::RemoveForeignKey(_)
+            | Self::AddCheck(_)
+            | Self::RemoveCheck(_)
+            | Self::CreateEnum(_)
+            | Self::RemoveEnum(_)
+            | Self::Custom(_) => [None, None],
+        }
+    }
+
     /// The schemas that it names, other than the default one or that one.
     #[cfg(feature = "client")]
     pub(crate) fn schemas(&self) -> Vec<&str> {
-        use crate::model::Transform;
-
-        let (own, transforms, key, up) = match self {
-            Self::CreateTable(a) => (&a.schema, [None, None], &a.foreign_keys[..], a.up.as_ref()),
-            Self::RenameTable(a) => (&a.schema, [None, None], &[][..], None),
-            Self::RemoveTable(a) => (&a.schema, [None, None], &[][..], None),
-            Self::AddColumn(a) => (&a.schema, [a.up.as_ref(), None], &[][..], None),
-            Self::AlterColumn(a) => (&a.schema, [a.up.as_ref(), a.down.as_ref()], &[][..], None),
-            Self::RemoveColumn(a) => (&a.schema, [a.down.as_ref(), None], &[][..], None),
-            Self::AddIndex(a) => (&a.schema, [None, None], &[][..], None),
-            Self::RemoveIndex(a) => (&a.schema, [None, None], &[][..], None),
-            Self::AddForeignKey(a) => {
-                (&a.schema, [None, None], std::slice::from_ref(&a.foreign_key), None)
-            }
-            Self::RemoveForeignKey(a) => (&a.schema, [None, None], &[][..], None),
-            Self::AddCheck(a) => (&a.schema, [None, None], &[][..], None),
-            Self::RemoveCheck(a) => (&a.schema, [None, None], &[][..], None),
+        let (own, key, up) = match self {
+            Self::CreateTable(a) => (&a.schema, &a.foreign_keys[..], a.up.as_ref()),
+            Self::RenameTable(a) => (&a.schema, &[][..], None),
+            Self::RemoveTable(a) => (&a.schema, &[][..], None),
+            Self::AddColumn(a) => (&a.schema, &[][..], None),
+            Self::AlterColumn(a) => (&a.schema, &[][..], None),
+            Self::RemoveColumn(a) => (&a.schema, &[][..], None),
+            Self::AddIndex(a) => (&a.schema, &[][..], None),
+            Self::RemoveIndex(a) => (&a.schema, &[][..], None),
+            Self::AddForeignKey(a) => (&a.schema, std::slice::from_ref(&a.foreign_key), None),
+            Self::RemoveForeignKey(a) => (&a.schema, &[][..], None),
+            Self::AddCheck(a) => (&a.schema, &[][..], None),
+            Self::RemoveCheck(a) => (&a.schema, &[][..], None),
             Self::CreateEnum(_) | Self::RemoveEnum(_) | Self::Custom(_) => return Vec::new(),
         };
-        let lookups = transforms.into_iter().flatten().filter_map(|transform| match transform {
-            Transform::Table { schema, .. } => schema.as_deref(),
-            Transform::Expression(_) => None,
-        });
+        let lookups =
+            self.transforms().into_iter().flatten().filter_map(|transform| match transform {
+                Transform::Table { schema, .. } => schema.as_deref(),
+                Transform::Expression(_) => None,
+            });
         let keys = key.iter().filter_map(|key| key.referenced_schema.as_deref());
         let source = up.and_then(|up| up.schema.as_deref());
         own.as_deref().into_iter().chain(lookups).chain(keys).chain(source).collect()

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::connection::ConnectionOptions;
+use super::fleet::FleetCommand;
 use super::namespace::NamespaceOptions;
 use crate::Migrator;
 
@@ -22,6 +23,12 @@ pub enum Command {
     },
     /// Show what the database has and what is pending
     Status(StatusOptions),
+    /// Start, complete or abort a migration on many databases, of tenants or shards
+    Fleet {
+        /// Which of them.
+        #[command(subcommand)]
+        command: FleetCommand,
+    },
     /// Check the migrations, without a database
     Check,
     /// Print the statement that makes a connection use the newest version, without a database
@@ -223,12 +230,18 @@ pub struct Limits {
     /// How long to wait at most before a repetition
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) retry_max_delay: Option<Duration>,
-    /// How long a batch of a backfill should take, e.g. `100ms`
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    /// How long a batch of a backfill should take, e.g. `100ms`; a number alone is milliseconds
+    #[arg(long, visible_alias = "batch-ms", value_name = "DURATION", value_parser = batch)]
     pub(super) batch_duration: Option<Duration>,
     /// How many connections fill a table at the same time
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) workers: Option<u16>,
+    /// How far standbys may be behind before a backfill waits for them, e.g. `10s`; `0s` for as far as they like
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) max_lag: Option<Duration>,
+    /// How many sessions of others may be running something before a backfill waits; 0 for any number
+    #[arg(long, value_name = "SESSIONS")]
+    pub(super) max_load: Option<u32>,
 }
 
 impl Limits {
@@ -241,7 +254,17 @@ impl Limits {
             retry_max_delay: self.retry_max_delay,
             batch_duration: self.batch_duration,
             workers: self.workers.map(usize::from),
+            max_lag: self.max_lag,
+            max_load: self.max_load,
         })
+    }
+}
+
+/// A duration, of which a number alone is milliseconds.
+fn batch(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(millis) => Ok(Duration::from_millis(millis)),
+        Err(_) => duration(text),
     }
 }
 
@@ -253,7 +276,7 @@ fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}: try `500ms` or `10s`"))
 }
 
@@ -268,6 +291,7 @@ impl Command {
             Self::GenerateSchemaQuery(_) => Some(("generate-schema-query", "schema-query")),
             Self::Migration { .. }
             | Self::Status(_)
+            | Self::Fleet { .. }
             | Self::Check
             | Self::SchemaQuery(_)
             | Self::Docs(_) => None,
@@ -358,6 +382,19 @@ mod tests {
         assert!(parse("app migration start --migration 2_b --wait 5s").is_err());
         assert!(parse("app migration start --force").is_err());
         assert!(parse("app migration abort --wait 5s").is_err());
+    }
+
+    #[test]
+    fn a_backfill_has_bounds() {
+        let line = "app migration start --batch-ms 50 --max-lag 0s --max-load 8";
+        let Command::Migration { command: MigrationCommand::Start(options) } = parse(line).unwrap()
+        else {
+            panic!()
+        };
+        let limits = options.session.limits;
+        assert_eq!(limits.batch_duration, Some(Duration::from_millis(50)));
+        assert_eq!((limits.max_lag, limits.max_load), (Some(Duration::ZERO), Some(8)));
+        assert!(parse("app migration start --batch-ms 1s --max-load 1.5").is_err());
     }
 
     #[test]

@@ -50,6 +50,13 @@ impl From<String> for Secret {
     }
 }
 
+impl Secret {
+    /// Whether it is an address, not the name of a database: a URL or a key-value string.
+    fn is_address(&self) -> bool {
+        self.0.contains("://") || self.0.contains('=')
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("…")
@@ -77,6 +84,35 @@ impl ConnectionOptions {
     pub fn config(&self) -> Result<Config, InvalidConnection> {
         let environment = |name: &str| std::env::var(name).ok();
         self.resolve(&environment, &dotenv()?)
+    }
+
+    /// The connections that these texts ask for. One that is an address is read as `--url` is; anything else is the name of a database on the server
+    /// that these options lead to. Each text comes with where it stands, for messages.
+    pub(super) fn targets(
+        &self,
+        texts: impl IntoIterator<Item = (String, Secret)>,
+    ) -> Result<Vec<Config>, InvalidConnection> {
+        let environment = |name: &str| std::env::var(name).ok();
+        let file = dotenv()?;
+        let mut server = None;
+        let target = |(origin, text): (String, Secret)| {
+            if text.is_address() {
+                let options = Self { url: Some(text), ..self.clone() };
+                return options.resolve(&environment, &file).map_err(|error| {
+                    match error.0.strip_prefix("`--url`") {
+                        Some(rest) => InvalidConnection(origin + rest),
+                        None => error,
+                    }
+                });
+            }
+            let mut config = match &server {
+                Some(config) => Config::clone(config),
+                None => server.insert(self.resolve(&environment, &file)?).clone(),
+            };
+            config.dbname(&text.0);
+            Ok(config)
+        };
+        texts.into_iter().map(target).collect()
     }
 
     fn resolve(
@@ -312,6 +348,23 @@ mod tests {
             "u:secret@h:5432/d"
         );
         assert_eq!(resolve(&url("postgres:///d"), &[], &[("DB_HOST", "h")]).unwrap(), "-:-@h:/d");
+    }
+
+    #[test]
+    fn a_target_is_an_address_or_a_name() {
+        let texts = |texts: &[&str]| -> Vec<(String, Secret)> {
+            texts.iter().map(|text| (String::from("line 1"), (*text).to_owned().into())).collect()
+        };
+        let options = url("postgres://u:p@h:1/d");
+        let targets = options.targets(texts(&["postgres://v:q@i:2/e", "tenant 1"])).unwrap();
+        let places: Vec<_> = targets
+            .iter()
+            .map(|config| (config.get_user().unwrap(), config.get_dbname().unwrap()))
+            .collect();
+        assert_eq!(places, [("v", "e"), ("u", "tenant 1")]);
+        let error = options.targets(texts(&["postgres://u:hunter2@h:port/d"])).unwrap_err();
+        assert!(error.0.starts_with("line 1 is not the address of a database: "), "{error}");
+        assert!(!error.0.contains("hunter2"), "{error}");
     }
 
     #[test]

@@ -1,12 +1,20 @@
 //! What an interrupt (Ctrl-C, or a supervisor's SIGTERM) leaves behind, said before it ends the process.
 //!
 //! **Invariant:** an interrupt is a crash, which every command is made to be resumed after: nothing is rolled back here, and
-//! the process ends by the signal at once.
+//! the process ends by the signal at once (of a fleet, by the second one).
 
 /// From now on, says so when the process is interrupted. Elsewhere than on Unix it ends without a word.
 pub(super) fn explain() {
     #[cfg(unix)]
     unix::explain();
+}
+
+/// From now on, the first interrupt calls `stop`, and only the next one ends the process. Elsewhere than on Unix the first one does.
+pub(super) fn stop_first(stop: impl Fn() + Send + 'static) {
+    #[cfg(unix)]
+    unix::stop_first(stop);
+    #[cfg(not(unix))]
+    drop(stop);
 }
 
 #[cfg(unix)]
@@ -24,6 +32,24 @@ interrupted: what was begun is left as it is, and the versions that were live st
   help: `status` shows it; the same command goes on from there, and `migration abort` takes back what was being started";
 
     static ONCE: Once = Once::new();
+
+    const FINISHING: &str = "\
+interrupted: no other database is begun, those at work are finished
+  help: once more ends them too, and leaves them as they are; the same command goes on from there";
+
+    pub(super) fn stop_first(stop: impl Fn() + Send + 'static) {
+        let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
+        thread::spawn(move || {
+            let mut signals = signals.forever();
+            if signals.next().is_some() {
+                stop();
+                let _ = writeln!(io::stderr(), "\n{FINISHING}");
+            }
+            for signal in signals {
+                let _ = emulate_default_handler(signal);
+            }
+        });
+    }
 
     pub(super) fn explain() {
         ONCE.call_once(|| {

@@ -43,6 +43,7 @@ mod args;
 mod connection;
 mod docs;
 mod exit;
+mod fleet;
 mod interrupt;
 mod namespace;
 mod progress;
@@ -57,6 +58,10 @@ pub use args::{
 };
 pub use connection::{ConnectionOptions, InvalidConnection};
 pub use exit::Exit;
+pub use fleet::{
+    FleetAbortOptions, FleetCommand, FleetCompleteOptions, FleetOptions, FleetStartOptions,
+    FleetStatusOptions,
+};
 pub use namespace::NamespaceOptions;
 #[doc(hidden)]
 pub use progress::observer;

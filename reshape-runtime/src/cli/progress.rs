@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::text::{count, duration, plural};
+use super::text::{count, duration, plural, speed};
 use crate::{Event, Instance, Observer};
 
 /// The observer for standard error as it is.
@@ -72,13 +72,14 @@ impl<W: Write> Lines<W> {
                 };
                 Some(format!("waiting for another migrator: {holder}{so_far}"))
             }
-            Event::Backfill { table, blocks, total, rows } => {
+            Event::Backfill { table, blocks, total, rows, rate, left } => {
                 let tenths = (blocks * 10).checked_div(*total)?;
                 if tenths <= self.backfilled {
                     return None;
                 }
                 self.backfilled = tenths;
-                Some(format!("backfill: {table} {}0 %, {} rows", tenths, count(*rows)))
+                let speed = speed(*rate, *left);
+                Some(format!("backfill: {table} {tenths}0 %, {} rows{speed}", count(*rows)))
             }
             Event::StepStarted { .. } => {
                 self.backfilled = 0;
@@ -137,7 +138,7 @@ struct Terminal {
 
 const SPINNER: &str = "{spinner:.cyan} {prefix:.bold} {wide_msg} {elapsed:.dim}";
 const BAR: &str =
-    "{spinner:.cyan} {prefix:.bold} {bar:24.cyan/dim} {percent:>3} % {wide_msg} {eta:.dim}";
+    "{spinner:.cyan} {prefix:.bold} {bar:24.cyan/dim} {percent:>3} % {wide_msg} {elapsed:.dim}";
 
 impl Terminal {
     fn spin(&self, prefix: String, message: String) {
@@ -176,13 +177,15 @@ impl Observer for Terminal {
                 let undo = if *undo { "undo " } else { "" };
                 self.spin(format!("[{}/{total}] {undo}{}", step + 1, phase.name()), title.clone());
             }
-            Event::Backfill { table, blocks, total, rows } => {
+            Event::Backfill { table, blocks, total, rows, rate, left } => {
                 if self.bar.length() != Some(*total) {
                     self.style(BAR);
                     self.bar.set_length(*total);
                 }
                 self.bar.set_position(*blocks);
-                self.bar.set_message(format!("{table}, {} rows", count(*rows)));
+                // Not the bar's own estimate, which knows nothing of pauses.
+                let speed = speed(*rate, *left);
+                self.bar.set_message(format!("{table}, {} rows{speed}", count(*rows)));
             }
             Event::StepDone { .. } => {
                 self.bar.disable_steady_tick();
@@ -240,11 +243,15 @@ mod tests {
             blocks,
             total: 100,
             rows: blocks * 50,
+            rate: (blocks > 50).then_some(1000),
+            left: (blocks > 50).then_some(Duration::from_secs(75)),
         }));
-        events.push(Event::Backfill { table, blocks: 0, total: 0, rows: 0 });
+        let (rate, left) = (None, None);
+        events.push(Event::Backfill { table, blocks: 0, total: 0, rows: 0, rate, left });
         assert_eq!(
             lines(&events),
-            "backfill: users 10 %, 550 rows\nbackfill: users 100 %, 5,000 rows\n"
+            "backfill: users 10 %, 550 rows\n\
+             backfill: users 100 %, 5,000 rows, 1,000 rows/s, 1 min 15 s left\n"
         );
     }
 

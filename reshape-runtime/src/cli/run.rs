@@ -55,6 +55,7 @@ fn run_set(
         Command::Migration { command: MigrationCommand::Pause(options) } => pause(options, set),
         Command::Migration { command: MigrationCommand::Resume(options) } => resume(options, set),
         Command::Status(options) => watch::status(options, set, load),
+        Command::Fleet { command } => return super::fleet::run(command, set, load),
         Command::Check => check(load),
         Command::SchemaQuery(options) | Command::GenerateSchemaQuery(options) => {
             schema_query(options, set, load)

@@ -173,8 +173,24 @@ fn step(step: &StepStatus) -> String {
         if let Some(rows) = step.rows {
             let _ = write!(text, ", {} rows", count(rows));
         }
+        text.push_str(&speed(step.rows_per_second, step.seconds_left.map(Duration::from_secs)));
+        if let Some(waits) = &step.waits {
+            let _ = write!(text, "; waits: {waits}");
+        }
     }
     text
+}
+
+/// `, 12,000 rows/s, 3 min 4 s left`, as far as it is known.
+pub(super) fn speed(rate: Option<u64>, left: Option<Duration>) -> String {
+    let rate = rate.map_or_else(String::new, |rate| format!(", {} rows/s", count(rate)));
+    // To the second: it is an estimate.
+    let left = left.map(|left| Duration::from_secs(left.as_secs().max(1)));
+    let left = left.map_or_else(String::new, |left| match left.as_secs() {
+        seconds @ 0..60 => format!(", {seconds} s left"),
+        _ => format!(", {} left", duration(left)),
+    });
+    rate + &left
 }
 
 /// `999 ms`, `1.2 s`, `3 min 4 s`, `2 h 5 min`.
@@ -342,8 +358,24 @@ mod tests {
             undo: false,
             rows: Some(49_152),
             blocks: Some((1536, 9375)),
+            rows_per_second: None,
+            seconds_left: None,
+            waits: None,
         };
         assert_eq!(super::step(&step), "backfill: fill `users`, 16 %, 49,152 rows");
+        let at_work = StepStatus {
+            rows_per_second: Some(12_345),
+            seconds_left: Some(184),
+            waits: Some("the standby `r` is 11 s behind".into()),
+            ..step.clone()
+        };
+        assert_eq!(
+            super::step(&at_work),
+            "backfill: fill `users`, 16 %, 49,152 rows, 12,345 rows/s, 3 min 4 s left; \
+             waits: the standby `r` is 11 s behind"
+        );
+        let end = StepStatus { seconds_left: Some(0), waits: None, ..at_work };
+        assert!(super::step(&end).ends_with(" rows/s, 1 s left"));
         assert_eq!(super::step(&StepStatus { undo: true, ..step }), "undo backfill: fill `users`");
     }
 

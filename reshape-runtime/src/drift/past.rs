@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::history::History;
 use crate::model::{Action, Migration, Migrations};
-use crate::schema::{Schema, Table};
+use crate::schema::{Schema, Table, words};
 
 /// The end of a history.
 #[derive(Debug)]
@@ -134,10 +134,10 @@ impl Past {
 
     /// Whether an expression may have gone with a column or function that it is over.
     pub(super) fn may_be_gone(&self, expression: &str) -> bool {
-        let words: Vec<String> = words(expression).collect();
+        let said: Vec<String> = words(expression).collect();
         let over_removed = self.removed.iter().any(|name| {
-            let mut parts = self::words(name).peekable();
-            parts.peek().is_none() || parts.all(|part| words.contains(&part))
+            let mut parts = words(name).peekable();
+            parts.peek().is_none() || parts.all(|part| said.contains(&part))
         });
         let cascades = |sql: &&Words| sql.has("cascade");
         over_removed
@@ -145,7 +145,7 @@ impl Past {
                 .custom
                 .iter()
                 .filter(cascades)
-                .any(|sql| words.iter().any(|word| sql.all.contains(word)))
+                .any(|sql| said.iter().any(|word| sql.all.contains(word)))
     }
 
     /// Whether the table may have lost its primary key with a column of it.
@@ -175,12 +175,6 @@ impl Words {
     fn has(&self, name: &str) -> bool {
         words(name).all(|word| self.all.contains(&word))
     }
-}
-
-fn words(sql: &str) -> impl Iterator<Item = String> {
-    sql.split(|c: char| !(c.is_alphanumeric() || c == '_'))
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
 }
 
 #[cfg(test)]

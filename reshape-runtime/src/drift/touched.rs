@@ -73,9 +73,9 @@ impl Names<'_> {
                 self.table(&a.table);
                 self.now.insert(a.table.to_string(), None);
             }
-            Action::AddColumn(a) => self.with(&a.table, [a.up.as_ref(), None]),
-            Action::AlterColumn(a) => self.with(&a.table, [a.up.as_ref(), a.down.as_ref()]),
-            Action::RemoveColumn(a) => self.with(&a.table, [a.down.as_ref(), None]),
+            Action::AddColumn(a) => self.with(&a.table, action),
+            Action::AlterColumn(a) => self.with(&a.table, action),
+            Action::RemoveColumn(a) => self.with(&a.table, action),
             Action::AddIndex(a) => self.table(&a.table),
             Action::RemoveIndex(a) => {
                 let mut tables = self.before.tables();
@@ -91,9 +91,9 @@ impl Names<'_> {
         }
     }
 
-    fn with(&mut self, table: &str, transforms: [Option<&Transform>; 2]) {
+    fn with(&mut self, table: &str, action: &Action) {
         self.table(table);
-        for transform in transforms.into_iter().flatten() {
+        for transform in action.transforms().into_iter().flatten() {
             match transform {
                 Transform::Table { table, .. } => self.table(table),
                 Transform::Expression(_) => {}

@@ -2,10 +2,14 @@
 //!
 //! **Invariant:** what is cut off anywhere is finished by the next run: each batch is stored, fenced and journalled like any other.
 
+use postgres::Client;
+
 use super::command::{contract_has_begun, refused, stored_plan};
 use super::compare::{Todo, decide};
 use super::metadata::Snapshot;
+use super::probe::{Live, Probe, probe};
 use super::run::Run;
+use super::set::Set;
 use super::{Migrator, Planner, compare};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Migration, Migrations};
@@ -74,7 +78,14 @@ impl Run<'_> {
         waits: bool,
         planner: &Planner,
     ) -> Result<Report, Error> {
-        let snapshot = self.read()?;
+        // Only once there is nothing to complete either.
+        let is_over = |live: &Live| live.state == State::Idle;
+        let snapshot = match self.probe(wanted)? {
+            Probe::Live(live) if is_over(&live) => {
+                return Ok(self.as_it_is(Outcome::Nothing, live.base, wanted));
+            }
+            probe => self.read_after(&probe)?,
+        };
         match (snapshot.state, decide(&snapshot, wanted)) {
             (State::Idle, Ok(Todo::Nothing)) => {
                 return Ok(self.unchanged(Outcome::Nothing, &snapshot, wanted));
@@ -84,7 +95,11 @@ impl Run<'_> {
             }
             _ => {}
         }
-        self.enter(waits)?;
+        let needless =
+            |client: &mut Client, set: &Set| Ok(probe(client, set, wanted)?.live().filter(is_over));
+        if let Some(live) = self.enter_unless(waits, needless)? {
+            return Ok(self.as_it_is(Outcome::Nothing, live.base, wanted));
+        }
         let mut done = Done::default();
         let result = self.run_batches(wanted, planner, &mut done);
         match (result, done.migrations.last()) {

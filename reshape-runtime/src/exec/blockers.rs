@@ -16,7 +16,8 @@ pub(super) fn describe(client: &mut Client, sql: &str) -> String {
     let query = format!(
         "SELECT format('pid %s%s, %s', a.pid, \
            CASE WHEN a.application_name <> '' THEN format(' (`%s`)', a.application_name) END, \
-           CASE WHEN a.xact_start IS NULL THEN format('of the role `%s`', a.usename) \
+           CASE WHEN a.usename IS NULL AND a.xact_start IS NULL THEN 'a process of the server, autovacuum most likely' \
+             WHEN a.xact_start IS NULL THEN format('of the role `%s`', a.usename) \
              ELSE format('%s%s, in a transaction for %s s: %s', a.state, \
                CASE WHEN a.wait_event_type = 'Lock' THEN ', itself waiting for a lock' END, \
                extract(epoch FROM clock_timestamp() - a.xact_start)::int, \

@@ -2,10 +2,14 @@
 //!
 //! **Invariant:** nothing is written before the lock is held and the plan is made; a refused batch leaves no trace.
 
+use postgres::Client;
+
 use super::Planner;
 use super::compare::{Readiness, Todo, decide, readiness};
 use super::metadata::Snapshot;
+use super::probe::{Probe, probe};
 use super::run::Run;
+use super::set::Set;
 use crate::error::{Error, ErrorKind};
 use crate::model::Migrations;
 use crate::plan::{Phase, Plan, Refusal, Request, Work};
@@ -20,7 +24,10 @@ impl Run<'_> {
         planner: &Planner,
     ) -> Result<Report, Error> {
         // The usual case, at every start of every instance: one round trip, no lock.
-        let snapshot = self.read()?;
+        let snapshot = match self.probe(wanted)? {
+            Probe::Live(live) => return Ok(self.as_it_is(Outcome::Nothing, live.base, wanted)),
+            probe => self.read_after(&probe)?,
+        };
         match decide(&snapshot, wanted) {
             Ok(Todo::Nothing) => return Ok(self.unchanged(Outcome::Nothing, &snapshot, wanted)),
             Ok(Todo::Ahead) => return Ok(self.unchanged(Outcome::Ahead, &snapshot, wanted)),
@@ -30,11 +37,14 @@ impl Run<'_> {
         // A rollback leaves the version where it is: nobody has to wait for one, but of one that died somebody has to take care.
         let stays = snapshot.state == State::Aborting
             && matches!(readiness(&snapshot, wanted), Ok(Readiness::Ready(_)));
-        match self.enter(waits && !stays) {
+        let needless = |client: &mut Client, set: &Set| Ok(probe(client, set, wanted)?.live());
+        match self.enter_unless(waits && !stays, needless) {
             Err(error) if stays && error.kind() == ErrorKind::Locked => {
                 return Ok(self.unchanged(Outcome::Nothing, &snapshot, wanted));
             }
-            result => result?,
+            Ok(Some(live)) => return Ok(self.as_it_is(Outcome::Nothing, live.base, wanted)),
+            Ok(None) => {}
+            Err(error) => return Err(error),
         }
         let mut before = Outcome::Nothing;
         loop {
@@ -140,7 +150,8 @@ impl Run<'_> {
     fn expand_steps(&mut self, plan: &Plan, snapshot: &Snapshot) -> Result<(), Error> {
         let last = plan.steps.iter().rposition(|step| step.phase != Phase::Contract);
         // With the last step, so that nobody sees the new version's schema while the state is still `applying`.
-        let published = self.set.state_sql(State::InProgress, None);
+        let live = self.live_in_progress_sql(plan, snapshot)?;
+        let published = format!("{}; {live}", self.set.state_sql(State::InProgress, None));
         let with_last = last.filter(|n| matches!(plan.steps[*n].work, Work::Sql { .. }));
         for (n, step) in plan.steps.iter().enumerate() {
             if step.phase != Phase::Contract && !is_done(snapshot, n) {
@@ -152,7 +163,7 @@ impl Run<'_> {
             }
         }
         if with_last.is_none() {
-            self.set_state(State::InProgress, None)?;
+            self.fenced("change the state", |_| false, &published)?;
         }
         Ok(())
     }
@@ -183,7 +194,8 @@ impl Run<'_> {
                 self.run_step(plan, n, "")?;
             }
         }
-        let record = self.set.record_sql(plan)?;
+        let live = self.live_completed_sql(plan, snapshot)?;
+        let record = format!("{}; {live}", self.set.record_sql(plan)?);
         self.fenced("record the migrations", |begun| begun.state == State::Idle.name(), &record)?;
         self.forget_leases(plan.base.as_deref());
         Ok(())

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** a database that is ahead is no error while the wanted version's schema is live.
 
+use std::collections::{HashMap, HashSet};
+
 use super::metadata::{Applied, Snapshot};
 use super::set::Set;
 use crate::error::{Error, ErrorKind};
@@ -151,10 +153,10 @@ pub(super) fn readiness(snapshot: &Snapshot, wanted: &Migrations) -> Result<Read
 }
 
 /// What is left when the migrations have been taken back.
-fn remaining(snapshot: &Snapshot, plan: &Plan) -> Vec<Applied> {
-    let mut remaining = snapshot.applied.clone();
-    remaining.retain(|applied| !plan.reverts.contains(&applied.name));
-    remaining
+pub(super) fn remaining(snapshot: &Snapshot, plan: &Plan) -> Vec<Applied> {
+    let reverts: HashSet<&str> = plan.reverts.iter().map(String::as_str).collect();
+    let remaining = snapshot.applied.iter().filter(|one| !reverts.contains(one.name.as_str()));
+    remaining.cloned().collect()
 }
 
 /// The same while migrations are being taken back. Their versions are live until that is complete, so an instance of the version that is being left
@@ -183,8 +185,9 @@ fn decide_beside_revert(
 
 /// The names of the wanted migrations that the database does not know.
 fn pending<'m>(known: &[Applied], wanted: &'m [Migration]) -> Vec<&'m str> {
+    let known: HashSet<&str> = known.iter().map(|applied| applied.name.as_str()).collect();
     let names = wanted.iter().map(|migration| &*migration.name);
-    names.filter(|name| !known.iter().any(|applied| applied.name == *name)).collect()
+    names.filter(|name| !known.contains(name)).collect()
 }
 
 fn compare(known: &[Applied], wanted: &Migrations, snapshot: &Snapshot) -> Result<Relation, Error> {
@@ -195,15 +198,17 @@ fn compare(known: &[Applied], wanted: &Migrations, snapshot: &Snapshot) -> Resul
     }
     let set = wanted;
     let wanted = &wanted.migrations;
-    let find = |name: &str| wanted.iter().find(|migration| migration.name == name);
-    let unknown: Vec<&str> =
-        known.iter().map(|a| a.name.as_str()).filter(|name| find(name).is_none()).collect();
-    let pending = pending(known, wanted);
     let is_prefix =
         known.len() <= wanted.len() && known.iter().zip(&**wanted).all(|(a, m)| a.name == m.name);
+    if is_prefix {
+        let is_all = known.len() == wanted.len();
+        return Ok(if is_all { Relation::Equal } else { Relation::Behind(known.len()) });
+    }
+    let names: HashSet<&str> = wanted.iter().map(|migration| &*migration.name).collect();
+    let unknown: Vec<&str> =
+        known.iter().map(|a| a.name.as_str()).filter(|name| !names.contains(name)).collect();
+    let pending = pending(known, wanted);
     match (unknown.is_empty(), pending.is_empty()) {
-        _ if is_prefix && known.len() == wanted.len() => Ok(Relation::Equal),
-        _ if is_prefix => Ok(Relation::Behind(known.len())),
         (false, true) if snapshot.schemas.contains(&set.version_schema(&latest.name)) => Ok(Relation::Ahead),
         (false, true) => Err(retired(set, latest, &unknown)),
         (false, false) => Err(Error::new(
@@ -233,9 +238,10 @@ pub(super) fn edited<'a>(
     known: &'a [Applied],
     wanted: &'a Migrations,
 ) -> impl Iterator<Item = &'a Applied> {
-    known.iter().filter(|applied| {
-        let here = wanted.migrations.iter().find(|migration| migration.name == applied.name);
-        here.is_some_and(|migration| !same(applied, migration))
+    let here: HashMap<&str, &Migration> =
+        wanted.migrations.iter().map(|migration| (&*migration.name, migration)).collect();
+    known.iter().filter(move |applied| {
+        here.get(applied.name.as_str()).is_some_and(|migration| !same(applied, migration))
     })
 }
 

@@ -77,9 +77,10 @@ impl Set {
         literal(&format!("pause/{}", self.name()))
     }
 
-    /// Forgets a pause: the batch has ended.
+    /// Forgets the pause and the pace of a batch that has ended.
     pub(super) fn no_pause_sql(&self) -> String {
-        format!("DELETE FROM reshape.data WHERE key = {}", self.pause_key())
+        let (pause, pace) = (self.pause_key(), self.pace_key());
+        format!("DELETE FROM reshape.data WHERE key IN ({pause}, {pace})")
     }
 
     /// The batch `b` and its pause `p`, if there is one.

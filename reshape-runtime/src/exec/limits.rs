@@ -1,6 +1,7 @@
 //! How patient a migrator is, from the environment and from a command line.
 
 use std::env;
+use std::str::FromStr;
 use std::time::Duration;
 
 use super::{Migrator, Settings};
@@ -12,18 +13,22 @@ enum Setting {
     Duration(fn(&mut Settings) -> &mut Duration),
     /// A whole number, at least 1.
     Count(fn(&mut Settings) -> &mut usize),
+    /// A whole number.
+    Number(fn(&mut Settings) -> &mut u32),
 }
 
-use Setting::{Count, Duration as Time};
+use Setting::{Count, Duration as Time, Number};
 
 /// The variables, and what they set.
-const VARIABLES: [(&str, Setting); 7] = [
+const VARIABLES: [(&str, Setting); 9] = [
     ("RESHAPE_LOCK_TIMEOUT", Time(|settings| &mut settings.lock_timeout)),
     ("RESHAPE_RETRY_BUDGET", Time(|settings| &mut settings.retry_budget)),
     ("RESHAPE_RETRY_DELAY", Time(|settings| &mut settings.retry_delays.0)),
     ("RESHAPE_RETRY_MAX_DELAY", Time(|settings| &mut settings.retry_delays.1)),
     ("RESHAPE_WAIT_TIMEOUT", Time(|settings| &mut settings.wait_timeout)),
     ("RESHAPE_BATCH_DURATION", Time(|settings| &mut settings.batch_duration)),
+    ("RESHAPE_MAX_LAG", Time(|settings| &mut settings.max_lag)),
+    ("RESHAPE_MAX_LOAD", Number(|settings| &mut settings.max_load)),
     ("RESHAPE_WORKERS", Count(|settings| &mut settings.workers)),
 ];
 
@@ -37,6 +42,8 @@ pub(crate) struct Limits {
     pub(crate) retry_max_delay: Option<Duration>,
     pub(crate) batch_duration: Option<Duration>,
     pub(crate) workers: Option<usize>,
+    pub(crate) max_lag: Option<Duration>,
+    pub(crate) max_load: Option<u32>,
 }
 
 impl Migrator {
@@ -50,18 +57,20 @@ impl Migrator {
             (limits.retry_delay, &mut settings.retry_delays.0),
             (limits.retry_max_delay, &mut settings.retry_delays.1),
             (limits.batch_duration, &mut settings.batch_duration),
+            (limits.max_lag, &mut settings.max_lag),
         ];
         for (given, setting) in durations {
             *setting = given.unwrap_or(*setting);
         }
+        settings.max_load = limits.max_load.unwrap_or(settings.max_load);
         settings.lock_timeout = settings.lock_timeout.max(Duration::from_millis(1));
         settings.workers = limits.workers.unwrap_or(settings.workers).max(1);
         self
     }
 
     /// Takes what is set in the environment: `RESHAPE_LOCK_TIMEOUT`, `RESHAPE_RETRY_BUDGET`, `RESHAPE_RETRY_DELAY`,
-    /// `RESHAPE_RETRY_MAX_DELAY`, `RESHAPE_WAIT_TIMEOUT`, `RESHAPE_BATCH_DURATION`, each a duration with its unit (`500ms`, `10s`,
-    /// `5min`), and `RESHAPE_WORKERS`, a number. An empty variable counts as none; what is set after this call wins.
+    /// `RESHAPE_RETRY_MAX_DELAY`, `RESHAPE_WAIT_TIMEOUT`, `RESHAPE_BATCH_DURATION`, `RESHAPE_MAX_LAG`, each a duration with its unit (`500ms`, `10s`,
+    /// `5min`), and `RESHAPE_WORKERS` and `RESHAPE_MAX_LOAD`, numbers. An empty variable counts as none; what is set after this call wins.
     ///
     /// # Errors
     ///
@@ -77,7 +86,8 @@ fn from(settings: &mut Settings, variable: &dyn Fn(&str) -> Option<String>) -> R
         let Some(text) = variable(name).filter(|text| !text.is_empty()) else { continue };
         match setting {
             Time(setting) => *setting(settings) = duration(name, &text)?,
-            Count(setting) => *setting(settings) = count(name, &text)?,
+            Count(setting) => *setting(settings) = number(name, &text, 1)?,
+            Number(setting) => *setting(settings) = number(name, &text, 0)?,
         }
     }
     settings.lock_timeout = settings.lock_timeout.max(Duration::from_millis(1));
@@ -91,10 +101,10 @@ fn duration(name: &str, text: &str) -> Result<Duration, Error> {
     })
 }
 
-fn count(name: &str, text: &str) -> Result<usize, Error> {
-    text.trim().parse().ok().filter(|count| *count > 0).ok_or_else(|| {
+fn number<N: FromStr + PartialOrd>(name: &str, text: &str, least: N) -> Result<N, Error> {
+    text.trim().parse().ok().filter(|number| *number >= least).ok_or_else(|| {
         Error::new(ErrorKind::Setting, format!("`{name}` is not a number: `{text}`"))
-            .with_help("give a whole number, at least 1")
+            .with_help("give a whole number, as in `4`")
     })
 }
 
@@ -105,7 +115,8 @@ mod tests {
     #[test]
     fn every_limit_can_be_set() {
         let mut settings = Settings::default();
-        let unit = |name: &str| if name.ends_with("WORKERS") { "" } else { "s" };
+        let is_count = |name: &str| name.ends_with("WORKERS") || name.ends_with("LOAD");
+        let unit = |name: &str| if is_count(name) { "" } else { "s" };
         from(&mut settings, &|name| Some(format!("{}{}", name.len(), unit(name)))).unwrap();
         for (name, setting) in VARIABLES {
             match setting {
@@ -113,6 +124,9 @@ mod tests {
                     assert_eq!(setting(&mut settings).as_secs(), name.len() as u64, "{name}");
                 }
                 Count(setting) => assert_eq!(*setting(&mut settings), name.len(), "{name}"),
+                Number(setting) => {
+                    assert_eq!(*setting(&mut settings) as usize, name.len(), "{name}");
+                }
             }
         }
     }
@@ -131,6 +145,17 @@ mod tests {
         let mut settings = Settings::default();
         from(&mut settings, &|name| name.ends_with("BUDGET").then(String::new)).unwrap();
         assert_eq!(settings.retry_budget, Settings::default().retry_budget);
+    }
+
+    #[test]
+    fn what_is_no_number_is_named() {
+        let count = |name: &str| name.ends_with("LOAD").then(|| String::from("much"));
+        let error = from(&mut Settings::default(), &count).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Setting);
+        assert!(
+            error.message().starts_with("`RESHAPE_MAX_LOAD` is not a number: `much`"),
+            "{error}"
+        );
     }
 
     #[test]

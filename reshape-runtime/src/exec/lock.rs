@@ -3,9 +3,11 @@
 //! **Invariant:** waiting is polling, outside any transaction: a session that waits inside `pg_advisory_lock` has a
 //! snapshot, and CREATE INDEX CONCURRENTLY in the session that holds the lock would wait for it: a deadlock.
 
+use std::hash::{BuildHasher, RandomState};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use postgres::Client;
 
 use super::retry::{Failure, Retry};
@@ -27,8 +29,9 @@ pub(super) fn key(namespace: &str) -> i64 {
     names::fnv1a(format!("reshape migrations {namespace}").as_bytes()).cast_signed()
 }
 
-/// Between two looks at a lock that another migrator holds.
-const POLL: Duration = Duration::from_millis(100);
+/// Between two looks at a lock that another migrator holds: first and at most, each plus up to as much again, so that many that begin at
+/// once do not look at once.
+const POLL: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
 
 /// How long a command that does not queue gives a migrator that has just ended: its session may still be letting go. Of
 /// one that was killed, the server notices after `client_connection_check_interval`, which `session` sets to a quarter of this.
@@ -67,19 +70,28 @@ pub(super) fn holder(client: &mut Client, set: &Set) -> Result<Option<String>, p
     Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))
 }
 
-/// Takes the lock; waits for whoever holds it, up to `patience` after `began`.
-pub(super) fn lock(
+/// Takes the lock; waits for whoever holds it, up to `patience` after `began`. While it waits it looks whether there is still a need: what
+/// `needless` returns ends the wait, without the lock.
+pub(super) fn lock<T>(
     client: &mut Client,
     set: &Set,
     began: Instant,
     patience: Duration,
     observer: &mut dyn Observer,
-) -> Result<(), Failure> {
+    mut needless: impl FnMut(&mut Client) -> Result<Option<T>, postgres::Error>,
+) -> Result<Option<T>, Failure> {
     let mut told: Option<Instant> = None;
+    let mut delays = ExponentialBuilder::new()
+        .with_min_delay(POLL.0)
+        .with_max_delay(POLL.1)
+        .without_max_times()
+        .with_jitter()
+        .with_jitter_seed(RandomState::new().hash_one(std::process::id()))
+        .build();
     loop {
         if try_lock(client, set)? {
             observer.event(&Event::Locked);
-            return Ok(());
+            return Ok(None);
         }
         let elapsed = began.elapsed();
         let is_over = elapsed >= patience;
@@ -93,7 +105,11 @@ pub(super) fn lock(
             observer.event(&Event::Waiting { holder, elapsed });
             told = Some(Instant::now());
         }
-        sleep(POLL.min(patience.saturating_sub(elapsed)));
+        let delay = delays.next().unwrap_or(POLL.1);
+        sleep(delay.min(patience.saturating_sub(elapsed)));
+        if let Some(found) = needless(client)? {
+            return Ok(Some(found));
+        }
     }
 }
 

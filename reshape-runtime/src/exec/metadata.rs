@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use postgres::Client;
+use postgres::error::SqlState;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -20,7 +21,7 @@ use crate::plan::Plan;
 use crate::report::State;
 
 /// The layout that this crate reads and writes; stored in `reshape.data` under the key `metadata`.
-const LAYOUT: i64 = 2;
+pub(super) const LAYOUT: i64 = 2;
 
 /// A completed migration, as `reshape.migrations` has it.
 #[derive(Clone, Debug, Deserialize)]
@@ -105,7 +106,10 @@ fn own_query(set: &Set, layout: i64) -> String {
 /// Reads the metadata, whatever there is of it.
 pub(super) fn read(client: &mut Client, set: &Set) -> Result<Snapshot, Failure> {
     let found = match rows(client, &own_query(set, LAYOUT)) {
-        Err(error) if is_undefined(&error) => rows(client, &own_query(set, 1)),
+        // The tables are there, but not this layout's columns.
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_COLUMN) => {
+            rows(client, &own_query(set, 1))
+        }
         found => found,
     };
     match found {
@@ -142,13 +146,13 @@ pub(super) fn read(client: &mut Client, set: &Set) -> Result<Snapshot, Failure> 
 }
 
 /// Whether a table, a schema or a column is not there.
-fn is_undefined(error: &postgres::Error) -> bool {
+pub(super) fn is_undefined(error: &postgres::Error) -> bool {
     let code = error.code().map(postgres::error::SqlState::code);
     matches!(code, Some("42P01" | "3F000" | "42703"))
 }
 
 /// Reads what there is where the set has no row: what the command line has left, which has no tables of ours, or nothing.
-fn read_foreign(client: &mut Client, set: &Set) -> Result<Snapshot, Failure> {
+pub(super) fn read_foreign(client: &mut Client, set: &Set) -> Result<Snapshot, Failure> {
     let found = rows(
         client,
         &format!(

@@ -78,7 +78,7 @@ impl Run<'_> {
             Work::Sql { statements } => {
                 let sql = statements.join(";\n");
                 let result = self.retrying(Task::Step { title: &title, sql: &sql, rules }, |run| {
-                    run.transaction(plan, n, statements, is_undone, closing)
+                    run.transaction(plan, n, (statements, true), is_undone, closing)
                 });
                 match result {
                     Err(error) => self.skip(&plan.steps[n], error, closing)?,

@@ -9,10 +9,11 @@ use postgres::Client;
 
 use super::connection::{Refused, Source};
 use super::metadata::{self, Snapshot};
+use super::probe::Probe;
 use super::retry::{Class, Failure, Retry, classify, describe};
 use super::session::{self, database_error, rows};
 use super::set::Set;
-use super::{Settings, blockers, lock};
+use super::{Settings, blockers, lock, pace};
 use crate::error::{Error, ErrorKind};
 use crate::observer::{Event, Observer};
 use crate::plan::{Offenders, Plan};
@@ -35,6 +36,7 @@ pub(super) struct Run<'a> {
     pub(super) began: Instant,
     pub(super) steps: Vec<StepReport>,
     pub(super) notes: Vec<String>,
+    pub(super) pace: pace::Pace,
 }
 
 /// What is being tried, for messages.
@@ -84,6 +86,7 @@ impl<'a> Run<'a> {
             began,
             steps: Vec::new(),
             notes: Vec::new(),
+            pace: pace::Pace::default(),
         })
     }
 
@@ -114,6 +117,15 @@ impl<'a> Run<'a> {
 
     /// Sets the session up, checks that it may migrate, and takes the lock.
     pub(super) fn enter(&mut self, waits: bool) -> Result<(), Error> {
+        self.enter_unless::<()>(waits, |_, _| Ok(None)).map(|_| ())
+    }
+
+    /// As [`enter`](Self::enter); but while another migrator has the lock, what `needless` returns ends the wait, and nothing is taken.
+    pub(super) fn enter_unless<T>(
+        &mut self,
+        waits: bool,
+        needless: impl Fn(&mut Client, &Set) -> Result<Option<T>, postgres::Error>,
+    ) -> Result<Option<T>, Error> {
         self.retrying(Task::Own("set the session up"), |run| {
             let pid = session::set_up(&mut run.client)?;
             session::check(&mut run.client, &pid)?;
@@ -122,12 +134,14 @@ impl<'a> Run<'a> {
         })?;
         let patience = if waits { self.settings.wait_timeout } else { lock::GRACE };
         let began = Instant::now();
-        self.retrying(Task::Own("take the migration lock"), |run| {
-            lock::lock(&mut run.client, &run.set, began, patience, run.observer)
-        })
-        .map_err(|error| self.with_work(error))?;
-        self.is_locked = true;
-        Ok(())
+        let (needless, _) = self
+            .retrying(Task::Own("take the migration lock"), |run| {
+                let Self { client, set, observer, .. } = run;
+                lock::lock(client, set, began, patience, *observer, |client| needless(client, set))
+            })
+            .map_err(|error| self.with_work(error))?;
+        self.is_locked = needless.is_none();
+        Ok(needless)
     }
 
     /// What the migrator that has the lock is at, as far as that can be told.
@@ -138,6 +152,19 @@ impl<'a> Run<'a> {
         match self.read().ok().as_ref().and_then(super::status::work) {
             Some(work) => error.and(&work),
             None => error,
+        }
+    }
+
+    /// Reads the metadata where the probe has not been enough.
+    pub(super) fn read_after(&mut self, probe: &Probe) -> Result<Snapshot, Error> {
+        match probe {
+            Probe::Absent => {
+                let (snapshot, _) = self.retrying(Task::Own("read the metadata"), |run| {
+                    metadata::read_foreign(&mut run.client, &run.set)
+                })?;
+                Ok(snapshot)
+            }
+            Probe::Live(_) | Probe::Unknown => self.read(),
         }
     }
 

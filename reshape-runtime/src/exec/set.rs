@@ -142,10 +142,13 @@ impl Set {
     /// Ends a batch, completed or not: state idle, no plan, an empty journal.
     pub(super) fn end_sql(&self, completed: bool) -> String {
         let (own, settle) = (self.own(), self.settle_sql(completed));
+        // What a rolled back start has written down is not so any more.
+        let forget =
+            if completed { String::new() } else { format!("; {}", self.forget_live_sql()) };
         let pause = self.no_pause_sql();
         format!(
             "UPDATE reshape.batch SET state = 'idle', plan = NULL WHERE {own}; \
-             DELETE FROM reshape.journal WHERE {own}; {pause}; {settle}"
+             DELETE FROM reshape.journal WHERE {own}; {pause}; {settle}{forget}"
         )
     }
 

@@ -4,7 +4,10 @@ use super::backfill::Position;
 use super::compare::{edited, live};
 use super::lock;
 use super::metadata::{Applied, Snapshot};
+use super::pace;
+use super::pace::meter::time_left;
 use super::run::{Run, Task};
+use super::session::rows;
 use crate::error::Error;
 use crate::model::Migrations;
 use crate::plan::Phase;
@@ -60,6 +63,10 @@ impl Run<'_> {
         let reverts = plan.map_or_else(Vec::new, |plan| plan.reverts.clone());
         let done = snapshot.journal.iter().filter(|entry| entry.status == "done").count();
         let other_sets = self.other_sets()?;
+        let step = match step(&snapshot) {
+            Some(step) if migrator.is_some() => Some(self.with_pace(&snapshot, step)?),
+            step => step,
+        };
         let paused = match snapshot.state {
             State::Applying => self.paused()?,
             State::Idle | State::InProgress | State::Completing | State::Aborting => None,
@@ -72,7 +79,7 @@ impl Run<'_> {
             target: plan.map(|plan| self.set.migration(&plan.target)),
             live_schemas,
             paused,
-            step: step(&snapshot),
+            step,
             progress: plan.map(|plan| (done, plan.steps.len())),
             last_error: snapshot.last_error,
             applied,
@@ -83,6 +90,48 @@ impl Run<'_> {
             edited,
             instances,
         })
+    }
+}
+
+impl Run<'_> {
+    /// The step that a migrator is at, with how fast it is.
+    fn with_pace(
+        &mut self,
+        snapshot: &Snapshot,
+        mut step: StepStatus,
+    ) -> Result<StepStatus, Error> {
+        let (record, _) = self.retrying(Task::Own("see how fast the migrator is"), |run| {
+            Ok(pace::recorded(&mut run.client, &run.set)?)
+        })?;
+        if let Some(record) = record.filter(|record| Some(record.step) == number(snapshot)) {
+            let left = step.blocks.zip(record.blocks_per_second);
+            let left = left.and_then(|((done, all), speed)| time_left(all - done, speed));
+            step.seconds_left = left.map(|left| left.as_secs());
+            step.rows_per_second = record.rows_per_second;
+            step.waits = record.waits;
+        }
+        if step.blocks.is_none() {
+            step.blocks = self.index_build()?;
+        }
+        Ok(step)
+    }
+
+    /// How far the migrator is with an index, if it builds one. Another role's progress is hidden.
+    fn index_build(&mut self) -> Result<Option<(u64, u64)>, Error> {
+        let sql = format!(
+            "SELECT p.blocks_done, p.blocks_total FROM pg_catalog.pg_stat_progress_create_index p \
+               JOIN pg_catalog.pg_locks l USING (pid) \
+             WHERE p.datname = current_database() AND p.blocks_done <= p.blocks_total AND p.blocks_total > 0 \
+               AND l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+               AND ((l.classid::bigint << 32) | l.objid::bigint) = {}",
+            self.set.lock_key()
+        );
+        let (found, _) = self.retrying(Task::Own("see how far an index is"), |run| {
+            Ok(rows(&mut run.client, &sql)?)
+        })?;
+        let cell =
+            |column: usize| found.first().and_then(|row| row.get(column)?.parse::<u64>().ok());
+        Ok(cell(0).zip(cell(1)))
     }
 }
 
@@ -132,6 +181,9 @@ fn step(snapshot: &Snapshot) -> Option<StepStatus> {
         title: step.title.clone(),
         undo: snapshot.state == State::Aborting,
         rows: entry.and_then(|entry| entry.rows),
-        blocks: position.map(|position| (position.next.min(position.blocks), position.blocks)),
+        blocks: position.map(|position| (position.blocks_done(), position.blocks)),
+        rows_per_second: None,
+        seconds_left: None,
+        waits: None,
     })
 }

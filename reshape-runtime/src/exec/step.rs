@@ -2,11 +2,12 @@
 //!
 //! **Invariant:** a step is done when its journal row says so, and only then; every try looks for the row first.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::backfill::Pass;
 use super::index::locked_by;
 use super::journal::Begun;
+use super::patience::Patience;
 use super::retry::{Class, Failure, classify, describe};
 use super::run::{Rules, Run, Task};
 use super::session::{SEARCH_PATH, rows};
@@ -14,6 +15,9 @@ use crate::error::{Error, ErrorKind};
 use crate::observer::Event;
 use crate::plan::{Phase, Plan, Step, Work};
 use crate::report::StepReport;
+
+/// How long a message may be before it is sent, in bytes.
+const LONGEST: usize = 1_000_000;
 
 /// What to do where SQL of the user's can never succeed.
 const SKIP: &str = "make what it needs, and run this again; if it can never succeed, go on without it: `--skip-custom`, or \
@@ -29,8 +33,9 @@ impl Run<'_> {
                 let done = join(&run.set.done_sql(n, None), closing);
                 let sql = statements.join(";\n");
                 let task = Task::Step { title: &step.title, sql: &sql, rules };
-                let result =
-                    run.retrying(task, |run| run.transaction(plan, n, statements, is_done, &done));
+                let result = run.retrying(task, |run| {
+                    run.transaction(plan, n, (statements, false), is_done, &done)
+                });
                 let ((), retries) = match result {
                     Err(error) if step.phase == Phase::Contract => run.skip(step, error, &done)?,
                     result => result?,
@@ -88,13 +93,14 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Statements in one fenced transaction, with `closing` (our own SQL, the journal's row) at its end. What a statement leaves in the setting
-    /// `reshape.note` is for the operator: a NOTICE of the server's would not reach whoever has handed over a connection of their own.
+    /// Statements of the step (or, `true`, of its undo) in one fenced transaction, with `closing` (our own SQL, the journal's row) at its end.
+    /// What a statement leaves in the setting `reshape.note` is for the operator: a NOTICE of the server's would not reach whoever has handed
+    /// over a connection of their own.
     pub(super) fn transaction(
         &mut self,
         plan: &Plan,
         n: usize,
-        statements: &[String],
+        (statements, undo): (&[String], bool),
         is_done: impl Fn(&Begun) -> bool,
         closing: &str,
     ) -> Result<(), Failure> {
@@ -104,12 +110,8 @@ impl Run<'_> {
         }
         let title = &plan.steps[n].title;
         let mut note = None;
-        for statement in statements {
-            // The id after each statement: SQL of the user's that says COMMIT would leave the journal behind.
-            let probe = format!(
-                "{statement}\n;\nSELECT pg_catalog.pg_current_xact_id_if_assigned(), pg_catalog.current_setting('reshape.note', true)"
-            );
-            match rows(&mut self.client, &probe) {
+        for message in messages(&plan.steps[n], (statements, undo), self.settings.lock_timeout) {
+            match rows(&mut self.client, &message) {
                 Ok(rows) => {
                     note = rows.last().and_then(|row| row.get(1)).map(str::to_owned);
                     if rows.last().and_then(|row| row.get(0)) != Some(&begun.xid) {
@@ -242,6 +244,32 @@ impl Run<'_> {
             ),
         )
     }
+}
+
+/// The statements as they are sent, all in one message if they are ours. SQL of the user's may say COMMIT: what came after it in one message would
+/// have been done, too, so that is sent one by one.
+fn messages(
+    step: &Step,
+    (statements, undo): (&[String], bool),
+    lock_timeout: Duration,
+) -> Vec<String> {
+    let patience = Patience::of(step, undo, &statements.join("\n"), lock_timeout);
+    let mut messages = Vec::new();
+    let mut message = String::new();
+    for (number, statement) in statements.iter().enumerate() {
+        let before = if number == 0 { &patience.first } else { &patience.between };
+        for sql in before.iter().chain([statement]) {
+            message.push_str(sql);
+            // A statement may end in a comment.
+            message.push_str("\n;\n");
+        }
+        if step.custom || message.len() > LONGEST || number + 1 == statements.len() {
+            // The id: SQL that says COMMIT would leave the journal behind.
+            message.push_str("SELECT pg_catalog.pg_current_xact_id_if_assigned(), pg_catalog.current_setting('reshape.note', true)");
+            messages.push(std::mem::take(&mut message));
+        }
+    }
+    messages
 }
 
 fn is_done(begun: &Begun) -> bool {

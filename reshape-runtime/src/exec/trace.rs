@@ -10,6 +10,7 @@ use crate::instance::LeaseChange;
 use crate::observer::Event;
 
 /// What a thread's events belong to.
+#[derive(Clone)]
 pub(super) struct Context {
     dispatch: Dispatch,
     span: Span,
@@ -45,8 +46,8 @@ pub(super) fn emit(event: &Event) {
         Event::Retry { reason, attempt, delay } => {
             warn!(%reason, attempt, delay = millis(*delay), "trying again");
         }
-        Event::Backfill { table, blocks, total, rows } => {
-            debug!(%table, blocks, total, rows, "backfilling");
+        Event::Backfill { table, blocks, total, rows, rate, left } => {
+            debug!(%table, blocks, total, rows, rate, left = left.map(millis), "backfilling");
         }
         Event::Paused { reason, elapsed } => {
             info!(%reason, elapsed = millis(*elapsed), "pausing");

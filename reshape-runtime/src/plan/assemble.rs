@@ -122,7 +122,8 @@ pub(crate) fn assemble(mut batch: Batch<'_>, target: &str) -> Result<Plan, Refus
                 format!("check that {}.{} has no NULL", shown(table), shown_column(&column)),
                 vec![not_null::validate(table, &column)],
             );
-            fill.push(step.violated_by([offenders::not_null(&batch, table, &column, false)]));
+            let rule = offenders::not_null(&batch, table, &column, false);
+            fill.push(step.patient().violated_by([rule]));
         }
         let (begun, built) = index::build(&batch, number)?.into_iter().partition(is_expand);
         steps.extend::<Vec<Step>>(begun);

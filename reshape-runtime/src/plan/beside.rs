@@ -8,7 +8,7 @@
 //! never something else. `up` is computed while shadow columns are being filled, so it reads none that has to be computed; for `down` they are
 //! all filled.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::action::Action;
 use crate::model::Transform;
@@ -38,12 +38,15 @@ pub(crate) struct Beside {
 #[derive(Clone, Debug)]
 struct Seen {
     table: usize,
+    schema: String,
     name: String,
     columns: Vec<(String, ValueId)>,
-    /// Whether its name alone means it.
+    /// Whether its name alone means it; where the expression is known, whether it says that.
     alone: bool,
     /// Whether the expression has its schema before its name.
     with_schema: bool,
+    /// Whether the expression names the type of its rows.
+    row_type: bool,
     /// The migration of the batch that has changed it last.
     changed_by: Option<usize>,
 }
@@ -85,48 +88,33 @@ pub(crate) struct Point(Vec<Seen>);
 pub(crate) fn before(action: &Action, batch: &Batch<'_>) -> Result<Option<Point>, Refusal> {
     let (own, others) = expressions(action);
     for sql in others.into_iter().filter(|sql| has_sub_select(sql)) {
-        let seen = seen(batch, sql);
+        let seen = named(&reachable(batch, &[sql]), sql);
         if let Some(other) = seen.iter().find(|seen| render::differs(batch, seen, When::Now)) {
             let what = format!(
                 "a sub-select on `{}`, which the same batch changes, in a value from another table",
                 other.name
             );
-            return Err(batch.not_supported(&what).with_help(complete_first(
-                batch,
-                batch.at,
-                other.changed_by,
-            )));
+            return Err(render::not_supported(batch, batch.at, &what, other.changed_by));
         }
     }
     let own: Vec<&str> = own.into_iter().filter(|sql| has_sub_select(sql)).collect();
-    let mut tables: BTreeMap<usize, Seen> = BTreeMap::new();
-    for seen in own.iter().flat_map(|sql| seen(batch, sql)) {
-        tables.insert(seen.table, seen);
-    }
-    Ok((!own.is_empty()).then(|| Point(tables.into_values().collect())))
+    Ok((!own.is_empty()).then(|| Point(reachable(batch, &own))))
 }
 
 /// Has the expressions that the action has brought see what was there before it.
 pub(crate) fn after(point: &Point, batch: &mut Batch<'_>) {
     let at = batch.at;
-    let schemas: Vec<String> = batch.tables.iter().map(|table| table.schema.clone()).collect();
     for (number, table) in batch.tables.iter_mut().enumerate() {
         for stage in table.ups.iter_mut().chain(&mut table.downs) {
             let Formula::Expression(sql) = &stage.formula else { continue };
             if stage.scope.beside.at.is_some() || !has_sub_select(sql) {
                 continue;
             }
-            let mut tables = point.0.clone();
-            tables.retain_mut(|seen| {
-                let named = relation(sql, &schemas[seen.table], &seen.name);
-                seen.alone &= named.alone;
-                seen.with_schema = named.with_schema;
-                if seen.table == number {
-                    // `down` sees its own table as the action leaves it.
-                    seen.columns.clone_from(&stage.scope.names);
-                }
-                seen.alone || seen.with_schema
-            });
+            let mut tables = named(&point.0, sql);
+            for seen in tables.iter_mut().filter(|seen| seen.table == number) {
+                // `down` sees its own table as the action leaves it.
+                seen.columns.clone_from(&stage.scope.names);
+            }
             stage.scope.beside = Beside { at: Some(at), tables, with: String::new() };
         }
     }
@@ -134,29 +122,13 @@ pub(crate) fn after(point: &Point, batch: &mut Batch<'_>) {
 
 /// What the action computes from rows of its own table, and from those of others.
 fn expressions(action: &Action) -> (Vec<&str>, Vec<&str>) {
-    let transforms = match action {
-        Action::AddColumn(add) => vec![&add.up],
-        Action::AlterColumn(alter) => vec![&alter.up, &alter.down],
-        Action::RemoveColumn(remove) => vec![&remove.down],
-        Action::CreateTable(create) => {
-            let up = create.up.iter();
-            let all = up.flat_map(|up| up.values.iter().map(|(_, sql)| sql).chain(&up.condition));
-            return (Vec::new(), all.map(AsRef::as_ref).collect());
-        }
-        Action::RenameTable(_)
-        | Action::RemoveTable(_)
-        | Action::AddIndex(_)
-        | Action::RemoveIndex(_)
-        | Action::AddForeignKey(_)
-        | Action::RemoveForeignKey(_)
-        | Action::AddCheck(_)
-        | Action::RemoveCheck(_)
-        | Action::CreateEnum(_)
-        | Action::RemoveEnum(_)
-        | Action::Custom(_) => Vec::new(),
-    };
     let (mut own, mut others) = (Vec::new(), Vec::new());
-    for transform in transforms.into_iter().flatten() {
+    if let Action::CreateTable(create) = action {
+        let up = create.up.iter();
+        let all = up.flat_map(|up| up.values.iter().map(|(_, sql)| sql).chain(&up.condition));
+        others.extend(all.map(AsRef::as_ref));
+    }
+    for transform in action.transforms().into_iter().flatten() {
         match transform {
             Transform::Expression(sql) => own.push(sql.as_ref()),
             Transform::Table { value, condition, .. } => {
@@ -167,8 +139,8 @@ fn expressions(action: &Action) -> (Vec<&str>, Vec<&str>) {
     (own, others)
 }
 
-/// The tables that sub-selects of `sql` may name, as they are now.
-fn seen(batch: &Batch<'_>, sql: &str) -> Vec<Seen> {
+/// The tables whose names one of the expressions says, as they are now.
+fn reachable(batch: &Batch<'_>, expressions: &[&str]) -> Vec<Seen> {
     let path = &batch.facts().search_path;
     // The name alone means the table in the first schema of the `search_path` that has one.
     let rank = |schema: &str| match path.iter().position(|name| name == schema) {
@@ -176,31 +148,39 @@ fn seen(batch: &Batch<'_>, sql: &str) -> Vec<Seen> {
         place => place.map(|place| place + 1),
     };
     let there = batch.tables.iter().enumerate().filter(|(_, table)| !table.removed);
-    let there = there.filter(|(_, table)| says(sql, &table.name));
-    let mut found: Vec<Seen> = Vec::new();
-    for (number, table) in there.clone() {
-        let named = relation(sql, &table.schema, &table.name);
-        let own = rank(&table.schema);
-        let hidden = || {
-            there.clone().any(|(other, hiding)| {
-                other != number
-                    && hiding.name == table.name
-                    && rank(&hiding.schema).is_some_and(|rank| own.is_some_and(|own| rank < own))
-            })
-        };
-        let alone = named.alone && own.is_some() && !hidden();
-        if alone || named.with_schema {
-            found.push(Seen {
-                table: number,
-                name: table.name.clone(),
-                columns: table.scope().names,
-                alone,
-                with_schema: named.with_schema,
-                changed_by: table.touched.map(|order| migration(batch, order)),
-            });
-        }
-    }
-    found
+    let there = there.filter(|(_, table)| expressions.iter().any(|sql| says(sql, &table.name)));
+    let is_hidden = |number: usize, table: &Table, own: usize| {
+        there.clone().any(|(other, hiding)| {
+            other != number
+                && hiding.name == table.name
+                && rank(&hiding.schema).is_some_and(|rank| rank < own)
+        })
+    };
+    let seen = there.clone().map(|(number, table)| Seen {
+        table: number,
+        schema: table.schema.clone(),
+        name: table.name.clone(),
+        columns: table.scope().names,
+        alone: rank(&table.schema).is_some_and(|own| !is_hidden(number, table, own)),
+        with_schema: false,
+        row_type: false,
+        changed_by: table.touched.map(|order| migration(batch, order)),
+    });
+    seen.collect()
+}
+
+/// Those of the tables that sub-selects of `sql` may name, and how.
+fn named(tables: &[Seen], sql: &str) -> Vec<Seen> {
+    let mut tables = tables.to_vec();
+    tables.retain_mut(|seen| {
+        let named = relation(sql, &seen.schema, &seen.name);
+        // Where the name alone means another table, it means the type of another one's rows, too.
+        seen.row_type = seen.alone && named.row_type;
+        seen.alone &= named.alone;
+        seen.with_schema = named.with_schema;
+        seen.alone || seen.with_schema || seen.row_type
+    });
+    tables
 }
 
 /// The migration of the action with that place in the batch.
@@ -231,7 +211,8 @@ impl Batch<'_> {
         if !has_sub_select(sql) {
             return Ok(sql.to_owned());
         }
-        let rendered = render(self, self.at, sql, &seen(self, sql), When::Now)?;
+        let tables = named(&reachable(self, &[sql]), sql);
+        let rendered = render(self, self.at, sql, &tables, When::Now)?;
         Ok(under(&rendered.with, sql))
     }
 }
@@ -251,7 +232,8 @@ pub(crate) fn resolve(batch: &mut Batch<'_>) -> Result<BTreeSet<usize>, Refusal>
             let rendered = render(batch, at, sql, &beside.tables, when)?;
             if !rendered.shadows_of.is_subset(&BTreeSet::from([number])) {
                 together.insert(number);
-                together.extend(rendered.shadows_of);
+                together.extend(&rendered.shadows_of);
+                require_alone(batch, at, &together, beside, &rendered.shadows_of)?;
             }
             if !rendered.with.is_empty() {
                 clauses.push((number, when, place, rendered.with));
@@ -259,13 +241,6 @@ pub(crate) fn resolve(batch: &mut Batch<'_>) -> Result<BTreeSet<usize>, Refusal>
             let others = beside.tables.iter().map(|seen| seen.table);
             links.extend(others.filter(|other| *other != number).map(|other| (number, other)));
         }
-    }
-    if let Some(number) = together.iter().find(|number| inherit::root(batch, **number).is_some()) {
-        let what = format!(
-            "a sub-select on a column that the same batch adds, where `{}` inherits or has children,",
-            batch.tables[*number].name
-        );
-        return Err(Refusal { action: None, ..batch.not_supported(&what) });
     }
     for (number, when, place, with) in clauses {
         let table = &mut batch.tables[number];
@@ -283,6 +258,24 @@ pub(crate) fn resolve(batch: &mut Batch<'_>) -> Result<BTreeSet<usize>, Refusal>
         }
     }
     Ok(together)
+}
+
+/// None of the tables that are expanded together is one of a tree.
+fn require_alone(
+    batch: &Batch<'_>,
+    at: (usize, usize),
+    together: &BTreeSet<usize>,
+    beside: &Beside,
+    shadows_of: &BTreeSet<usize>,
+) -> Result<(), Refusal> {
+    let of_tree = together.iter().find(|number| inherit::root(batch, **number).is_some());
+    let Some(number) = of_tree else { return Ok(()) };
+    let what = format!(
+        "a sub-select on a column that the same batch adds, where `{}` inherits or has children,",
+        batch.tables[*number].name
+    );
+    let read = beside.tables.iter().find(|seen| shadows_of.contains(&seen.table));
+    Err(render::not_supported(batch, at, &what, read.and_then(|seen| seen.changed_by)))
 }
 
 /// The stages whose results anything needs, with their places among the `ups` or `downs`.

@@ -50,7 +50,8 @@ fn at_once(step: Step) -> Option<Step> {
         | Work::Backfill { .. }
         | Work::Analyze { .. } => undo,
     };
-    Some(Step { work, undo, ..step })
+    // Nobody uses the database: whatever this waits for, nobody waits behind it.
+    Some(Step { work, undo, patient: true, ..step })
 }
 
 fn drop_at_once(work: Work) -> Work {
@@ -76,7 +77,10 @@ fn fits(last: &Step, next: &Step) -> bool {
         return false;
     };
     let undone_at_once = |step: &Step| step.undo.iter().all(|work| work.statements().is_some());
-    (last.phase == Phase::Contract) == (next.phase == Phase::Contract)
+    // What the user's own SQL may do, end its transaction or be skipped, it does alone.
+    let is_ours = !last.custom && !next.custom;
+    is_ours
+        && (last.phase == Phase::Contract) == (next.phase == Phase::Contract)
         && some.len() + more.len() <= MOST
         && undone_at_once(last)
         && undone_at_once(next)

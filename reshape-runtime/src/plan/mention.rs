@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 mod relation;
 
-pub(crate) use relation::{has_sub_select, reads_column, reads_rows, relation};
+pub(crate) use relation::{has_sub_select, locks_rows, reads_column, reads_rows, relation};
 
 /// Whether `expression` may refer to the column `name` of the table `table`.
 pub(crate) fn mentions(expression: &str, table: &str, name: &str) -> bool {

@@ -133,6 +133,9 @@ pub struct Step {
     /// Whether it is SQL of the user's own, which may be wrong for good: an operator can have it skipped in contract and in a rollback.
     #[serde(default, skip_serializing_if = "is_false")]
     pub custom: bool,
+    /// Whether no query of a client waits behind it while it waits for its locks, so that it may wait for long.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub patient: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]

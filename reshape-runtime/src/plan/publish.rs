@@ -46,6 +46,7 @@ pub(crate) fn publish_views(
         format!("publish `{}`", names::version_schema(views.target)),
         statements,
     )
+    .patient()
     .locking("ACCESS SHARE on the tables: what a SELECT takes")
     .undone_by(undo)
 }

@@ -21,12 +21,18 @@ impl Step {
             row: None,
             undo: Vec::new(),
             custom: false,
+            patient: false,
         }
     }
 
     /// SQL of the user's own.
     pub(crate) fn custom(self) -> Self {
         Self { custom: true, ..self }
+    }
+
+    /// Of one whose locks no query of a client waits behind.
+    pub(crate) fn patient(self) -> Self {
+        Self { patient: true, ..self }
     }
 
     pub(crate) fn locking(mut self, lock: impl Into<String>) -> Self {

@@ -51,6 +51,11 @@ impl Databases {
         config
     }
 
+    /// So many copies of what was prepared under that name, side by side; `called` tells them from others.
+    pub(crate) fn copies(&mut self, of: &str, called: &str, count: usize) -> Vec<Config> {
+        (0..count).map(|number| self.create(&format!("{of}_{called}_{number}"), of)).collect()
+    }
+
     fn create(&mut self, name: &str, template: &str) -> Config {
         let name = format!("reshape_bench_{name}");
         let template = match template {

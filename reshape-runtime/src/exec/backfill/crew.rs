@@ -189,7 +189,7 @@ impl Foreman {
         loop {
             while !again && failed.is_none() && !self.idle.is_empty() {
                 let Some(range) = self.position.gap(&self.busy, self.size()) else { break };
-                run.before_range(pass)?;
+                run.before_range(pass, self.busy.len())?;
                 let Some(worker) = self.idle.pop() else { break };
                 if self.hands[worker].send(Job::Fill(range.clone())).is_ok() {
                     self.busy.push(range);

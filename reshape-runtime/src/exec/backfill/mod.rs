@@ -19,7 +19,6 @@ pub(super) use range::Pass;
 
 use super::run::{Rules, Run, Task};
 use crate::error::Error;
-use crate::observer::Event;
 use crate::plan::Plan;
 use range::Left;
 use vacuum::Vacuum;
@@ -73,7 +72,7 @@ impl Run<'_> {
             }
             let mut vacuum = Vacuum::new(&position);
             while !position.is_done() {
-                self.before_range(pass)?;
+                self.before_range(pass, 0)?;
                 let (left, took, tries) = self.one_range(plan, pass, task, &mut size)?;
                 retries += tries;
                 let rows;
@@ -95,14 +94,10 @@ impl Run<'_> {
         }
     }
 
-    /// What has to be so before the next range is begun. The connection is outside a transaction. It may wait here as long as it has to.
-    #[expect(
-        clippy::unused_self,
-        clippy::unnecessary_wraps,
-        reason = "nothing holds ranges up yet"
-    )]
-    fn before_range(&mut self, _pass: Pass<'_>) -> Result<(), Error> {
-        Ok(())
+    /// What has to be so before the next range is begun, while so many workers are busy. The connection is outside a transaction. It may wait here
+    /// as long as it has to.
+    fn before_range(&mut self, pass: Pass<'_>, busy: usize) -> Result<(), Error> {
+        self.keep_pace(pass.step, u32::try_from(busy).unwrap_or(u32::MAX))
     }
 
     /// The first range that is not done, on the run's own connection; also how long it took and how often it was tried again. A try that fails
@@ -141,7 +136,7 @@ impl Run<'_> {
 
     fn got_to(&mut self, pass: Pass<'_>, position: &Position, rows: u64) {
         let (blocks, total) = (position.blocks_done(), position.blocks);
-        self.emit(&Event::Backfill { table: pass.table.to_owned(), blocks, total, rows });
+        self.has_got_to(pass.step, pass.table, blocks, total, rows);
     }
 }
 

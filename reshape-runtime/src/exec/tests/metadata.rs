@@ -139,7 +139,9 @@ fn newer_metadata_is_not_touched() {
     fixture.migrator().start().unwrap();
     fixture
         .client
-        .batch_execute("UPDATE reshape.data SET value = '3' WHERE key = 'metadata'")
+        .batch_execute(
+            "UPDATE reshape.data SET value = '3' WHERE key = 'metadata'; UPDATE reshape.batch SET token = token - 1",
+        )
         .unwrap();
     let mut migrator = fixture.migrator();
     for error in [migrator.start(), migrator.complete(), migrator.abort()].map(Result::unwrap_err) {

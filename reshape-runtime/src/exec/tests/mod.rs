@@ -14,6 +14,7 @@ mod crash;
 mod locks;
 mod metadata;
 pub(super) mod pooler;
+mod probe;
 mod proxy;
 mod steps;
 
@@ -166,6 +167,7 @@ fn sql(phase: Phase, title: &str, statements: &[&str], undo: &[&str]) -> Step {
             vec![Work::Sql { statements: owned(undo) }]
         },
         custom: false,
+        patient: false,
     }
 }
 
@@ -179,6 +181,7 @@ fn step(phase: Phase, title: &str, work: Work, undo: Vec<Work>) -> Step {
         row: None,
         undo,
         custom: false,
+        patient: false,
     }
 }
 

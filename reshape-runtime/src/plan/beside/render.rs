@@ -6,7 +6,7 @@ use super::{ROW, Seen, complete_first, query};
 use crate::plan::Refusal;
 use crate::plan::batch::Batch;
 use crate::plan::lineage::{Table, ValueId};
-use crate::plan::mention::{reads_column, reads_rows, says};
+use crate::plan::mention::{locks_rows, reads_column, reads_rows, says};
 use crate::sql::ident::ident;
 use crate::sql::names::shown;
 
@@ -44,9 +44,13 @@ pub(super) fn render(
     let mut queries = Vec::new();
     for seen in tables {
         let table = &batch.tables[seen.table];
-        let rows = reads_rows(sql, &seen.name);
-        require_rows(batch, at, seen, when)?;
-        let is_changed = differs(batch, seen, when) || rows && may_have_more(table, when);
+        let is_read = seen.alone || seen.with_schema;
+        let rows = is_read && reads_rows(sql, &seen.name);
+        let more = rows && may_have_more(table, when);
+        if is_read {
+            require_rows(batch, at, seen, when)?;
+        }
+        let is_changed = differs(batch, seen, when) || more;
         if table.touched.is_none() || !is_changed {
             continue;
         }
@@ -55,12 +59,20 @@ pub(super) fn render(
                 "`{word}` in a sub-select on `{}`, which the same batch changes",
                 seen.name
             );
-            let help = complete_first(batch, at, seen.changed_by);
-            return Err(batch.not_supported(&what).with_help(help));
+            return Err(not_supported(batch, at, &what, seen.changed_by));
         }
-        if seen.with_schema {
-            let whole = rows && may_have_more(table, when);
-            require_alike(batch, (at, sql), seen, whole)?;
+        if seen.alone && locks_rows(sql, &seen.name) {
+            let what = format!(
+                "locking rows in a sub-select on `{}`, which the same batch changes,",
+                seen.name
+            );
+            return Err(not_supported(batch, at, &what, seen.changed_by));
+        }
+        if seen.with_schema || seen.row_type {
+            require_alike(batch, (at, sql), seen, more)?;
+        }
+        if !is_read {
+            continue;
         }
         let mut columns = Vec::new();
         for (name, id) in &seen.columns {
@@ -159,7 +171,7 @@ fn require_rows(
     ))
 }
 
-/// A name with a schema means the table in the catalog: it has to have what the expression reads, and no more if that is `whole` rows.
+/// A name with a schema means the table in the catalog, and so does that of a type: it has to have what the expression reads, and no more if that is `whole` rows.
 fn require_alike(
     batch: &Batch<'_>,
     (at, sql): ((usize, usize), &str),
@@ -175,6 +187,13 @@ fn require_alike(
     if seen.name == table.physical && !(whole || others || gone) {
         return Ok(());
     }
+    if !seen.with_schema {
+        let name = &seen.name;
+        let message = format!(
+            "a sub-select names the type of the rows of `{name}`, and the same batch changes that table"
+        );
+        return Err(refuse(batch, at, message, seen.changed_by));
+    }
     let name = format!("{}.{}", table.schema, seen.name);
     let refusal = refuse(
         batch,
@@ -184,11 +203,12 @@ fn require_alike(
         ),
         seen.changed_by,
     );
-    let help = refusal.help.clone().unwrap_or_default();
-    Err(refusal.with_help(format!(
-        "leave the schema out, so that `{}` can be shown as it is at this point; or {help}",
-        seen.name
-    )))
+    Err(or(refusal, |help| {
+        let name = &seen.name;
+        format!(
+            "leave the schema out, so that `{name}` can be shown as it is at this point; or {help}"
+        )
+    }))
 }
 
 /// The values are not there when the expression needs them.
@@ -203,11 +223,18 @@ fn unknown(batch: &Batch<'_>, at: (usize, usize), seen: &Seen, name: &str, id: V
         shown(&table.schema, &seen.name)
     );
     let refusal = refuse(batch, at, message, by);
-    let help = refusal.help.clone().unwrap_or_default();
-    refusal.with_help(format!(
-        "{help}; or take the value by `{{ table = \"{}\", value = …, where = … }}`, which follows the other table",
-        seen.name
-    ))
+    or(refusal, |help| {
+        let name = &seen.name;
+        format!(
+            "{help}; or take the value by `{{ table = \"{name}\", value = …, where = … }}`, which follows the other table"
+        )
+    })
+}
+
+/// With another way out beside the one that there is.
+fn or(refusal: Refusal, both: impl FnOnce(&str) -> String) -> Refusal {
+    let help = both(refusal.help.as_deref().unwrap_or_default());
+    refusal.with_help(help)
 }
 
 fn refuse(
@@ -217,4 +244,14 @@ fn refuse(
     changed_by: Option<usize>,
 ) -> Refusal {
     batch.refuse_at(at, message).with_help(complete_first(batch, at, changed_by))
+}
+
+/// As [`Batch::not_supported`], of the action at `at`.
+pub(super) fn not_supported(
+    batch: &Batch<'_>,
+    at: (usize, usize),
+    what: &str,
+    changed_by: Option<usize>,
+) -> Refusal {
+    refuse(batch, at, format!("{what} is not supported yet"), changed_by)
 }

@@ -51,6 +51,7 @@ pub(super) fn checks(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Asked
             let title = format!("check `{}` of `{}`", check.name, replaced.table.name);
             let sql = vec![format!("ALTER TABLE {on} VALIDATE CONSTRAINT {generated}")];
             let step = Step::sql(Phase::Backfill, title, sql)
+                .patient()
                 .violated_by(offenders(batch, replaced, check, false));
             out.filled.push((number, step));
         }

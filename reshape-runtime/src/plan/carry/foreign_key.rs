@@ -55,7 +55,7 @@ pub(super) fn carry(batch: &Batch<'_>, replaced: &[Replaced<'_>], out: &mut Aske
         if key.validated {
             let title = format!("check foreign key `{}` of `{}`", key.name, key.table);
             let sql = vec![format!("ALTER TABLE {on} VALIDATE CONSTRAINT {generated}")];
-            let step = Step::sql(Phase::Backfill, title, sql).violated_by(orphans(
+            let step = Step::sql(Phase::Backfill, title, sql).patient().violated_by(orphans(
                 batch,
                 key,
                 to,

@@ -38,6 +38,7 @@ pub(super) fn carry(batch: &Batch<'_>, replaced: &Replaced<'_>, out: &mut Asked)
         );
         let title = format!("create statistics `{}` of `{}`", live.name, replaced.table.name);
         let step = Step::sql(Phase::Backfill, title, sql)
+            .patient()
             .locking("SHARE UPDATE EXCLUSIVE on the table: blocks no client")
             .undone_by(vec![format!("DROP STATISTICS IF EXISTS {name}")]);
         out.filled.push((number, step));

@@ -78,6 +78,7 @@ fn make(batch: &mut Batch<'_>, check: &PendingCheck) -> Result<(), Refusal> {
         format!("check that all rows of {} satisfy `{}`", shown(table), check.name),
         vec![format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", table.sql(), ident(&working))],
     )
+    .patient()
     .violated_by([offenders(batch, check, &working, false)]);
     let hidden = invisible(table, check, &columns);
     if columns.iter().all(|(physical, name)| physical == name) && hidden.is_empty() && !renamed {

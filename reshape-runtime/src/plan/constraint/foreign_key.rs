@@ -220,6 +220,7 @@ fn make(batch: &mut Batch<'_>, key: &PendingKey) -> Result<(), Refusal> {
         format!("check that all rows of {} satisfy `{}`", shown(table), key.name),
         vec![format!("ALTER TABLE {on} VALIDATE CONSTRAINT {}", ident(&working))],
     )
+    .patient()
     .violated_by([offenders]);
     let number = key.table;
     match phase {

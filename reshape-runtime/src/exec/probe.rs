@@ -1,0 +1,194 @@
+//! The usual start: that nothing is to be done is found out with as little as possible.
+//!
+//! Whoever brings a version up writes down, in the same transaction, which migrations a program must have to find it as it is: their
+//! digest, beside the token of the run. A start compares that with its own before it reads anything else.
+//!
+//! **Invariant:** who is told here that nothing is to be done would be told so by [`decide`](super::compare::decide).
+//!
+//! **Invariant:** what is written down holds for one token. Every command that changes anything draws a new one first, that of an older
+//! program too, which knows nothing of this. A newer layout of the metadata has another key here; before that changes anything of a set, this holds.
+
+use postgres::Client;
+use postgres::error::SqlState;
+use serde::{Deserialize, Serialize};
+
+use super::compare::remaining;
+use super::metadata::{Applied, LAYOUT, Snapshot, is_undefined};
+use super::retry::Failure;
+use super::run::{Run, Task};
+use super::session::rows;
+use super::set::Set;
+use crate::error::{Error, ErrorKind};
+use crate::model::Migrations;
+use crate::plan::Plan;
+use crate::report::State;
+use crate::sql::ident::literal;
+use crate::sql::names;
+
+/// What the probe has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Probe {
+    /// The wanted version is there, and nothing is left to start.
+    Live(Live),
+    /// That cannot be told from here.
+    Unknown,
+    /// The tables are not there.
+    Absent,
+}
+
+/// What a report says of a version that is live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Live {
+    /// Idle or in progress.
+    pub(super) state: State,
+    /// The last migration that is completed.
+    pub(super) base: Option<String>,
+}
+
+impl Probe {
+    /// The version, if it is live.
+    pub(super) fn live(self) -> Option<Live> {
+        match self {
+            Self::Live(live) => Some(live),
+            Self::Unknown | Self::Absent => None,
+        }
+    }
+}
+
+/// What is written down, as JSON.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Note {
+    /// The run that wrote it.
+    token: i64,
+    /// Of the migrations that have been applied or are in progress.
+    digest: String,
+    /// The last one that is completed.
+    base: Option<String>,
+}
+
+/// A digest of names and contents, in order. None where a content is not known.
+fn digest<'a>(migrations: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> Option<String> {
+    let mut text = Vec::new();
+    for (name, checksum) in migrations {
+        for part in [name, checksum?] {
+            text.extend_from_slice(part.as_bytes());
+            // In no name, and in no checksum.
+            text.push(0);
+        }
+    }
+    Some(format!("{:016x}", names::fnv1a(&text)))
+}
+
+fn of_applied(applied: &[Applied]) -> Option<String> {
+    digest(applied.iter().map(|one| (one.name.as_str(), one.checksum.as_deref())))
+}
+
+fn of_wanted(wanted: &Migrations) -> Option<String> {
+    digest(wanted.migrations.iter().map(|one| (&*one.name, Some(&*one.checksum))))
+}
+
+/// Looks whether the wanted version is there and nothing is left to do. Where it cannot be told, it is not an error either.
+pub(super) fn probe(
+    client: &mut Client,
+    set: &Set,
+    wanted: &Migrations,
+) -> Result<Probe, postgres::Error> {
+    let rows = match rows(client, &set.probe_sql()) {
+        Ok(rows) => rows,
+        Err(error) if is_undefined(&error) => return Ok(Probe::Absent),
+        // Who reads the rest can say what is missing.
+        Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            return Ok(Probe::Unknown);
+        }
+        Err(error) => return Err(error),
+    };
+    let Some(row) = rows.first() else { return Ok(Probe::Unknown) };
+    let cell = |column: usize| row.get(column).unwrap_or_default();
+    let state = match cell(0) {
+        state if state == State::Idle.name() => State::Idle,
+        state if state == State::InProgress.name() => State::InProgress,
+        _ => return Ok(Probe::Unknown),
+    };
+    let Ok(note) = serde_json::from_str::<Note>(cell(2)) else { return Ok(Probe::Unknown) };
+    let is_live = cell(1).parse() == Ok(note.token) && of_wanted(wanted) == Some(note.digest);
+    Ok(if is_live { Probe::Live(Live { state, base: note.base }) } else { Probe::Unknown })
+}
+
+impl Set {
+    fn probe_key(&self) -> String {
+        literal(&format!("live/{LAYOUT}/{}", self.name()))
+    }
+
+    /// The state, the token and what is written down, in a row; none where nothing is.
+    fn probe_sql(&self) -> String {
+        format!(
+            "SELECT b.state, b.token, d.value FROM reshape.batch b, reshape.data d WHERE b.{} AND d.key = {}",
+            self.own(),
+            self.probe_key()
+        )
+    }
+
+    /// Forgets what is written down.
+    pub(super) fn forget_live_sql(&self) -> String {
+        format!("DELETE FROM reshape.data WHERE key = {}", self.probe_key())
+    }
+
+    fn live_sql(&self, note: Option<&Note>) -> Result<String, Error> {
+        let Some(note) = note else { return Ok(self.forget_live_sql()) };
+        let note = serde_json::to_string(note).map_err(|error| {
+            Error::new(ErrorKind::Database, "the live version cannot be stored").with_source(error)
+        })?;
+        Ok(format!(
+            "INSERT INTO reshape.data (key, value) VALUES ({}, {}::jsonb) \
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            self.probe_key(),
+            literal(&note)
+        ))
+    }
+}
+
+impl Run<'_> {
+    /// See [`probe`].
+    pub(super) fn probe(&mut self, wanted: &Migrations) -> Result<Probe, Error> {
+        let (probe, _) = self.retrying(Task::Own("read the metadata"), |run| {
+            probe(&mut run.client, &run.set, wanted).map_err(Failure::from)
+        })?;
+        Ok(probe)
+    }
+
+    /// Writes down what a start finds once the batch is in progress.
+    pub(super) fn live_in_progress_sql(
+        &self,
+        plan: &Plan,
+        snapshot: &Snapshot,
+    ) -> Result<String, Error> {
+        // While migrations are being taken back, more than one set of them finds its version live.
+        let note = if plan.reverts.is_empty() {
+            self.note_of(&with_batch(plan, snapshot), &snapshot.applied)
+        } else {
+            None
+        };
+        self.set.live_sql(note.as_ref())
+    }
+
+    /// Writes down what a start finds once the batch is completed.
+    pub(super) fn live_completed_sql(
+        &self,
+        plan: &Plan,
+        snapshot: &Snapshot,
+    ) -> Result<String, Error> {
+        let known = with_batch(plan, snapshot);
+        self.set.live_sql(self.note_of(&known, &known).as_ref())
+    }
+
+    fn note_of(&self, known: &[Applied], completed: &[Applied]) -> Option<Note> {
+        let base = completed.last().map(|last| last.name.clone());
+        Some(Note { token: self.token?, digest: of_applied(known)?, base })
+    }
+}
+
+/// The migrations once the batch is completed.
+fn with_batch(plan: &Plan, snapshot: &Snapshot) -> Vec<Applied> {
+    let batch = plan.migrations.iter().map(Applied::from);
+    remaining(snapshot, plan).into_iter().chain(batch).collect()
+}
