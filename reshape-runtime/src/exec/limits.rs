@@ -86,8 +86,8 @@ fn from(settings: &mut Settings, variable: &dyn Fn(&str) -> Option<String>) -> R
         let Some(text) = variable(name).filter(|text| !text.is_empty()) else { continue };
         match setting {
             Time(setting) => *setting(settings) = duration(name, &text)?,
-            Count(setting) => *setting(settings) = number(name, &text, 1)?,
-            Number(setting) => *setting(settings) = number(name, &text, 0)?,
+            Count(setting) => *setting(settings) = number(name, &text, &1)?,
+            Number(setting) => *setting(settings) = number(name, &text, &0)?,
         }
     }
     settings.lock_timeout = settings.lock_timeout.max(Duration::from_millis(1));
@@ -101,8 +101,8 @@ fn duration(name: &str, text: &str) -> Result<Duration, Error> {
     })
 }
 
-fn number<N: FromStr + PartialOrd>(name: &str, text: &str, least: N) -> Result<N, Error> {
-    text.trim().parse().ok().filter(|number| *number >= least).ok_or_else(|| {
+fn number<N: FromStr + PartialOrd>(name: &str, text: &str, least: &N) -> Result<N, Error> {
+    text.trim().parse().ok().filter(|number| number >= least).ok_or_else(|| {
         Error::new(ErrorKind::Setting, format!("`{name}` is not a number: `{text}`"))
             .with_help("give a whole number, as in `4`")
     })
