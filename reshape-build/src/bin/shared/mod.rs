@@ -21,7 +21,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Commands {
     #[command(flatten)]
-    Shared(Command),
+    Shared(Box<Command>),
     /// Write down what is in the database, so that a first migration can begin there
     Baseline(BaselineOptions),
     /// Keep a database for development at what the files say, while they are edited
@@ -77,7 +77,7 @@ pub(crate) fn main(name: &'static str, arguments: impl IntoIterator<Item = OsStr
         return check::check(&options, &dirs, color());
     }
     let command = match command {
-        Commands::Shared(command) => command,
+        Commands::Shared(command) => *command,
         Commands::Explain(options) => return explain::explain(&options),
         Commands::Baseline(options) => return baseline::write(&options, &dirs),
         Commands::Dev(options) => return dev::dev(&options, &dirs, color()),

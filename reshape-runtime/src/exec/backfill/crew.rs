@@ -19,6 +19,7 @@ use postgres::Client;
 
 use super::position::Position;
 use super::range::{Left, Pass};
+use super::vacuum::{Answer, Order, Vacuum};
 use super::{RANGE, felt, next_range};
 use crate::error::Error;
 use crate::exec::connection::Refused;
@@ -35,12 +36,23 @@ pub(super) struct Worker {
     fence: Fence,
 }
 
-/// What became of a range.
+/// What a worker is to do.
+enum Job {
+    Fill(Range<u64>),
+    /// It takes its time, and the others need not wait.
+    Vacuum(Order),
+}
+
+/// What became of a job.
 struct Ran {
     worker: usize,
-    range: Range<u64>,
     took: Duration,
-    result: thread::Result<Result<(Left, bool), Failure>>,
+    result: thread::Result<Came>,
+}
+
+enum Came {
+    Filled(Range<u64>, Result<(Left, bool), Failure>),
+    Vacuumed(Answer),
 }
 
 /// What is left when the crew goes home.
@@ -99,11 +111,11 @@ impl Run<'_> {
     ) -> Result<Shift, Error> {
         thread::scope(|scope| {
             let (send, results) = channel();
-            let mut hands: Vec<Sender<Range<u64>>> = Vec::new();
+            let mut hands: Vec<Sender<Job>> = Vec::new();
             for (number, worker) in crew.into_iter().enumerate() {
-                let (hand, ranges) = channel();
+                let (hand, jobs) = channel();
                 let send = send.clone();
-                let body = move || worker.work(pass, number, &ranges, &send);
+                let body = move || worker.work(pass, number, &jobs, &send);
                 let name = format!("reshape-{number}");
                 match Builder::new().name(name).spawn_scoped(scope, body) {
                     Ok(_) => hands.push(hand),
@@ -114,37 +126,40 @@ impl Run<'_> {
             drop(send);
             let shift = Shift { ranges: 0, retries: 0, size };
             let idle = (0..hands.len()).collect();
-            Foreman { position, shift, idle, hands, busy: Vec::new() }
+            let vacuum = Vacuum::new(&position);
+            Foreman { position, vacuum, shift, idle, hands, busy: Vec::new(), vacuums: false }
                 .lead(self, plan, pass, task, &results)
         })
     }
 }
 
 impl Worker {
-    /// Does ranges until there are no more, or the connection is lost.
-    fn work(
-        mut self,
-        pass: Pass<'_>,
-        number: usize,
-        ranges: &Receiver<Range<u64>>,
-        results: &Sender<Ran>,
-    ) {
-        while let Ok(range) = ranges.recv() {
+    /// Does jobs until there are no more, or until nobody wants to know.
+    fn work(mut self, pass: Pass<'_>, number: usize, jobs: &Receiver<Job>, results: &Sender<Ran>) {
+        while let Ok(job) = jobs.recv() {
             let began = Instant::now();
-            let choose = |position: &Position| (!position.has(&range)).then(|| range.clone());
-            let result = catch_unwind(AssertUnwindSafe(|| {
-                let result = pass.fill(&mut self.client, &self.fence, choose, &mut None);
-                if result.is_err() {
-                    // On a dead connection there is nothing to roll back.
-                    let _ = self.client.batch_execute("ROLLBACK");
+            let result = catch_unwind(AssertUnwindSafe(|| match job {
+                Job::Fill(range) => {
+                    let result = self.fill(pass, &range);
+                    Came::Filled(range, result)
                 }
-                result
+                Job::Vacuum(order) => Came::Vacuumed(order.run(&mut self.client, pass)),
             }));
-            let ran = Ran { worker: number, range: range.clone(), took: began.elapsed(), result };
+            let ran = Ran { worker: number, took: began.elapsed(), result };
             if results.send(ran).is_err() {
                 break;
             }
         }
+    }
+
+    fn fill(&mut self, pass: Pass<'_>, range: &Range<u64>) -> Result<(Left, bool), Failure> {
+        let choose = |position: &Position| (!position.has(range)).then(|| range.clone());
+        let result = pass.fill(&mut self.client, &self.fence, choose, &mut None);
+        if result.is_err() {
+            // On a dead connection there is nothing to roll back.
+            let _ = self.client.batch_execute("ROLLBACK");
+        }
+        result
     }
 }
 
@@ -152,10 +167,13 @@ impl Worker {
 struct Foreman {
     /// The furthest that a commit has shown.
     position: Position,
+    vacuum: Vacuum,
     shift: Shift,
     idle: Vec<usize>,
-    hands: Vec<Sender<Range<u64>>>,
+    hands: Vec<Sender<Job>>,
     busy: Vec<Range<u64>>,
+    /// Whether a worker is at a VACUUM.
+    vacuums: bool,
 }
 
 impl Foreman {
@@ -173,11 +191,11 @@ impl Foreman {
                 let Some(range) = self.position.gap(&self.busy, self.size()) else { break };
                 run.before_range(pass, self.busy.len())?;
                 let Some(worker) = self.idle.pop() else { break };
-                if self.hands[worker].send(range.clone()).is_ok() {
+                if self.hands[worker].send(Job::Fill(range.clone())).is_ok() {
                     self.busy.push(range);
                 }
             }
-            if self.busy.is_empty() {
+            if self.busy.is_empty() && !self.vacuums {
                 if failed.take().is_none() {
                     return Ok(self.shift);
                 }
@@ -189,10 +207,20 @@ impl Foreman {
                 continue;
             }
             let Ok(ran) = results.recv() else { return Ok(self.shift) };
-            self.busy.retain(|range| *range != ran.range);
-            match ran.result {
+            let (range, result) = match ran.result {
                 Err(panic) => resume_unwind(panic),
-                Ok(Ok((left, in_the_way))) => {
+                Ok(Came::Filled(range, result)) => (range, result),
+                Ok(Came::Vacuumed(answer)) => {
+                    self.vacuums = false;
+                    again |= answer.is_lost();
+                    self.idle.push(ran.worker);
+                    self.vacuum.note(pass, answer).into_iter().for_each(|note| run.note(note));
+                    continue;
+                }
+            };
+            self.busy.retain(|busy| *busy != range);
+            match result {
+                Ok((left, in_the_way)) => {
                     self.idle.push(ran.worker);
                     self.shift.ranges += 1;
                     let target = run.settings.batch_duration;
@@ -200,8 +228,8 @@ impl Foreman {
                     self.shift.size = next_range(self.shift.size, took, target);
                     again |= !self.has_left(run, pass, left);
                 }
-                Ok(Err(Failure::Final(error))) => return Err(error),
-                Ok(Err(Failure::Server(error))) => {
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Server(error)) => {
                     let reason = describe(&error);
                     self.shift.retries += 1;
                     match classify(&error) {
@@ -231,8 +259,16 @@ impl Foreman {
         if position.blocks_done() > self.position.blocks_done() {
             self.position = position;
             run.got_to(pass, &self.position, rows);
+            self.send_to_vacuum(pass, rows);
         }
         goes_on
+    }
+
+    fn send_to_vacuum(&mut self, pass: Pass<'_>, rows: u64) {
+        let (false, Some(worker)) = (self.vacuums, self.idle.last().copied()) else { return };
+        let Some(order) = self.vacuum.order(pass, &self.position, rows) else { return };
+        self.idle.pop();
+        self.vacuums = self.hands[worker].send(Job::Vacuum(order)).is_ok();
     }
 
     /// No worker should have much to do when the others have nothing left.

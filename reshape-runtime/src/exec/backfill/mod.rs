@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 mod crew;
 mod position;
 mod range;
+mod vacuum;
 
 pub(super) use position::Position;
 pub(super) use range::Pass;
@@ -20,6 +21,7 @@ use super::run::{Rules, Run, Task};
 use crate::error::Error;
 use crate::plan::Plan;
 use range::Left;
+use vacuum::Vacuum;
 
 /// The smallest and the largest range, in blocks of 8 kB: 128 kB and 512 MB.
 const RANGE: (u64, u64) = (16, 65_536);
@@ -68,6 +70,7 @@ impl Run<'_> {
                     continue;
                 }
             }
+            let mut vacuum = Vacuum::new(&position);
             while !position.is_done() {
                 self.before_range(pass, 0)?;
                 let (left, took, tries) = self.one_range(plan, pass, task, &mut size)?;
@@ -82,6 +85,10 @@ impl Run<'_> {
                     Left::Again => break,
                 };
                 self.got_to(pass, &position, rows);
+                if let Some(order) = vacuum.order(pass, &position, rows) {
+                    let answer = order.run(&mut self.client, pass);
+                    vacuum.note(pass, answer).into_iter().for_each(|note| self.note(note));
+                }
                 size = next_range(size, took, self.settings.batch_duration);
             }
         }

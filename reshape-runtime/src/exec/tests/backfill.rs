@@ -243,3 +243,55 @@ fn a_row_that_is_locked_holds_up_its_range_alone() {
     assert_filled(&mut fixture, &report);
     assert!(report.steps[1].retries >= 3, "{report:?}");
 }
+
+/// 70 MB, so that VACUUM is worth it, and not a block of room in it.
+const LARGE: &str = "DROP TABLE public.users CASCADE; \
+    CREATE TABLE public.users (id int PRIMARY KEY, name text NOT NULL); \
+    ALTER TABLE public.users ALTER COLUMN name SET STORAGE PLAIN; \
+    INSERT INTO public.users SELECT n, repeat('x', 1900) FROM generate_series(1, 36000) n; \
+    CREATE VIEW migration_1.users AS SELECT id, name FROM public.users";
+
+const BLOCKS: &str = "SELECT pg_relation_size('public.users') / current_setting('block_size')::int";
+
+#[test]
+fn the_room_of_old_rows_is_used_again() {
+    let mut fixture = Fixture::new();
+    fixture.client.batch_execute(LARGE).unwrap();
+    let before: u64 = fixture.text(BLOCKS).parse().unwrap();
+    assert!(before > 8192, "{before} blocks are too few");
+    // Ranges that are small beside the table, so that its size does not depend on how fast they are.
+    let short = Duration::from_millis(1);
+    let report = migrator(&fixture).workers(1).batch_duration(short).start().unwrap();
+    let after: u64 = fixture.text(BLOCKS).parse().unwrap();
+    assert!(after * 10 < before * 13, "{before} blocks, then {after}");
+    assert_eq!(report.notes, Vec::<String>::new());
+    assert_eq!(fixture.text(UNFILLED), "0");
+}
+
+#[test]
+fn a_worker_frees_the_room_of_old_rows() {
+    let mut fixture = Fixture::new();
+    fixture.client.batch_execute(LARGE).unwrap();
+    let short = Duration::from_millis(1);
+    migrator(&fixture).batch_duration(short).start().unwrap();
+    assert_eq!(fixture.text(UNFILLED), "0");
+    // What a session has counted may be told when it has ended.
+    let count =
+        "SELECT vacuum_count FROM pg_stat_user_tables WHERE relid = 'public.users'::regclass";
+    while fixture.text(count) == "0" {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn that_an_old_transaction_keeps_the_room_is_noted() {
+    let mut fixture = Fixture::new();
+    fixture.client.batch_execute(LARGE).unwrap();
+    let mut reader = fixture.database.connect().unwrap();
+    let read = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM public.log";
+    reader.batch_execute(read).unwrap();
+    let report = migrator(&fixture).workers(1).start().unwrap();
+    assert_eq!(report.notes.len(), 1, "{report:?}");
+    assert!(report.notes[0].contains("a long transaction may still see old rows"), "{report:?}");
+    assert_eq!(fixture.text(UNFILLED), "0");
+}
