@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** every test has a database of its own.
 
+pub mod examples;
+
 use std::borrow::Cow;
 use std::fs;
 

@@ -3,7 +3,6 @@
 //! **Invariant:** nothing here is timed: what is seen is wrong at any speed.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle, sleep};
@@ -11,46 +10,8 @@ use std::time::Duration;
 
 use postgres::Client;
 use reshape_runtime::{Error, Event, Report};
+use reshape_tests::examples::{example, ground};
 use reshape_tests::{BASE, Rollout, client, rows};
-
-/// The tables that the examples in the actions' documentation take for granted.
-const GROUND: &str = r#"
-[[actions]]
-type = "create_enum"
-name = "mood"
-values = ["happy", "sad"]
-
-[[actions]]
-type = "create_table"
-name = "users"
-primary_key = "id"
-columns = [
-  { name = "id", type = "bigint", generated = "ALWAYS AS IDENTITY" },
-  { name = "name", type = "text", nullable = false },
-  { name = "email", type = "text" },
-]
-checks = [{ name = "users_name_check", expression = "name <> ''" }]
-
-[[actions]]
-type = "create_table"
-name = "sessions"
-primary_key = "id"
-columns = [{ name = "id", type = "uuid" }]
-
-[[actions]]
-type = "create_table"
-name = "orders"
-primary_key = "id"
-columns = [{ name = "id", type = "bigint" }, { name = "user_id", type = "bigint" }]
-foreign_keys = [{ columns = ["user_id"], referenced_table = "users", referenced_columns = ["id"] }]
-"#;
-
-const INDEX: &str = r#"
-[[actions]]
-type = "add_index"
-table = "users"
-index = { name = "users_email", columns = ["email"] }
-"#;
 
 const ROWS: &str = "
     INSERT INTO users (name, email) SELECT 'Ada Lovelace', 'ada' || i || '@X' FROM generate_series(1, 8000) i;
@@ -189,8 +150,7 @@ fn clients(r: &Rollout, stop: &Arc<AtomicBool>) -> Vec<JoinHandle<Result<u32, po
 }
 
 fn run(action: &str) {
-    let index = if action == "remove_index" { INDEX } else { "" };
-    let mut r = Rollout::prepare(&format!("{GROUND}{index}"), ROWS, &example(action));
+    let mut r = Rollout::prepare(&ground(action), ROWS, &example(action));
     let watch = Watch::begin(&r);
     let stop = Arc::new(AtomicBool::new(false));
     let writers = clients(&r, &stop);
@@ -242,16 +202,6 @@ fn read_and_written(r: &mut Rollout) -> Vec<String> {
     let figures = "SELECT relid, seq_tup_read, coalesce(idx_tup_fetch, 0), n_tup_ins, n_tup_upd, n_tup_del \
         FROM pg_stat_user_tables WHERE schemaname = 'public' ORDER BY relid";
     rows(&mut r.new, figures)
-}
-
-fn example(action: &str) -> String {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join(format!("../reshape-runtime/src/action/{action}.rs"));
-    let source = std::fs::read_to_string(file).expect("the action's file");
-    let (_, rest) = source.split_once("/// ```toml\n").expect("an example");
-    let (example, _) = rest.split_once("/// ```").expect("the end of the example");
-    let lines = example.lines().map(|line| line.trim_start_matches("///").trim_start());
-    lines.fold(String::new(), |text, line| text + line + "\n")
 }
 
 macro_rules! actions {
