@@ -140,8 +140,8 @@ fn own(server: &Server, set: &Migrations) -> Vec<Line> {
     let wait = median(waits);
     let all = all_at_once(server, set);
     let line = |what: &str, measured: Spread| {
-        let copied = "CREATE DATABASE from the template, and a connection";
-        Line::new("B9", what, measured).beside(floor, copied)
+        Line::new("B9", what, measured)
+            .beside(floor, "CREATE DATABASE from the template, and a connection")
     };
     vec![
         line("a test waits for its database and a client, one after the other: median", wait)

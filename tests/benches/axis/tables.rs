@@ -23,6 +23,12 @@ columns = [
     )
 }
 
+fn create(number: usize) -> String {
+    format!(
+        "CREATE TABLE public.table_{number} (id bigint NOT NULL, name text NOT NULL, created_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (id));\n"
+    )
+}
+
 const CHANGE: &str = r#"
 [[actions]]
 type = "add_column"
@@ -41,10 +47,8 @@ pub(crate) fn grow(databases: &mut Databases) -> Vec<Series> {
         let tables: String = (0..size).map(table).collect();
         let first = reshape_tests::migrations(&[("0001_tables", &tables)]);
         let both = reshape_tests::migrations(&[("0001_tables", &tables), ("0002_change", CHANGE)]);
-        let sql: String = (0..size)
-            .map(|number| format!("CREATE TABLE public.table_{number} (id bigint NOT NULL, name text NOT NULL, created_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (id));\n"))
-            .collect();
-        let sql = format!("BEGIN;\n{sql}COMMIT");
+        let sql: Vec<String> = (0..size).map(create).collect();
+        let sql = format!("BEGIN;\n{}COMMIT", sql.concat());
         let name = format!("tables_{size}");
         databases.prepare(&name, &first, "");
         let mut times = [const { Vec::new() }; 4];
