@@ -18,6 +18,7 @@ use crate::model::{DEFAULT_NAMESPACE, Migrations, Str};
 use crate::observer::{Event, Observer};
 use crate::plan::{Plan, Refusal, Request};
 use crate::report::{Report, Status};
+use crate::sql::tenant as names;
 
 #[cfg(feature = "tokio")]
 mod asynchronous;
@@ -56,6 +57,7 @@ mod set;
 mod sets;
 mod status;
 mod step;
+mod tenant;
 mod thread;
 #[cfg(feature = "tls")]
 mod tls;
@@ -164,9 +166,17 @@ impl Migrator {
     /// The same migrator for the set of that name, as [`Migrations::in_namespace`]. Of use to one that is [`detached`](Self::detached).
     #[must_use]
     pub fn in_namespace(mut self, namespace: impl Into<Str>) -> Self {
-        let namespace = namespace.into();
+        let namespace = names::renamed(self.set.name(), &namespace.into());
         self.set = Set::new(&namespace);
         self.migrations = self.migrations.map(|migrations| migrations.in_namespace(namespace));
+        self
+    }
+
+    /// The same migrator for the tables of another schema: one of several tenants in a database, as [`Migrations::in_schema`].
+    #[must_use]
+    pub fn in_schema(mut self, schema: &str) -> Self {
+        self.set = self.set.in_schema(schema);
+        self.migrations = self.migrations.map(|migrations| migrations.in_schema(schema));
         self
     }
 

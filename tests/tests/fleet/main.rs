@@ -4,7 +4,10 @@
 #![cfg(unix)]
 
 mod library;
+mod operator;
 mod process;
+mod schemas;
+mod tenant;
 
 use std::env;
 use std::process::{Command, Output, Stdio};
