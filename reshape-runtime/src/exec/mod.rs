@@ -172,14 +172,6 @@ impl Migrator {
         self
     }
 
-    /// The same migrator for the tables of another schema: one of several tenants in a database, as [`Migrations::in_schema`].
-    #[must_use]
-    pub fn in_schema(mut self, schema: &str) -> Self {
-        self.set = self.set.in_schema(schema);
-        self.migrations = self.migrations.map(|migrations| migrations.in_schema(schema));
-        self
-    }
-
     fn with(migrations: Option<Migrations>, source: Source) -> Self {
         let namespace = migrations.as_ref().map_or(DEFAULT_NAMESPACE, Migrations::namespace);
         Self {

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::Migrator;
 use super::command::refused;
 use super::run::Run;
 use crate::error::Error;
@@ -16,6 +17,16 @@ use crate::plan::Refusal;
 use crate::plan::facts::Facts;
 use crate::plan::mention::{relation, says};
 use crate::sql::names::DEFAULT_SCHEMA;
+
+impl Migrator {
+    /// The same migrator for the tables of another schema: one of several tenants in a database, as [`Migrations::in_schema`].
+    #[must_use]
+    pub fn in_schema(mut self, schema: &str) -> Self {
+        self.set = self.set.in_schema(schema);
+        self.migrations = self.migrations.map(|migrations| migrations.in_schema(schema));
+        self
+    }
+}
 
 impl Run<'_> {
     /// Nothing in `pending` names the tenant's tables as if they were in the default schema.

@@ -6,6 +6,7 @@
 mod library;
 mod operator;
 mod process;
+mod refused;
 mod schemas;
 mod tenant;
 

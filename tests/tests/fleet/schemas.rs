@@ -32,7 +32,7 @@ impl Schemas {
         let first = set().up_to("1_users").unwrap();
         let fleet = Fleet::schemas(&first, &schemas.target(), &schemas.names);
         let report = fleet.start_and_complete();
-        for (target, error) in report.failed() {
+        if let Some((target, error)) = report.failed().next() {
             panic!("{target}: {}", error.report());
         }
         for n in 1..=count {
@@ -46,7 +46,7 @@ impl Schemas {
     }
 
     pub(crate) fn fleet(&self) -> Fleet {
-        Fleet::schemas(&set(), &self.target(), &self.names)
+        Fleet::schemas(set(), &self.target(), &self.names)
     }
 
     pub(crate) fn sql(&mut self, sql: &str) {
@@ -134,7 +134,12 @@ fn one_schema_can_be_taken_back_alone() {
 #[test]
 fn a_fleet_goes_back() {
     let mut schemas = Schemas::new(3);
-    let before = catalog(&mut schemas.client);
+    // The views of a version that comes back have others between them and the tables.
+    let tables = |client: &mut Client| -> Vec<String> {
+        let all = catalog(client).into_iter();
+        all.filter(|line| !line.contains(" migration_") && !line.contains(" reshape_")).collect()
+    };
+    let before = tables(&mut schemas.client);
     let fleet = schemas.fleet();
     assert!(fleet.start_and_complete().is_done());
     let detached = Fleet::detached(fleet.targets().to_vec());
@@ -153,7 +158,7 @@ fn a_fleet_goes_back() {
     assert_eq!(came_to(&detached.complete()), [Left, behind, Left]);
     assert_eq!(came_to(&detached.revert_to("1_users")), [NOTHING, STARTED, NOTHING]);
     assert_eq!(came_to(&detached.complete()), [COMPLETED; 3]);
-    assert_eq!(catalog(&mut schemas.client), before);
+    assert_eq!(tables(&mut schemas.client), before);
 }
 
 /// While one is being started it is paused, with the command that works on all; the others have nothing to pause.

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use postgres::Client;
-use reshape_runtime::query;
 use reshape_runtime::Migrator;
+use reshape_runtime::query;
 use reshape_runtime::testing::{Server, TestDatabase};
 use reshape_runtime::typed::library::{chrono, rust_decimal, serde_json, uuid};
 use reshape_runtime::typed::{Binary, NewRow};
