@@ -9,6 +9,7 @@ use crate::model::Migrations;
 use crate::rule::Rule;
 use crate::schema::{At, Inspect, Problem, Review, Scene, Schema, Segment, nearest, place};
 use crate::sql::names::{self, MAX_MIGRATION_NAME};
+use crate::sql::tenant;
 
 /// A set of migrations together with the schema before the first and after each.
 #[derive(Clone, Debug)]
@@ -38,7 +39,7 @@ impl History {
     ) -> (Self, Vec<Problem>) {
         let names: Vec<String> =
             migrations.migrations.iter().map(|migration| migration.name.to_string()).collect();
-        let mut schema = Schema::new(names.clone());
+        let mut schema = Schema::new(names.clone()).of_set(migrations.namespace());
         let mut problems = Vec::new();
         let adopted = !migrations.baseline.is_empty();
         for (action, what) in migrations.baseline.iter().enumerate() {
@@ -105,7 +106,7 @@ fn foresee(review: &mut Review<'_>, action: &Action) {
 
 /// What is required of the same set comes before; what is required of another one is not known here, and neither are its tables.
 fn check_requires(review: &mut Review<'_>, migrations: &Migrations, number: usize) {
-    let set = migrations.namespace();
+    let set = tenant::set_of(migrations.namespace());
     for (place, entry) in migrations.migrations[number].requires.iter().enumerate() {
         let path = vec![Segment::from("requires"), Segment::from(place)];
         let name = match names::required(entry) {

@@ -68,7 +68,9 @@ pub struct Migrations {
     pub namespace: Option<Str>,
 }
 
+use crate::sql::ident::ident;
 pub use crate::sql::names::DEFAULT_NAMESPACE;
+use crate::sql::tenant;
 
 impl Migrations {
     /// A set of embedded migrations, oldest first.
@@ -116,8 +118,44 @@ impl Migrations {
     /// The same set under a name of its own: a database may have several, each with its own lock, state, journal and versions.
     #[must_use]
     pub fn in_namespace(mut self, namespace: impl Into<Str>) -> Self {
-        self.namespace = Some(namespace.into());
+        self.namespace = Some(tenant::renamed(self.namespace(), &namespace.into()).into());
         self
+    }
+
+    /// The same set for the tables of a schema: where a database has the same tables once for each tenant, in a schema of its own. Whatever says no
+    /// schema is in that one, which is made where it does not exist; what says one (`schema = "shared"`) stays there, and SQL of expressions and of
+    /// `custom` actions finds that schema first.
+    ///
+    /// Each schema has a lock, a state, a journal and versions of its own, as a set with a name has, and goes by the name `@<schema>`:
+    ///
+    /// ```
+    /// # let migrations = reshape_runtime::Migrations::embedded(&[]);
+    /// let acme = migrations.in_schema("acme");
+    /// assert_eq!(acme.namespace(), "@acme");
+    /// assert_eq!(acme.version_schema("2_add_email"), "migration_@acme/2_add_email");
+    /// assert_eq!(acme.in_namespace("auth").in_schema("acme").namespace(), "auth@acme");
+    /// ```
+    #[must_use]
+    pub fn in_schema(mut self, schema: &str) -> Self {
+        self.namespace = Some(tenant::in_schema(self.namespace(), schema).into());
+        self
+    }
+
+    /// The schema of tables that say none.
+    pub fn schema(&self) -> &str {
+        tenant::schema_of(self.namespace())
+    }
+
+    /// `SET search_path` to the newest version, for the clients of a set whose schema is known at run time alone; else `schema_query!` is the same,
+    /// and checked by the compiler. `None` if there are no migrations.
+    ///
+    /// ```
+    /// # let migrations = reshape_runtime::Migrations::embedded(&[]);
+    /// assert_eq!(migrations.in_schema("acme").schema_query(), None);
+    /// ```
+    pub fn schema_query(&self) -> Option<String> {
+        let schema = self.version_schema(&self.latest()?.name);
+        Some(format!("SET search_path TO {}", ident(&schema)))
     }
 
     /// The set's name.

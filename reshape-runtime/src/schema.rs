@@ -34,6 +34,8 @@ pub(crate) use suggest::{list, nearest};
 #[doc(hidden)]
 pub use types::TypeName;
 
+use crate::sql::names::DEFAULT_SCHEMA;
+use crate::sql::tenant;
 use memory::Memory;
 
 /// The simulated schema of one version.
@@ -44,12 +46,26 @@ pub struct Schema {
     enums: Vec<Arc<Enum>>,
     /// What replaying needs to explain itself; empty in the versions that a [`crate::history::History`] keeps.
     memory: Memory,
+    /// Where tables are that say no schema, if that is not the default one.
+    home: Option<Arc<str>>,
 }
 
 impl Schema {
     /// An empty schema, before the first of the migrations called `names`.
     pub(crate) fn new(names: Vec<String>) -> Self {
         Self { memory: Memory::new(names), ..Self::default() }
+    }
+
+    /// The same for the set of that name: its tables that say no schema are in its own.
+    pub(crate) fn of_set(mut self, namespace: &str) -> Self {
+        let home = tenant::schema_of(namespace);
+        self.home = (home != DEFAULT_SCHEMA).then(|| home.into());
+        self
+    }
+
+    /// The schema of tables that say none.
+    pub(crate) fn home(&self) -> &str {
+        self.home.as_deref().unwrap_or(DEFAULT_SCHEMA)
     }
 
     /// The tables, in the order in which they were created.
@@ -84,7 +100,12 @@ impl Schema {
 
     /// The schema as it is now, without the memory of how it came to be.
     pub(crate) fn snapshot(&self) -> Self {
-        Self { tables: self.tables.clone(), enums: self.enums.clone(), memory: Memory::default() }
+        Self {
+            tables: self.tables.clone(),
+            enums: self.enums.clone(),
+            memory: Memory::default(),
+            home: self.home.clone(),
+        }
     }
 
     fn table_mut(&mut self, position: usize) -> &mut Table {

@@ -9,7 +9,6 @@ use crate::plan::{Batch, Phase, Refusal, Step, index, partition};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::{ident, qualified};
 use crate::sql::names;
-use crate::sql::names::DEFAULT_SCHEMA;
 
 /// Adds an index to a table.
 ///
@@ -71,7 +70,8 @@ use crate::schema::{Relation, Review, place};
 impl AddIndex {
     pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
         let mut review = Review::new(schema, at, problems);
-        let within = self.schema.as_deref().unwrap_or(DEFAULT_SCHEMA);
+        let home = review.schema.home().to_owned();
+        let within = self.schema.as_deref().unwrap_or(&home);
         let free = review.free(within, &self.index.name, place!["index", "name"], Relation::Index);
         if free {
             review.identifier("index", &self.index.name, place!["index", "name"]);

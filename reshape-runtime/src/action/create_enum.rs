@@ -47,7 +47,7 @@ pub struct CreateEnum {
 
 use crate::rule::Rule;
 use crate::schema::{Relation, Review, place};
-use crate::sql::names::{DEFAULT_SCHEMA, MAX_IDENTIFIER};
+use crate::sql::names::MAX_IDENTIFIER;
 
 impl CreateEnum {
     pub(super) fn check(&self, schema: &mut Schema, at: At, problems: &mut Vec<Problem>) {
@@ -64,7 +64,8 @@ impl CreateEnum {
                     .help(format!("Postgres accepts {MAX_IDENTIFIER} bytes in a value of an enum"));
             }
         }
-        if review.free(DEFAULT_SCHEMA, &self.name, place!["name"], Relation::Enum) {
+        let home = review.schema.home().to_owned();
+        if review.free(&home, &self.name, place!["name"], Relation::Enum) {
             review.identifier("enum", &self.name, place!["name"]);
             let values = self.values.iter().map(ToString::to_string).collect();
             review.add_enum(&self.name, values, place!["name"]);
@@ -83,13 +84,13 @@ impl CreateEnum {
                 .with_help("complete the batch that removes it first, or use another name"));
         }
         let live = batch.facts();
-        if live.types.iter().any(|live| live.schema == DEFAULT_SCHEMA && live.name == name)
+        if live.types.iter().any(|live| live.schema == batch.home() && live.name == name)
             || batch.created_enums.iter().any(|e| e == name)
         {
             return Err(batch.refuse(format!("type `{name}` exists already in the database")));
         }
         let values: Vec<String> = self.values.iter().map(|value| literal(value)).collect();
-        let sql = qualified(DEFAULT_SCHEMA, name);
+        let sql = qualified(batch.home(), name);
         batch.created_enums.push(name.to_owned());
         batch.push_fresh(
             format!("create enum `{name}`"),

@@ -10,7 +10,6 @@ use crate::plan::lineage::Table;
 use crate::plan::{Batch, Phase, Refusal, Step, own, schema};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::{ident, idents, literal};
-use crate::sql::names::DEFAULT_SCHEMA;
 
 /// Creates a table.
 ///
@@ -196,7 +195,8 @@ impl CreateTable {
                 place!["up", "table"],
             );
         }
-        let within = self.schema.as_deref().unwrap_or(DEFAULT_SCHEMA);
+        let home = review.schema.home().to_owned();
+        let within = self.schema.as_deref().unwrap_or(&home);
         if self.schema.is_some() {
             review.own_schema(within, place!["schema"]);
         }
@@ -291,7 +291,7 @@ impl CreateTable {
 
 impl CreateTable {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
-        let within = self.schema.as_deref().unwrap_or(DEFAULT_SCHEMA);
+        let within = self.schema.as_deref().unwrap_or(batch.home());
         batch.require_free(within, &self.name)?;
         schema::create(batch, within)?;
         let mut table = Table::new(within, &batch.name_to_create(within, &self.name));

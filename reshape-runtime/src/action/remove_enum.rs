@@ -7,7 +7,6 @@ use crate::plan::batch::Draft;
 use crate::plan::{Batch, Phase, Refusal, Step};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::qualified;
-use crate::sql::names::DEFAULT_SCHEMA;
 
 /// Removes an enum type.
 ///
@@ -71,7 +70,8 @@ impl RemoveEnum {
 impl RemoveEnum {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
         let name = self.name.as_ref();
-        let sql = qualified(DEFAULT_SCHEMA, name);
+        let home = batch.home();
+        let sql = qualified(home, name);
         let drop = vec![format!("DROP TYPE {sql}")];
         let title = format!("drop enum `{name}`");
         if batch.created_enums.iter().any(|created| created == name) {
@@ -79,12 +79,7 @@ impl RemoveEnum {
             batch.push_fresh(title, drop, Vec::new());
             return Ok(());
         }
-        match batch
-            .facts()
-            .types
-            .iter()
-            .find(|live| live.schema == DEFAULT_SCHEMA && live.name == name)
-        {
+        match batch.facts().types.iter().find(|live| live.schema == home && live.name == name) {
             Some(live) if live.is_enum => {}
             Some(_) => return Err(batch.refuse(format!("type `{name}` is not an enum"))),
             None => {

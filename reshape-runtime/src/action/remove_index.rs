@@ -8,7 +8,6 @@ use crate::plan::takeover::Renamed;
 use crate::plan::{Batch, Phase, Refusal, Step, Work, partition};
 use crate::schema::{At, Problem, Schema};
 use crate::sql::ident::qualified;
-use crate::sql::names::DEFAULT_SCHEMA;
 
 /// Removes an index.
 ///
@@ -83,7 +82,7 @@ impl RemoveIndex {
 impl RemoveIndex {
     pub(super) fn plan(&self, batch: &mut Batch<'_>) -> Result<(), Refusal> {
         let name = self.index.as_ref();
-        let schema = self.schema.as_deref().unwrap_or(DEFAULT_SCHEMA).to_owned();
+        let schema = self.schema.as_deref().unwrap_or(batch.home()).to_owned();
         let tables: Vec<bool> = batch.tables.iter().map(|table| table.schema == schema).collect();
         if batch.forget_indexes(|pending| pending.index.name == name && tables[pending.table]) {
             return Ok(());

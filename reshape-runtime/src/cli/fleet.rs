@@ -1,4 +1,4 @@
-//! `fleet …`: a command on many databases.
+//! `fleet …`: a command on many databases, or on many schemas.
 //!
 //! **Invariant:** nothing that is printed contains the address of a database, only host, port and name.
 
@@ -33,6 +33,14 @@ pub enum FleetCommand {
     ///
     /// Needs no migration files: the plans are in the databases.
     Abort(FleetAbortOptions),
+    /// Go back on all databases to the version of a completed migration, beside the version that is in use
+    ///
+    /// Needs no migration files: the databases have recorded what was done.
+    Revert(FleetRevertOptions),
+    /// Pause the starts that are at work, until `fleet resume`
+    Pause(FleetStatusOptions),
+    /// Let the starts go on that `fleet pause` has paused
+    Resume(FleetStatusOptions),
     /// Show what the databases have and what is pending
     Status(FleetStatusOptions),
 }
@@ -49,6 +57,15 @@ pub struct FleetOptions {
     /// A query on the database of `--url` that returns the databases
     #[arg(long, value_name = "SQL")]
     query: Option<String>,
+    /// Schemas with the tables of a tenant each: of each database that is named, else of that of `--url`; e.g. `acme,globex`
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "schema")]
+    schemas: Vec<String>,
+    /// A file with such a schema on each line
+    #[arg(long, value_name = "FILE", conflicts_with = "schema")]
+    schemas_file: Option<PathBuf>,
+    /// A query on each database that returns such schemas
+    #[arg(long, value_name = "SQL", conflicts_with = "schema")]
+    schemas_query: Option<String>,
     /// On how many databases to work at once
     #[arg(short, long, value_name = "NUMBER", default_value = "4", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: u16,
@@ -113,7 +130,19 @@ pub struct FleetAbortOptions {
     limits: Limits,
 }
 
-/// Options of `fleet status`.
+/// Options of `fleet revert`.
+#[derive(Args, Clone, Debug)]
+pub struct FleetRevertOptions {
+    /// The completed migration whose version is wanted back
+    #[arg(long, value_name = "NAME")]
+    to: String,
+    #[command(flatten)]
+    fleet: FleetOptions,
+    #[command(flatten)]
+    limits: Limits,
+}
+
+/// Options of `fleet status`, `fleet pause` and `fleet resume`.
 #[derive(Args, Clone, Debug)]
 pub struct FleetStatusOptions {
     #[command(flatten)]
@@ -130,6 +159,9 @@ pub(super) fn run(
         FleetCommand::Start(options) => start(options, set, load),
         FleetCommand::Complete(options) => complete(options, set),
         FleetCommand::Abort(options) => abort(options, set),
+        FleetCommand::Revert(options) => revert(options, set),
+        FleetCommand::Pause(options) => paused("pause", &options.fleet, set, Fleet::pause),
+        FleetCommand::Resume(options) => paused("resume", &options.fleet, set, Fleet::resume),
         FleetCommand::Status(options) => status(&options.fleet, set, load),
     };
     result.unwrap_or_else(|exit| exit)
@@ -211,6 +243,27 @@ fn status(
     Ok(exit(&report))
 }
 
+fn revert(options: &FleetRevertOptions, set: Option<&str>) -> Result<Exit, Exit> {
+    let FleetRevertOptions { to, fleet: options, limits } = options;
+    let fleet = prepared(detached(options, set)?, options, Some(*limits), |migrator| migrator)?;
+    Ok(tell("revert", options, fleet, |fleet| fleet.revert_to(to)))
+}
+
+/// Pauses what is at work, or lets it go on.
+fn paused(
+    name: &str,
+    options: &FleetOptions,
+    set: Option<&str>,
+    command: fn(&Fleet) -> FleetReport<bool>,
+) -> Result<Exit, Exit> {
+    let report = command(&prepared(detached(options, set)?, options, None, |migrator| migrator)?);
+    print(&match options.format {
+        Format::Human => text::paused(name, &report),
+        Format::Json => text::paused_json(name, &report),
+    });
+    Ok(exit(&report))
+}
+
 /// A fleet that needs no migrations.
 fn detached(options: &FleetOptions, set: Option<&str>) -> Result<Fleet, Exit> {
     let namespace = options.set.resolve(set).map_err(usage)?;
@@ -249,7 +302,7 @@ fn tell(
     name: &str,
     options: &FleetOptions,
     fleet: Fleet,
-    command: fn(&Fleet) -> FleetReport,
+    command: impl FnOnce(&Fleet) -> FleetReport,
 ) -> Exit {
     let report = command(&fleet);
     // With it goes the bar.
@@ -265,10 +318,13 @@ fn tell(
 fn exit<T>(report: &FleetReport<T>) -> Exit {
     let failed = report.failed().count();
     if failed > 0 {
-        let all = super::text::plural(report.targets.len(), "database");
+        let all = super::text::plural(report.targets.len(), text::noun(report));
         error_line(&format!("error: failed on {failed} of {all}"));
     } else if !report.is_done() {
-        error_line("error: not all databases had their turn: the same command goes on");
+        error_line(&format!(
+            "error: not all {}s had their turn: the same command goes on",
+            text::noun(report)
+        ));
     }
     match (report.is_done(), report.may_try_again()) {
         (true, _) => Exit::Done,

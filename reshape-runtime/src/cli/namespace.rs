@@ -6,6 +6,7 @@ use super::connection::InvalidConnection;
 use super::setting::{Setting, dotenv};
 use crate::Migrations;
 use crate::model::DEFAULT_NAMESPACE;
+use crate::sql::tenant;
 
 /// Which of the sets of migrations that a database may have.
 #[derive(Args, Clone, Debug, Default)]
@@ -13,11 +14,22 @@ pub struct NamespaceOptions {
     /// The set of migrations, in a database that has several [env: `RESHAPE_NAMESPACE`]
     #[arg(long, value_name = "NAME")]
     namespace: Option<String>,
+    /// The schema of the tables, where a database has the same ones once for each tenant
+    #[arg(long, value_name = "NAME")]
+    schema: Option<String>,
 }
 
 impl NamespaceOptions {
     /// The set's name; `embedded` is that of a program's own migrations.
     pub(super) fn resolve(&self, embedded: Option<&str>) -> Result<String, InvalidConnection> {
+        let set = self.set(embedded)?;
+        Ok(match &self.schema {
+            Some(schema) => tenant::in_schema(&set, schema),
+            None => set,
+        })
+    }
+
+    fn set(&self, embedded: Option<&str>) -> Result<String, InvalidConnection> {
         if let Some(name) = self.namespace.as_deref().or(embedded) {
             return Ok(name.to_owned());
         }

@@ -6,7 +6,6 @@ use crate::model::{Column, IndexColumn, ReferentialAction};
 use crate::plan::facts::{DependentKind, Facts, LiveColumn, LiveConstraint, LiveTable};
 use crate::schema::{Enum, ForeignKey, Table, TypeName, is_identity};
 use crate::sql::ident::idents;
-use crate::sql::names::DEFAULT_SCHEMA;
 
 /// What is generated has this in its name.
 const GENERATED: &str = "__reshape";
@@ -47,12 +46,12 @@ pub(super) fn enumeration(past: &Past, facts: &Facts, known: &Enum, drift: &mut 
         return;
     }
     let mut types = facts.types.iter().filter(|found| found.is_enum);
-    let found = types.find(|found| found.name == known.name);
+    let found = types.find(|found| found.name == known.name && found.schema == past.schema.home());
     let kept = found.map(|found| {
         let kept = found.labels.iter().filter(|label| known.values.contains(label));
         kept.cloned().collect::<Vec<String>>()
     });
-    let (schema, name) = (DEFAULT_SCHEMA.to_owned(), known.name.clone());
+    let (schema, name) = (past.schema.home().to_owned(), known.name.clone());
     if kept.as_ref() != Some(&known.values) {
         let values = |values: &[String]| format!("enum ({})", quoted(values));
         drift.differences.push(Difference {

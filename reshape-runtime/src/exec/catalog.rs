@@ -15,7 +15,6 @@ use crate::error::{Error, ErrorKind};
 use crate::model::{Action, Migration};
 use crate::plan::facts::{Facts, Snippet};
 use crate::sql::ident::literal;
-use crate::sql::names::DEFAULT_SCHEMA;
 
 /// Begins the transaction. The `search_path` of the role, the database or the connection's options is where users' functions and types are looked
 /// up; compiling a query of that size takes longer than running it. Returns that path; how many columns the widest table has, dropped ones too;
@@ -48,16 +47,16 @@ pub(super) struct Read {
     pub(super) after: Vec<SimpleQueryRow>,
 }
 
-/// Reads the facts that the planning of `pending` needs, and those of the schemas `also`. `base` is the migration whose version is live. `around` may add
-/// a query before and one after the one for the facts. An error may leave the transaction open.
+/// Reads the facts that the planning of `pending` needs, and those of the schemas `also`; what says no schema is in `home`. `base` is the migration whose version is live. `around`, which is
+/// told all of the schemas, may add a query before and one after the one for the facts. An error may leave the transaction open.
 pub(super) fn read(
     client: &mut Client,
-    base: Option<&str>,
+    (home, base): (&str, Option<&str>),
     pending: &[Migration],
     also: &[String],
-    around: impl FnOnce(Own) -> [Option<String>; 2],
+    around: impl FnOnce(Own, &[&str]) -> [Option<String>; 2],
 ) -> Result<Read, Failure> {
-    let mut schemas = vec![DEFAULT_SCHEMA];
+    let mut schemas = vec![home];
     let named = pending.iter().flat_map(|m| m.actions.iter()).flat_map(Action::schemas);
     for name in named.chain(also.iter().map(String::as_str)) {
         if !schemas.contains(&name) {
@@ -72,7 +71,8 @@ pub(super) fn read(
         Error::new(ErrorKind::Database, "the search path cannot be read").with_source(error)
     })?;
     let has = |column| is_true(found.get(1), column);
-    let [before, after] = around(Own { batches: has(2), migrations: has(3), tables: has(4) });
+    let own = Own { batches: has(2), migrations: has(3), tables: has(4) };
+    let [before, after] = around(own, &schemas);
     let width: i16 = cell(1, 0).parse().unwrap_or_default();
     // Without the right, expressions are unknown, and what needs them is refused.
     let relation = has(1).then_some("pg_temp.\"__reshape_columns\"");

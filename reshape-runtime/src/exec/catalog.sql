@@ -1,5 +1,5 @@
 -- The facts that a plan depends on, as one JSON document; see plan/facts.rs for its shape.
--- $1: the schemas that tables of the batch live in, `public` first; $2: the name of the base version's migration, or NULL;
+-- $1: the schemas that tables of the batch live in, that of what says none first; $2: the name of the base version's migration, or NULL;
 -- $3: the schemas in the migrator's own search_path; $4: a relation whose columns are called as `Snippet` wants it: expressions are
 -- printed as if they were over its columns.
 WITH RECURSIVE

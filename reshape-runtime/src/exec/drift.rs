@@ -61,7 +61,9 @@ impl Run<'_> {
         };
         let recorded = self.recorded(&snapshot, known)?;
         let baseline = migrations.map_or_else(Vec::new, |set| set.baseline.to_vec());
-        let past = Past::new(&Migrations::owned(recorded).after(baseline));
+        let past = Past::new(
+            &Migrations::owned(recorded).after(baseline).in_namespace(self.set.name().to_owned()),
+        );
         let base = snapshot.applied.last().map(|applied| applied.name.clone());
         let version = base.as_deref().map(|base| self.set.version(base));
         let (facts, _) = self.facts(version.as_deref(), &[], &past.schemas())?;
@@ -82,7 +84,11 @@ impl Run<'_> {
         facts: &Facts,
     ) -> Result<(), Error> {
         let (before, pending) = wanted.migrations.split_at(done);
-        let past = Past::new(&Migrations::owned(before.to_vec()).after(wanted.baseline.to_vec()));
+        let past = Past::new(
+            &Migrations::owned(before.to_vec())
+                .after(wanted.baseline.to_vec())
+                .in_namespace(self.set.name().to_owned()),
+        );
         let mut tables = drift::touched(&past, pending);
         if done == 0 {
             tables.extend(past.tables());

@@ -1,4 +1,4 @@
-//! Many databases by one command: tenants, shards.
+//! Many databases, or schemas, by one command: tenants, shards.
 //!
 //! **Invariant:** nothing is remembered between databases or commands. What is to be done on a database is what its own metadata says, so the
 //! same command goes on wherever it was cut off, and a database that is done costs a look.
@@ -11,6 +11,7 @@ mod event;
 mod query;
 mod report;
 mod target;
+mod tenants;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -63,8 +64,7 @@ type Watch = dyn FnMut(&FleetEvent<'_>) + Send;
 /// A database that fails stops no other, and running the same command again does what is left: each database's own state says what that is. The
 /// commands block the calling thread; inside an async runtime they belong on a thread for blocking work.
 ///
-/// A tenant is a database here. Tenants that are schemas of one database are not supported: actions, enums and the schemas of versions are
-/// made for one schema of tables.
+/// A tenant is a database here, or a schema with tables of its own in one: [`Fleet::schemas`]. Whatever is said of databases here goes for these.
 pub struct Fleet {
     migrations: Option<Migrations>,
     namespace: Str,
@@ -176,13 +176,14 @@ impl Fleet {
         let began = Instant::now();
         let ready = agree(self.status());
         if ready.iter().any(|target| target.result.done().is_none()) {
-            let targets = ready.into_iter().map(|TargetReport { target, result, elapsed }| {
-                let result = match result {
-                    TargetResult::Failed(error) => TargetResult::Failed(error),
-                    TargetResult::Done(_) | TargetResult::Left => TargetResult::Left,
-                };
-                TargetReport { target, result, elapsed }
-            });
+            let targets =
+                ready.into_iter().map(|TargetReport { target, schema, result, elapsed }| {
+                    let result = match result {
+                        TargetResult::Failed(error) => TargetResult::Failed(error),
+                        TargetResult::Done(_) | TargetResult::Left => TargetResult::Left,
+                    };
+                    TargetReport { target, schema, result, elapsed }
+                });
             return FleetReport { targets: targets.collect(), elapsed: began.elapsed() };
         }
         let is_due = |n: usize| matches!(ready[n].result.done(), Some(Due::Complete));
@@ -303,7 +304,8 @@ impl Fleet {
                 Some((Err(error), elapsed)) => (TargetResult::Failed(error), elapsed),
                 None => (TargetResult::Left, Duration::ZERO),
             };
-            TargetReport { target: target.name().to_owned(), result, elapsed }
+            let schema = target.schema().map(str::to_owned);
+            TargetReport { target: target.name().to_owned(), schema, result, elapsed }
         };
         let targets = self.targets.iter().zip(ended).map(report).collect();
         FleetReport { targets, elapsed: began.elapsed() }
@@ -314,6 +316,9 @@ impl Fleet {
         let source = target.config.clone().into_source();
         let mut migrator =
             Migrator::with(self.migrations.clone(), source).in_namespace(self.namespace.clone());
+        if let Some(schema) = target.schema() {
+            migrator = migrator.in_schema(schema);
+        }
         if let Some(configure) = &self.configure {
             migrator = configure(migrator)?;
         }

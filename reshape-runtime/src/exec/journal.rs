@@ -77,7 +77,7 @@ impl Run<'_> {
     }
 
     /// Takes the batch over: a new token shuts out whoever had the old one, and sets the state. `plan` stores a
-    /// new batch, for which the tables are created where they are missing, unless another set has begun or ended a batch since the plan was made:
+    /// new batch, for which the tables are created where they are missing, unless another set that has to do with its tables has begun or ended a batch since the plan was made:
     /// then nothing is changed, and the answer is false.
     pub(super) fn take(
         &mut self,
@@ -93,7 +93,7 @@ impl Run<'_> {
         }
         if let Some((plan, others)) = plan {
             install.insert_str(0, &Set::meet_sql());
-            undisturbed = self.set.undisturbed_by(others);
+            undisturbed = self.set.undisturbed_by(plan, others);
             claims = self.set.claim_sql(plan);
             let text = serde_json::to_string(plan).map_err(|error| {
                 Error::new(ErrorKind::Database, "the plan cannot be stored").with_source(error)

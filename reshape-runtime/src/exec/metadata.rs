@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind};
 use crate::model::{DEFAULT_NAMESPACE, Migration};
 use crate::plan::Plan;
 use crate::report::State;
+use crate::sql::ident::literal;
 
 /// The layout that this crate reads and writes; stored in `reshape.data` under the key `metadata`.
 pub(super) const LAYOUT: i64 = 2;
@@ -83,11 +84,19 @@ pub(super) struct Snapshot {
 const COMPLETED_AT: &str =
     "'completed_at', pg_catalog.to_char(m.completed_at, 'YYYY-MM-DD HH24:MI')";
 
-const SCHEMAS: &str = "(SELECT coalesce(jsonb_agg(n.nspname), '[]') FROM pg_catalog.pg_namespace n \
-    WHERE n.nspname LIKE 'migration\\_%')";
+/// The schemas of versions: of a set with a name only its own, since there may be many such sets.
+fn schemas(set: &Set) -> String {
+    let prefix = if set.is_default() { String::from("migration_") } else { set.version_schema("") };
+    format!(
+        "(SELECT coalesce(jsonb_agg(n.nspname), '[]') FROM pg_catalog.pg_namespace n \
+            WHERE pg_catalog.starts_with(n.nspname::text, {}))",
+        literal(&prefix)
+    )
+}
 
 /// Before layout 2 there was one set of migrations.
 fn own_query(set: &Set, layout: i64) -> String {
+    let schemas = schemas(set);
     let own = set.own();
     let of_set = if layout < 2 { "true" } else { own.as_str() };
     format!(
@@ -98,7 +107,7 @@ fn own_query(set: &Set, layout: i64) -> String {
               FROM reshape.migrations m WHERE {of_set}), \
            (SELECT coalesce(jsonb_agg(jsonb_build_object('step', j.step, 'status', j.status, \
               'rows', j.rows, 'position', j.position) ORDER BY j.step), '[]') FROM reshape.journal j WHERE j.namespace = b.namespace), \
-           {SCHEMAS} \
+           {schemas} \
          FROM reshape.batch b WHERE b.{own}"
     )
 }
@@ -157,7 +166,8 @@ pub(super) fn read_foreign(client: &mut Client, set: &Set) -> Result<Snapshot, F
         client,
         &format!(
             "SELECT pg_catalog.to_regclass('reshape.data') IS NOT NULL, \
-               pg_catalog.to_regclass('reshape.migrations') IS NOT NULL, {SCHEMAS}"
+               pg_catalog.to_regclass('reshape.migrations') IS NOT NULL, {}",
+            schemas(set)
         ),
     )?;
     let found = found.first();

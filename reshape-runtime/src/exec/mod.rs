@@ -18,6 +18,7 @@ use crate::model::{DEFAULT_NAMESPACE, Migrations, Str};
 use crate::observer::{Event, Observer};
 use crate::plan::{Plan, Refusal, Request};
 use crate::report::{Report, Status};
+use crate::sql::tenant as names;
 
 #[cfg(feature = "tokio")]
 mod asynchronous;
@@ -56,6 +57,7 @@ mod set;
 mod sets;
 mod status;
 mod step;
+mod tenant;
 mod thread;
 #[cfg(feature = "tls")]
 mod tls;
@@ -164,7 +166,7 @@ impl Migrator {
     /// The same migrator for the set of that name, as [`Migrations::in_namespace`]. Of use to one that is [`detached`](Self::detached).
     #[must_use]
     pub fn in_namespace(mut self, namespace: impl Into<Str>) -> Self {
-        let namespace = namespace.into();
+        let namespace = names::renamed(self.set.name(), &namespace.into());
         self.set = Set::new(&namespace);
         self.migrations = self.migrations.map(|migrations| migrations.in_namespace(namespace));
         self

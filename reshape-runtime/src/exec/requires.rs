@@ -7,7 +7,8 @@ use crate::model::{Action, Migration};
 use crate::plan::Plan;
 use crate::report::{SetStatus, State};
 use crate::sql::ident::{literal, qualified};
-use crate::sql::names::{self, DEFAULT_SCHEMA};
+use crate::sql::names;
+use crate::sql::tenant;
 
 impl Run<'_> {
     /// The migrations of other sets that `pending` requires are completed, or live in their sets.
@@ -29,7 +30,11 @@ impl Run<'_> {
                  FROM reshape.batch b, LATERAL jsonb_array_elements(b.plan -> 'migrations') m",
         )?;
         for (migration, set, name) in required {
-            let state = found.iter().find(|row| row[0] == set && row[1] == name);
+            let meant = tenant::meant(&own, set);
+            let mut there = meant
+                .iter()
+                .filter_map(|set| found.iter().find(|row| row[0] == *set && row[1] == name));
+            let state = there.next();
             let problem = match state.map(|row| row[2].as_str()) {
                 Some("completed" | "in_progress" | "completing") => continue,
                 Some(state) => format!("whose batch is `{state}`"),
@@ -46,13 +51,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The other sets of the database, by name.
+    /// The other sets of the database whose tables are in the same schema, by name: there may be thousands of tenants.
     pub(super) fn other_sets(&mut self) -> Result<Vec<SetStatus>, Error> {
         let own = self.set.literal();
         let found = self.in_sets("see what other sets there are", &format!(
                 "SELECT b.namespace, b.state, coalesce(b.plan -> 'migrations' -> -1 ->> 'name', \
                    (SELECT m.name FROM reshape.migrations m WHERE coalesce(to_jsonb(m) ->> 'namespace', 'default') = b.namespace ORDER BY m.index DESC LIMIT 1)) \
-                 FROM reshape.batch b WHERE b.namespace <> {own} ORDER BY 1"
+                 FROM reshape.batch b WHERE b.namespace <> {own} AND {} = {} ORDER BY 1",
+                tenant::schema_of_sql("b.namespace"),
+                literal(self.set.schema())
             ))?;
         let sets = found.into_iter().map(|[name, state, latest]| {
             let state = serde_json::from_value(state.into()).unwrap_or(State::Idle);
@@ -64,21 +71,30 @@ impl Run<'_> {
     /// Nothing in other sets stands on what a rollback of the batch would take away.
     pub(super) fn check_unrequired(&mut self, plan: &Plan) -> Result<(), Error> {
         let own = self.set.name().to_owned();
-        let names: Vec<String> =
-            plan.migrations.iter().map(|m| literal(&format!("{own}/{}", m.name))).collect();
+        let names = plan.migrations.iter();
+        let names = names.map(|m| literal(&format!("{}/{}", tenant::set_of(&own), m.name)));
+        let names: Vec<String> = names.collect();
         let created = plan.migrations.iter().flat_map(|m| m.actions.iter()).filter_map(|action| {
             let Action::CreateTable(table) = action else { return None };
-            let table = qualified(table.schema.as_deref().unwrap_or(DEFAULT_SCHEMA), &table.name);
+            let table =
+                qualified(table.schema.as_deref().unwrap_or(self.set.schema()), &table.name);
             (!plan.changes.contains(&table)).then(|| literal(&table))
         });
         let created: Vec<String> = created.collect();
         let set = literal(&own);
+        // What tenants require may be this set, if it is the one that all share.
+        let near = if own == tenant::set_of(&own) {
+            String::from("true")
+        } else {
+            let schema = literal(self.set.schema());
+            format!("{} = {schema}", tenant::schema_of_sql("r.namespace"))
+        };
         let found = self.in_sets("see what other sets need", &format!(
                 "SELECT format('the migration `%s` of the set `%s` requires it', r.name, r.namespace), r.namespace, '' FROM ( \
                    SELECT namespace, name, to_jsonb(m) -> 'requires' AS requires FROM reshape.migrations m \
                    UNION ALL SELECT b.namespace, m ->> 'name', m -> 'requires' \
                    FROM reshape.batch b, LATERAL jsonb_array_elements(b.plan -> 'migrations') m WHERE b.state <> 'aborting') r \
-                 WHERE r.namespace <> {set} AND jsonb_typeof(r.requires) = 'array' AND r.requires ?| ARRAY[{}]::text[] \
+                 WHERE r.namespace <> {set} AND {near} AND jsonb_typeof(r.requires) = 'array' AND r.requires ?| ARRAY[{}]::text[] \
                  UNION ALL SELECT format('the foreign key `%s` of `%s` refers to `%s`, which the batch has created', \
                    k.conname, f.relname, t.relname), coalesce(o.namespace, 'default'), '' \
                  FROM pg_constraint k JOIN pg_class t ON t.oid = k.confrelid JOIN pg_class f ON f.oid = k.conrelid \
@@ -122,6 +138,6 @@ impl Migration {
         self.requires
             .iter()
             .filter_map(|required| names::required(required))
-            .filter(move |(set, _)| *set != own)
+            .filter(move |(set, _)| *set != tenant::set_of(own))
     }
 }

@@ -53,7 +53,7 @@ impl Run<'_> {
         };
         // Of those that stay, what cannot be read is of no interest.
         let completed = self.recorded(&snapshot, |number, _| (number <= place).then(Vec::new))?;
-        let inverse = Inverse::new(&completed, place + 1).map_err(refused)?;
+        let inverse = Inverse::new(self.set.name(), &completed, place + 1).map_err(refused)?;
         let (base, target) = (self.set.version(&latest), self.set.version(name));
         let (facts, others) = self.facts(Some(&base), &inverse.migrations, &[])?;
         let mut plan = inverse.plan(&base, &target, &facts).map_err(refused)?;

@@ -8,7 +8,7 @@ use crate::model::{DEFAULT_NAMESPACE, Migrations};
 use crate::plan::Plan;
 use crate::report::State;
 use crate::sql::ident::literal;
-use crate::sql::names;
+use crate::sql::{names, tenant};
 
 /// A set of migrations, by its namespace.
 #[derive(Clone, Debug)]
@@ -45,6 +45,16 @@ impl Set {
                 "shorten the name of the set, or that of the migration",
             )),
         }
+    }
+
+    /// The schema of its tables that say none.
+    pub(super) fn schema(&self) -> &str {
+        tenant::schema_of(&self.namespace)
+    }
+
+    /// The same set in that schema.
+    pub(super) fn in_schema(&self, schema: &str) -> Self {
+        Self::new(&tenant::in_schema(&self.namespace, schema))
     }
 
     /// Its name.

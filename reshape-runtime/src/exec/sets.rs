@@ -3,6 +3,7 @@
 use super::Migrator;
 use crate::error::{Error, ErrorKind};
 use crate::report::Report;
+use crate::sql::tenant;
 
 /// The sets of migrations that one program brings along: its own, and those of libraries.
 ///
@@ -50,7 +51,7 @@ impl Sets {
         while !left.is_empty() {
             let is_free = |migrator: &Migrator| {
                 let mut required = migrator.required();
-                required.all(|name| left.iter().all(|other| other.set.name() != name))
+                required.all(|name| left.iter().all(|other| !migrator.requires(name, other)))
             };
             let Some(next) = left.iter().position(is_free) else {
                 let names: Vec<String> =
@@ -124,6 +125,11 @@ impl Sets {
 }
 
 impl Migrator {
+    /// Whether `name`, which one of its migrations requires something of, is that set.
+    fn requires(&self, name: &str, other: &Self) -> bool {
+        tenant::meant(self.set.name(), name).iter().any(|meant| meant == other.set.name())
+    }
+
     /// The names of the other sets that its migrations require something of.
     fn required(&self) -> impl Iterator<Item = &str> {
         let own = self.set.name();

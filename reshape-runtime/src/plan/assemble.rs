@@ -4,7 +4,7 @@ use crate::model::Index;
 use crate::plan::batch::{Batch, Draft, PendingIndex};
 use crate::plan::contract::{Part, Stage};
 use crate::plan::expand::{Expansion, expand_member, expansion_step, translate};
-use crate::plan::facts::TableKind;
+use crate::plan::facts::{Facts, TableKind};
 use crate::plan::lineage::Table;
 use crate::plan::sync::{Mode, Sync};
 use crate::plan::view::Views;
@@ -22,7 +22,7 @@ pub(crate) fn assemble(mut batch: Batch<'_>, target: &str) -> Result<Plan, Refus
     refuse::row_security(&batch)?;
     refuse::base_dependents(&batch)?;
     schema::require_apart(&batch)?;
-    let search_path = search_path(&facts.search_path);
+    let search_path = search_path(facts);
 
     let mut tables = std::mem::take(&mut batch.tables);
     for number in inherit::parents_first(&tables) {
@@ -227,11 +227,16 @@ pub(crate) fn assemble(mut batch: Batch<'_>, target: &str) -> Result<Plan, Refus
 }
 
 /// `pg_catalog` is searched first without being named; `pg_temp` would be too, so it is named last.
-fn search_path(live: &[String]) -> String {
-    let mut path = vec![ident(names::DEFAULT_SCHEMA)];
-    path.extend(live.iter().filter(|name| *name != names::DEFAULT_SCHEMA).map(|name| ident(name)));
-    path.push(String::from("pg_temp"));
-    path.join(", ")
+fn search_path(facts: &Facts) -> String {
+    let mut path = vec![facts.home()];
+    // Extensions are in the default schema, wherever the tables are.
+    for name in facts.search_path.iter().map(String::as_str).chain([names::DEFAULT_SCHEMA]) {
+        if !path.contains(&name) {
+            path.push(name);
+        }
+    }
+    let path: Vec<String> = path.into_iter().map(ident).collect();
+    path.join(", ") + ", pg_temp"
 }
 
 /// Neighbours that touch only new objects share a transaction: fewer round trips, and nobody waits for a lock.

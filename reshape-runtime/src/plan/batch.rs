@@ -15,7 +15,7 @@ use crate::plan::facts::{Dependent, DependentKind, Facts, Key, LiveTable, TableN
 use crate::plan::lineage::{Column, Table};
 use crate::plan::takeover::Renamed;
 use crate::plan::{Phase, Refusal, Request, Step, foreign, inherit, own, partition};
-use crate::sql::names::{DEFAULT_SCHEMA, shown};
+use crate::sql::names::shown;
 
 /// A step with its place in the batch.
 #[derive(Clone, Debug)]
@@ -131,6 +131,11 @@ impl<'a> Batch<'a> {
         self.request.facts
     }
 
+    /// The schema of what says none.
+    pub(crate) fn home(&self) -> &'a str {
+        self.request.facts.home()
+    }
+
     /// Adds a step for the current action.
     pub(crate) fn push(&mut self, step: Step) {
         self.drafts.push(Draft { order: self.order, step, fresh: false });
@@ -156,9 +161,9 @@ impl<'a> Batch<'a> {
             .position(|table| table.schema == schema && table.name == name && !table.removed)
     }
 
-    /// The table that goes by that name now, in `public` unless another schema is given, about to be changed.
+    /// The table that goes by that name now, in the schema of what says none unless another is given, about to be changed.
     pub(crate) fn table(&mut self, schema: Option<&str>, name: &str) -> Result<usize, Refusal> {
-        let index = self.known(schema.unwrap_or(DEFAULT_SCHEMA), name)?;
+        let index = self.known(schema.unwrap_or(self.home()), name)?;
         own::require(self, &self.tables[index])?;
         self.require_owned(&self.tables[index])?;
         if let Some(live) = self.live(&self.tables[index]) {
@@ -206,7 +211,7 @@ impl<'a> Batch<'a> {
         let taken = live.is_no_table((schema, name))
             || self.builds_index((schema, name))
             || live.types.iter().any(|other| other.schema == schema && other.name == name)
-            || schema == DEFAULT_SCHEMA && self.created_enums.iter().any(|other| other == name);
+            || schema == self.home() && self.created_enums.iter().any(|other| other == name);
         if taken {
             return Err(self.refuse(format!(
                 "the name `{name}` is taken in schema `{schema}` by a view, a sequence, an index or a type"

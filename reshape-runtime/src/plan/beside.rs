@@ -144,7 +144,8 @@ fn reachable(batch: &Batch<'_>, expressions: &[&str]) -> Vec<Seen> {
     let path = &batch.facts().search_path;
     // The name alone means the table in the first schema of the `search_path` that has one.
     let rank = |schema: &str| match path.iter().position(|name| name == schema) {
-        _ if schema == DEFAULT_SCHEMA => Some(0),
+        _ if schema == batch.home() => Some(0),
+        None if schema == DEFAULT_SCHEMA => Some(path.len() + 1),
         place => place.map(|place| place + 1),
     };
     let there = batch.tables.iter().enumerate().filter(|(_, table)| !table.removed);

@@ -18,7 +18,8 @@ impl Batch<'_> {
                 pending.actions.iter().skip(if n == 0 { action + 1 } else { 0 })
             });
         let schema = &self.tables[table].schema;
-        let here = |said: Option<&str>| said.unwrap_or(names::DEFAULT_SCHEMA) == schema;
+        let home = self.home();
+        let here = |said: Option<&str>| said.unwrap_or(home) == schema;
         let mut name = self.tables[table].name.clone();
         let mut found = Vec::new();
         for action in later {

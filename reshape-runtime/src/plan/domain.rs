@@ -16,8 +16,9 @@ pub(crate) fn find<'a>(facts: &'a Facts, data_type: &str) -> Option<&'a LiveDoma
         facts.domains.iter().find(|domain| domain.schema == schema && domain.name == name)
     };
     match &parts[..] {
-        [name] => std::iter::once(DEFAULT_SCHEMA)
+        [name] => std::iter::once(facts.home())
             .chain(facts.search_path.iter().map(String::as_str))
+            .chain([DEFAULT_SCHEMA])
             .find_map(|schema| named(schema, name)),
         [schema, name] => named(schema, name),
         _ => None,

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::schema::Schema;
 use crate::sql::names::{self, DEFAULT_SCHEMA};
+use crate::sql::tenant;
 
 mod definition;
 mod simulated;
@@ -57,7 +58,7 @@ pub struct Facts {
     /// The user's views that read the tables, also by way of other views; those that are read come first.
     pub views: Vec<LiveView>,
     /// The set of migrations that the batch belongs to; `None` for the default one, whose versions show all tables of `public` that no other
-    /// set owns. Those of a set with a name show what its own migrations create or name.
+    /// set owns, as those of `@t1` show all of the schema `t1`. Those of a set with a name show what its own migrations create or name.
     #[serde(default)]
     pub set: Option<String>,
 }
@@ -314,6 +315,16 @@ impl Facts {
             })
             .collect();
         facts
+    }
+
+    /// The schema of tables that say none.
+    pub fn home(&self) -> &str {
+        self.set.as_deref().map_or(DEFAULT_SCHEMA, tenant::schema_of)
+    }
+
+    /// Whether a version shows all tables of that schema that no other set owns, and not only those that an action names.
+    pub fn shows_all(&self) -> bool {
+        self.set.as_deref().is_none_or(tenant::shows_all)
     }
 
     /// The constraints of a table, foreign keys to it left out.

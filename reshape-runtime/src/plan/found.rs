@@ -10,18 +10,22 @@ use crate::plan::view::{OPTIONS, RIGHTS};
 use crate::sql::ident::{dollar, literal, qualified};
 use crate::sql::names;
 
-/// Creates a view, with the table's rights, of every table of `public` that is not among `known`.
+/// Creates a view, with the table's rights, of every table of the set's own schema that is not among `known`.
 pub(crate) fn create(target: &str, known: &[Table], facts: &Facts) -> String {
     let server_version = facts.server_version;
     // Of a set with a name, what its own SQL has created; of the default one, what is nobody's.
     let own = match &facts.set {
+        Some(set) if facts.shows_all() => format!(
+            "NOT EXISTS (SELECT FROM reshape.tables t WHERE t.relation = c.oid AND t.namespace <> {})",
+            literal(set)
+        ),
         Some(set) => format!(
             "EXISTS (SELECT FROM reshape.tables t WHERE t.relation = c.oid AND t.namespace = {})",
             literal(set)
         ),
         None => String::from("NOT EXISTS (SELECT FROM reshape.tables t WHERE t.relation = c.oid)"),
     };
-    let known = known.iter().filter(|table| table.schema == names::DEFAULT_SCHEMA);
+    let known = known.iter().filter(|table| table.schema == facts.home());
     let names: Vec<String> = known.map(|table| literal(&table.physical)).collect();
     let rights: Vec<String> = RIGHTS.iter().map(|right| literal(right)).collect();
     let options = if server_version >= 150_000 { OPTIONS } else { "" };
@@ -57,7 +61,7 @@ BEGIN
 END
 ",
         version = literal(&names::version_schema(target)),
-        schema = literal(names::DEFAULT_SCHEMA),
+        schema = literal(facts.home()),
         names = names.join(", "),
         rights = rights.join(", "),
     );

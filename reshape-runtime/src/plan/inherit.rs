@@ -21,7 +21,6 @@ use crate::plan::facts::{Dependent, DependentKind, Key, TableName};
 use crate::plan::flow::Flow;
 use crate::plan::lineage::Table;
 use crate::sql::ident::qualified;
-use crate::sql::names::DEFAULT_SCHEMA;
 
 mod adopt;
 mod detached;
@@ -92,7 +91,7 @@ fn follow(
     (column, transforms): (Option<&str>, [&Option<Transform>; 2]),
     again: impl Fn(Option<Str>, Str) -> Action,
 ) -> Result<(), Refusal> {
-    let schema = schema.unwrap_or(DEFAULT_SCHEMA);
+    let schema = schema.unwrap_or(batch.home());
     let Some(number) = batch.find(schema, table) else { return action.plan(batch) };
     if let Some(column) = column {
         refuse::require_own(batch, number, column)?;
@@ -215,7 +214,7 @@ fn remove_check(
     remove: &RemoveCheck,
 ) -> Result<(), Refusal> {
     let name = remove.check.as_ref();
-    let schema = remove.schema.as_deref().unwrap_or(DEFAULT_SCHEMA);
+    let schema = remove.schema.as_deref().unwrap_or(batch.home());
     let Some(number) = batch.find(schema, &remove.table) else { return action.plan(batch) };
     let facts = batch.facts();
     let is_meant = |table: &Table| {

@@ -169,7 +169,8 @@ impl Table {
     pub(crate) fn from_live(number: usize, live: &LiveTable) -> Self {
         let mut table = Self::new(&live.schema, &live.name);
         table.known = Some(number);
-        table.in_version = live.viewed || live.schema == names::DEFAULT_SCHEMA;
+        // What the set shows besides is said by `own::show`.
+        table.in_version = live.viewed;
         table.comment.clone_from(&live.comment);
         for column in &live.columns {
             let value = table.add_value(&column.data_type, Some(&column.name), true);

@@ -265,8 +265,9 @@ pub(crate) fn plan_to(
 ) -> Result<Plan, Refusal> {
     let mut batch = Batch::new(*request);
     for table in batch.tables.iter_mut().filter(|table| hidden.contains(&table.name)) {
-        table.in_version &= table.schema != crate::sql::names::DEFAULT_SCHEMA;
+        table.in_version &= table.schema != request.facts.home();
     }
+    schema::create_home(&mut batch)?;
     for (number, migration) in request.pending.iter().enumerate() {
         for (place, action) in migration.actions.iter().enumerate() {
             batch.at = (number, place);

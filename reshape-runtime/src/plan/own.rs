@@ -14,9 +14,7 @@ use crate::sql::ident::{dollar, literal, qualified};
 /// Which of the tables that exist the version has views of.
 pub(crate) fn show(tables: &mut [Table], facts: &Facts) {
     for (table, live) in tables.iter_mut().zip(&facts.tables) {
-        if facts.set.is_some() {
-            table.in_version = live.viewed;
-        }
+        table.in_version = live.viewed || facts.shows_all() && live.schema == facts.home();
         table.in_version &= live.owner.is_none();
     }
 }
@@ -24,7 +22,9 @@ pub(crate) fn show(tables: &mut [Table], facts: &Facts) {
 /// The table is about to be changed.
 pub(crate) fn require(batch: &Batch<'_>, table: &Table) -> Result<(), Refusal> {
     let Some(live) = batch.live(table) else { return Ok(()) };
-    let Some(owner) = &live.owner else { return require_quiet(batch, live) };
+    let Some(owner) = &live.owner else {
+        return require_quiet(batch, live, live.changed_by.as_ref().or(live.used_by.as_ref()));
+    };
     let message = format!("table `{}` belongs to the set of migrations `{owner}`", table.name);
     Err(batch.refuse(message).with_help(format!(
         "change it there; from here it can be referred to by a foreign key. A table that is to leave `{owner}` has to be made anew"
@@ -42,8 +42,12 @@ pub(crate) fn name_owner(batch: &Batch<'_>, key: Key<'_>, refusal: Refusal) -> R
 }
 
 /// What the batches of two sets do to one table cannot be told apart.
-fn require_quiet(batch: &Batch<'_>, live: &LiveTable) -> Result<(), Refusal> {
-    let Some(other) = &live.changed_by else { return Ok(()) };
+fn require_quiet(
+    batch: &Batch<'_>,
+    live: &LiveTable,
+    other: Option<&String>,
+) -> Result<(), Refusal> {
+    let Some(other) = other else { return Ok(()) };
     let message = format!(
         "table `{}` is part of the batch of the set of migrations `{other}`, which is in progress",
         live.name
@@ -65,15 +69,16 @@ pub(crate) fn claim(batch: &Batch<'_>, table: &str) -> Option<String> {
 pub(crate) fn claim_found(batch: &Batch<'_>) -> Option<String> {
     let set = batch.facts().set.as_deref()?;
     // A row of the catalog that is visible, and whose transaction is not over, is ours; also one of a subtransaction.
+    let home = literal(batch.home());
     let body = format!(
         "
 DECLARE
   here bigint := pg_catalog.pg_current_xact_id()::text::bigint;
 BEGIN
   INSERT INTO reshape.tables (relation, namespace)
-  SELECT c.oid, {}
+  SELECT c.oid, {set}
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition
+  WHERE n.nspname = {home} AND c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition
     AND CASE WHEN c.xmin::text::bigint > 2 THEN pg_catalog.pg_xact_status(
       greatest(0, here + (c.xmin::text::bigint - here % 4294967296 + 6442450944) % 4294967296 - 2147483648)::text::pg_catalog.xid8)
       = 'in progress' END
@@ -86,7 +91,7 @@ BEGIN
   ON CONFLICT (relation) DO NOTHING;
 END
 ",
-        literal(set)
+        set = literal(set)
     );
     Some(format!("DO {}", dollar(&body)))
 }
@@ -105,7 +110,9 @@ pub(crate) fn used(batch: &Batch<'_>, steps: &[Step]) -> Result<Vec<String>, Ref
     for live in others {
         let name = sql(live);
         if steps.iter().any(|step| names(step, &name)) {
-            require_quiet(batch, live).map_err(|refusal| Refusal { action: None, ..refusal })?;
+            // Several may need it as it is.
+            require_quiet(batch, live, live.changed_by.as_ref())
+                .map_err(|refusal| Refusal { action: None, ..refusal })?;
             used.push(name);
         }
     }

@@ -9,7 +9,7 @@ use crate::plan::facts::{LiveTable, TableKind, TableName};
 use crate::plan::lineage::Table;
 use crate::plan::mention::{mentions, says};
 use crate::plan::sync::fires_between;
-use crate::sql::names::{DEFAULT_SCHEMA, ORIGIN};
+use crate::sql::names::ORIGIN;
 
 /// Before PostgreSQL 15 a view reads its tables with its owner's rights, which row-level security does not stop.
 pub(crate) fn row_security(batch: &Batch<'_>) -> Result<(), Refusal> {
@@ -117,7 +117,7 @@ pub(crate) fn used_enums(batch: &Batch<'_>) -> Result<(), Refusal> {
             .facts()
             .types
             .iter()
-            .find(|live| live.schema == DEFAULT_SCHEMA && live.name == *name)
+            .find(|live| live.schema == batch.home() && live.name == *name)
         else {
             continue;
         };

@@ -52,13 +52,13 @@ struct Origin {
 }
 
 impl Inverse {
-    /// Takes back every migration of `completed`, oldest first, but the first `keep`.
+    /// Takes back every migration of the set that is `completed`, oldest first, but the first `keep`.
     ///
     /// # Errors
     ///
     /// The newest action for which something is missing, in the migration that is taken back.
-    pub(crate) fn new(completed: &[Migration], keep: usize) -> Result<Self, Refusal> {
-        let replay = replay::Replay::new(completed, keep);
+    pub(crate) fn new(set: &str, completed: &[Migration], keep: usize) -> Result<Self, Refusal> {
+        let replay = replay::Replay::new(set, completed, keep);
         let hidden = hidden(completed, keep, &replay);
         let mut inverse = Self { migrations: Vec::new(), origins: Vec::new(), hidden };
         for (number, migration) in completed.iter().enumerate().skip(keep).rev() {

@@ -43,6 +43,15 @@ pub(crate) fn create(batch: &mut Batch<'_>, name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Before everything else: the schema of what says none, where it does not exist. SQL of the user's, whose names say no schema, must not find another one.
+pub(crate) fn create_home(batch: &mut Batch<'_>) -> Result<(), Refusal> {
+    let home = batch.home();
+    match batch.facts().schema(home) {
+        Some(live) if !live.exists => create(batch, home),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Rollback: what others have put there meanwhile stays, and the schema with it.
 fn drop(name: &str) -> String {
     let body = format!(

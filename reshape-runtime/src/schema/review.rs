@@ -9,7 +9,6 @@ use super::problem::{At, Problem, Segment};
 use super::suggest::{list, nearest};
 use super::table::Table;
 use crate::rule::Rule;
-use crate::sql::names::DEFAULT_SCHEMA;
 
 /// One action's view of the schema, and where its problems go.
 #[derive(Debug)]
@@ -107,7 +106,8 @@ impl<'a> Review<'a> {
         path: Vec<Segment>,
     ) -> Option<usize> {
         let found = self.named(name, path.clone())?;
-        let (there, said) = (self.get(found).schema.clone(), schema.unwrap_or(DEFAULT_SCHEMA));
+        let there = self.get(found).schema.clone();
+        let said = schema.unwrap_or(self.schema.home());
         if there == said || self.uncertain(&[name]) {
             return Some(found);
         }
@@ -219,7 +219,7 @@ impl<'a> Review<'a> {
         name: &str,
         path: Vec<Segment>,
     ) -> Option<(usize, usize)> {
-        let within = within.unwrap_or(DEFAULT_SCHEMA).to_owned();
+        let within = within.unwrap_or(self.schema.home()).to_owned();
         let position = |schema: &Schema, name: &str| {
             let tables = schema.tables.iter().enumerate();
             tables.filter(|(_, known)| known.schema == within).find_map(|(table, known)| {

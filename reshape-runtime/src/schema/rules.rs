@@ -2,7 +2,7 @@
 
 use crate::model::{Column, Transform};
 use crate::rule::Rule;
-use crate::sql::names::{DEFAULT_SCHEMA, MAX_IDENTIFIER, METADATA_SCHEMA};
+use crate::sql::names::{MAX_IDENTIFIER, METADATA_SCHEMA};
 
 use super::memory::{Fate, Object};
 use super::names::{clip, object_name};
@@ -66,7 +66,7 @@ impl Review<'_> {
         let index = index.filter(|_| kind != Relation::Enum);
         let enumeration = self.schema.enums.iter().position(|known| known.name == name);
         let enumeration =
-            enumeration.filter(|_| kind != Relation::Index && schema == DEFAULT_SCHEMA);
+            enumeration.filter(|_| kind != Relation::Index && schema == self.schema.home());
         let object = match (table, index, enumeration) {
             (Some(_), _, _) => Object::Table(name.to_owned()),
             (None, Some(_), _) => Object::Index(name.to_owned()),

@@ -64,6 +64,8 @@ pub fn namespace_problem(namespace: &str) -> Option<(String, &'static str)> {
             format!("the name of a set of migrations, `{namespace}`, contains a `{SEPARATOR}`"),
             "that is what stands between the name of the set and that of a migration: use another character",
         ))
+    } else if let Some(problem) = super::tenant::problem(namespace) {
+        Some(problem)
     } else if namespace.len() > MOST {
         let bytes = namespace.len();
         Some((

@@ -4,7 +4,11 @@
 #![cfg(unix)]
 
 mod library;
+mod operator;
 mod process;
+mod refused;
+mod schemas;
+mod tenant;
 
 use std::env;
 use std::process::{Command, Output, Stdio};

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use postgres::Client;
+use reshape_runtime::Migrator;
 use reshape_runtime::query;
-use reshape_runtime::testing::TestDatabase;
+use reshape_runtime::testing::{Server, TestDatabase};
 use reshape_runtime::typed::library::{chrono, rust_decimal, serde_json, uuid};
 use reshape_runtime::typed::{Binary, NewRow};
 use reshape_tests_typed::migrations::schema::{
@@ -204,5 +205,35 @@ fn what_is_refused_does_not_run() {
         let told =
             error.as_db_error().map_or_else(|| error.to_string(), |e| e.message().to_owned());
         assert!(told.contains(message), "{sql}: {told}");
+    }
+}
+
+/// The tables of two tenants are in a schema each, and whose they are is said by the connection alone.
+#[test]
+fn what_is_checked_once_runs_for_every_tenant() {
+    let database = Server::shared().and_then(Server::database).unwrap();
+    let mut clients = ["t1", "t2"].map(|schema| {
+        let set = migrations::SET.in_schema(schema);
+        Migrator::new(&set, database.url()).start_and_complete().unwrap();
+        let mut client = database.connect().unwrap();
+        client.batch_execute(&set.schema_query().unwrap()).unwrap();
+        client
+    });
+    for (client, name) in clients.iter_mut().zip(["Ada", "Bob"]) {
+        NewUsers::new(users::Required { full_name: name }).insert(client).unwrap();
+        NewEverything { mood: Some(Mood::SoSo), ..NewEverything::new(everything::Required {}) }
+            .insert(client)
+            .unwrap();
+    }
+    for (client, name) in clients.iter_mut().zip(["Ada", "Bob"]) {
+        let all: Vec<String> = query!("SELECT full_name FROM users")
+            .all(client)
+            .unwrap()
+            .into_iter()
+            .map(|row| row.full_name)
+            .collect();
+        assert_eq!(all, [name]);
+        let mood = query!("SELECT mood FROM everything").one(client).unwrap().mood;
+        assert_eq!(mood, Some(Mood::SoSo));
     }
 }

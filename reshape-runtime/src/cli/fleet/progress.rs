@@ -27,7 +27,8 @@ pub(super) fn observer() -> impl FnMut(&FleetEvent<'_>) + Send + 'static {
 /// What stays to be read.
 fn line(event: &FleetEvent<'_>) -> Option<String> {
     match event {
-        FleetEvent::Begun { .. } | FleetEvent::Ended { command: "status", .. } => None,
+        FleetEvent::Begun { .. }
+        | FleetEvent::Ended { command: "status" | "pause" | "resume", .. } => None,
         FleetEvent::Ended { target, result, done, total, .. } => {
             let what = match result {
                 Ok(Some(said)) => report(said),

@@ -35,6 +35,27 @@ pub(super) fn report(command: &str, report: &FleetReport) -> String {
     text
 }
 
+/// What the fleet is one of.
+pub(super) fn noun<T>(report: &FleetReport<T>) -> &'static str {
+    let is_schema = report.targets.iter().any(|target| target.schema.is_some());
+    if is_schema { "schema" } else { "database" }
+}
+
+/// How many were paused, or are no longer, then those that are not done.
+pub(super) fn paused(command: &str, report: &FleetReport<bool>) -> String {
+    let number = |is: bool| {
+        let is = |target: &&TargetReport<bool>| target.result.done() == Some(&is);
+        report.targets.iter().filter(is).count()
+    };
+    let [yes, no] = match command {
+        "pause" => ["paused", "not being started"],
+        _ => ["resumed", "not paused"],
+    };
+    let mut text = head(report, &[(number(true), yes), (number(false), no)]);
+    text.push_str(&rest(command, report));
+    text
+}
+
 /// A line for each database, then how many there are of each kind.
 pub(super) fn statuses(report: &FleetReport<Status>) -> String {
     let mut text = String::new();
@@ -103,14 +124,14 @@ fn head<T>(report: &FleetReport<T>, counts: &[(usize, &str)]) -> String {
     let colon = if counts.is_empty() { "" } else { ": " };
     format!(
         "{}{colon}{} ({})\n",
-        plural(report.targets.len(), "database"),
+        plural(report.targets.len(), noun(report)),
         counts.join(", "),
         duration(report.elapsed)
     )
 }
 
 /// Those that are not done, and why.
-fn rest(command: &str, report: &FleetReport) -> String {
+fn rest<T>(command: &str, report: &FleetReport<T>) -> String {
     let mut text = String::new();
     for (n, (target, error)) in report.failed().enumerate() {
         if n == 0 {
@@ -138,6 +159,11 @@ pub(super) fn statuses_json(report: &FleetReport<Status>) -> String {
     json_of("status", "status", report)
 }
 
+/// The same for programs: whether there was something to pause, or to let go on.
+pub(super) fn paused_json(command: &str, report: &FleetReport<bool>) -> String {
+    json_of(command, if command == "pause" { "paused" } else { "resumed" }, report)
+}
+
 fn json_of<T: Serialize>(command: &str, key: &str, report: &FleetReport<T>) -> String {
     let targets: Vec<Value> = report
         .targets
@@ -147,6 +173,9 @@ fn json_of<T: Serialize>(command: &str, key: &str, report: &FleetReport<T>) -> S
                 "database": target.target,
                 "elapsed_ms": u64::try_from(target.elapsed.as_millis()).unwrap_or(u64::MAX),
             });
+            if let Some(schema) = &target.schema {
+                value["schema"] = schema.as_str().into();
+            }
             match &target.result {
                 TargetResult::Done(done) => {
                     value["result"] = "done".into();

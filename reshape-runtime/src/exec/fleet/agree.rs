@@ -27,7 +27,7 @@ struct Wanted {
 /// lead that are there; without any batch there is nothing to do anywhere.
 pub(super) fn agree(statuses: FleetReport<Status>) -> Vec<TargetReport<Due>> {
     let wanted = wanted(&statuses.targets);
-    let due = |TargetReport { target, result, elapsed }: TargetReport<Status>| {
+    let due = |TargetReport { target, schema, result, elapsed }: TargetReport<Status>| {
         let result = match result {
             TargetResult::Failed(error) => TargetResult::Failed(error),
             TargetResult::Left => TargetResult::Left,
@@ -36,7 +36,7 @@ pub(super) fn agree(statuses: FleetReport<Status>) -> Vec<TargetReport<Due>> {
                 Err(error) => TargetResult::Failed(error),
             },
         };
-        TargetReport { target, result, elapsed }
+        TargetReport { target, schema, result, elapsed }
     };
     statuses.targets.into_iter().map(due).collect()
 }
@@ -133,6 +133,7 @@ mod tests {
     fn agreed(statuses: &[Status]) -> Vec<Result<Due, ErrorKind>> {
         let target = |status: &Status| TargetReport {
             target: String::new(),
+            schema: None,
             result: TargetResult::Done(status.clone()),
             elapsed: Duration::ZERO,
         };

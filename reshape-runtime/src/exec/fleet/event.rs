@@ -32,9 +32,9 @@ pub enum FleetEvent<'e> {
     Ended {
         /// Its name in reports.
         target: &'e str,
-        /// What was done: `start`, `complete`, `abort`, or `status`, which also comes before `complete`.
+        /// What was done: `start`, `complete`, `abort`, `revert`, `pause`, `resume`, or `status`, which also comes before `complete`.
         command: &'static str,
-        /// What came of it; of `status` there is no report.
+        /// What came of it; of `status`, `pause` and `resume` there is no report.
         result: Result<Option<&'e Report>, &'e Error>,
         /// How long it took.
         elapsed: Duration,
@@ -70,6 +70,12 @@ pub(super) trait Said: Send + Sync {
 impl Said for Report {
     fn report(&self) -> Option<&Report> {
         Some(self)
+    }
+}
+
+impl Said for bool {
+    fn report(&self) -> Option<&Report> {
+        None
     }
 }
 

@@ -21,6 +21,8 @@ pub struct FleetReport<T = Report> {
 pub struct TargetReport<T = Report> {
     /// The database's name in reports.
     pub target: String,
+    /// The schema in it that was worked on, if it is a tenant's.
+    pub schema: Option<String>,
     /// What came of it.
     pub result: TargetResult<T>,
     /// How long it took there.

@@ -1,4 +1,4 @@
-//! One database of a fleet.
+//! One database of a fleet, or one schema in it.
 //!
 //! **Invariant:** neither its name nor an error about its address contains a password.
 
@@ -10,23 +10,44 @@ use postgres::config::Host;
 
 use crate::error::{Error, ErrorKind};
 use crate::exec::retry::describe;
+use crate::sql::tenant::MARK;
 
 /// One database of a [`Fleet`](super::Fleet).
 #[derive(Clone)]
 pub struct Target {
     name: String,
     pub(super) config: Config,
+    schema: Option<String>,
 }
 
 impl Target {
     /// The database that the configuration leads to, called `host:port/database`.
     pub fn new(config: Config) -> Self {
-        Self { name: address(&config), config }
+        Self { name: address(&config), config, schema: None }
     }
 
     /// The same under a name of your own in reports: that of the tenant, say.
     pub fn named(name: impl Into<String>, config: Config) -> Self {
-        Self { name: name.into(), config }
+        Self { name: name.into(), config, schema: None }
+    }
+
+    /// The tables of one tenant in the database, which are in that schema: see [`Migrations::in_schema`](crate::Migrations::in_schema). Its name
+    /// gets the schema after it: `host:port/database@schema`.
+    #[must_use]
+    pub fn in_schema(mut self, schema: &str) -> Self {
+        self.name = format!("{}{MARK}{schema}", self.name);
+        self.schema = Some(schema.to_owned());
+        self
+    }
+
+    #[cfg(feature = "cli")]
+    pub(crate) fn config(&self) -> Config {
+        self.config.clone()
+    }
+
+    /// The schema, if it is not the whole database.
+    pub fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
     }
 
     /// What it is called in reports.
@@ -34,9 +55,9 @@ impl Target {
         &self.name
     }
 
-    /// Where it is: the same for the same database, whoever logs in.
-    pub(super) fn place(&self) -> String {
-        address(&self.config)
+    /// Where it is: the same for the same database and schema, whoever logs in.
+    pub(super) fn place(&self) -> (String, Option<String>) {
+        (address(&self.config), self.schema.clone())
     }
 }
 
@@ -102,7 +123,10 @@ mod tests {
         assert_eq!(name("hostaddr=10.0.0.1 dbname=d"), "10.0.0.1:5432/d");
         let target = Target::named("acme", "postgres://u:hunter2@h/d".parse().unwrap());
         assert_eq!(format!("{target:?}"), "Target(\"acme\")");
-        assert_eq!(target.place(), "h:5432/d");
+        assert_eq!(target.place(), (String::from("h:5432/d"), None));
+        let schema = target.in_schema("t1");
+        assert_eq!((schema.name(), schema.schema()), ("acme@t1", Some("t1")));
+        assert_eq!(schema.place(), (String::from("h:5432/d"), Some(String::from("t1"))));
     }
 
     #[test]

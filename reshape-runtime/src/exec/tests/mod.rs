@@ -18,6 +18,7 @@ pub(super) mod pooler;
 mod probe;
 mod proxy;
 mod steps;
+mod tenants;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread::sleep;

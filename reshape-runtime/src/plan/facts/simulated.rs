@@ -51,6 +51,7 @@ impl LiveTable {
             name: table.name.clone(),
             owner: None,
             changed_by: None,
+            used_by: None,
             viewed: true,
             kind: TableKind::Ordinary,
             inherits: false,

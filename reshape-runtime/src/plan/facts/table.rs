@@ -17,9 +17,12 @@ pub struct LiveTable {
     /// The other set of migrations that it belongs to.
     #[serde(default)]
     pub owner: Option<String>,
-    /// The other set whose batch, which is in progress, changes it or depends on what it is now.
+    /// The other set whose batch, which is in progress, changes it.
     #[serde(default)]
     pub changed_by: Option<String>,
+    /// The other set whose batch, which is in progress, depends on what it is now.
+    #[serde(default)]
+    pub used_by: Option<String>,
     /// What kind of relation it is.
     pub kind: TableKind,
     /// Whether it has children or inherits (old style), or has its columns from a type.

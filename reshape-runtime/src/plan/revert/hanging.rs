@@ -6,7 +6,7 @@ use crate::action::Action;
 use crate::model::{AddCheck, AddForeignKey, AddIndex, Check, ForeignKey, Index, Str};
 use crate::plan::mention::mentions;
 use crate::schema::{ForeignKey as KnownKey, Table, object_name};
-use crate::sql::names::{DEFAULT_SCHEMA, MAX_IDENTIFIER};
+use crate::sql::names::MAX_IDENTIFIER;
 
 /// What went with the column `name`.
 pub(super) fn with_column(
@@ -23,7 +23,7 @@ pub(super) fn with_column(
         let chosen = check.name.clone().unwrap_or_else(|| chosen_name(table, &check).into());
         actions.push(Action::AddCheck(AddCheck {
             table: table.name.clone().into(),
-            schema: schema(table),
+            schema: schema(table, taken),
             check: Check { name: Some(chosen), ..check },
         }));
     }
@@ -41,7 +41,7 @@ pub(super) fn index(table: &Table, index: &Index, taken: &Taken<'_>) -> Result<A
     }
     Ok(Action::AddIndex(AddIndex {
         table: table.name.clone().into(),
-        schema: schema(table),
+        schema: schema(table, taken),
         index: index.clone(),
     }))
 }
@@ -74,7 +74,7 @@ pub(super) fn foreign_key(
     let list = |names: &[String]| names.iter().map(|name| Str::Owned(name.clone())).collect();
     Ok(Action::AddForeignKey(AddForeignKey {
         table: table.name.clone().into(),
-        schema: schema(table),
+        schema: schema(table, taken),
         foreign_key: ForeignKey {
             columns: list(&key.columns),
             referenced_table: key.referenced_table.clone().into(),
@@ -87,8 +87,8 @@ pub(super) fn foreign_key(
 }
 
 /// The table's schema, as an action says it.
-fn schema(table: &Table) -> Option<Str> {
-    (table.schema != DEFAULT_SCHEMA).then(|| table.schema.clone().into())
+fn schema(table: &Table, taken: &Taken<'_>) -> Option<Str> {
+    (table.schema != taken.before.home()).then(|| table.schema.clone().into())
 }
 
 /// The name that Postgres gives to a check without one: after its column, if it has but one.

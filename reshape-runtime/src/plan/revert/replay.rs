@@ -33,10 +33,10 @@ pub(super) struct Replay<'a> {
 }
 
 impl<'a> Replay<'a> {
-    /// Replays `completed`, and keeps what there is to know of all but the first `keep`.
-    pub(super) fn new(completed: &'a [Migration], keep: usize) -> Self {
+    /// Replays `completed` of the set, and keeps what there is to know of all but the first `keep`.
+    pub(super) fn new(set: &str, completed: &'a [Migration], keep: usize) -> Self {
         let names = completed.iter().map(|migration| migration.name.to_string()).collect();
-        let mut schema = Schema::new(names);
+        let mut schema = Schema::new(names).of_set(set);
         let mut words = Words::default();
         let mut replay = Self { taken: Vec::new(), gone: Vec::new() };
         // By the names that they have now.
@@ -139,7 +139,7 @@ pub(super) fn owner<'s>(
     within: Option<&str>,
     index: &str,
 ) -> Option<&'s Table> {
-    let within = within.unwrap_or(crate::sql::names::DEFAULT_SCHEMA);
+    let within = within.unwrap_or(before.home());
     before.tables().find(|table| {
         table.schema == within && table.indexes.iter().any(|known| known.name == index)
     })
