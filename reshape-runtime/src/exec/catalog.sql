@@ -158,12 +158,12 @@ dependent_json AS (
       'name', name,
       'schema', (SELECT nspname FROM pg_catalog.pg_namespace n WHERE n.oid = space),
       'relation', relation,
-      'table', (SELECT pg_catalog.jsonb_build_object('schema', relschema, 'name', relname) FROM rel WHERE rel.oid = owner),
+      'table', CASE WHEN rel.oid IS NOT NULL THEN pg_catalog.jsonb_build_object('schema', rel.relschema, 'name', rel.relname) END,
       'columns', (SELECT coalesce(pg_catalog.jsonb_agg(a.attname ORDER BY k.n), '[]')
                   FROM pg_catalog.unnest(keys) WITH ORDINALITY k(attnum, n)
                   JOIN pg_catalog.pg_attribute a ON a.attrelid = owner AND a.attnum = k.attnum)
     ) AS doc
-  FROM dependent
+  FROM dependent LEFT JOIN rel ON rel.oid = owner
 ),
 -- What depends on a column of a table or, on its own account, on that column of a partition.
 column_dependent AS MATERIALIZED (
@@ -180,6 +180,13 @@ column_dependent AS MATERIALIZED (
                     WHERE f.root = t.root AND f.oid = j.owner AND f.oid <> j.refobjid AND d.attname = own.attname
                       AND d.attgenerated = '')
     AND (t.level = 0 OR NOT j.is_inherited)
+),
+-- All of that under the table and the number of the column: looking for each column through all that depends on any takes time that grows with the
+-- square of the tables.
+column_dependents AS MATERIALIZED (
+  SELECT pg_catalog.jsonb_object_agg(pg_catalog.concat(c.root, ' ', c.root_attnum), c.docs) AS docs
+  FROM (SELECT root, root_attnum, pg_catalog.jsonb_agg(doc ORDER BY classid, objid) AS docs
+        FROM column_dependent GROUP BY root, root_attnum) c
 ),
 -- What depends on a table, on a partition of it or on the row type of one.
 table_dependent AS MATERIALIZED (
@@ -285,10 +292,7 @@ SELECT pg_catalog.jsonb_build_object(
               'privilege', g.privilege_type, 'grantable', g.is_grantable)
               ORDER BY pg_catalog.pg_get_userbyid(g.grantee), g.privilege_type), '[]')
             FROM pg_catalog.aclexplode(a.attacl) g WHERE g.grantee <> rel.relowner),
-          'dependents', (
-            SELECT coalesce(pg_catalog.jsonb_agg(j.doc ORDER BY j.classid, j.objid), '[]')
-            FROM column_dependent j
-            WHERE j.root = rel.oid AND j.root_attnum = a.attnum),
+          'dependents', coalesce((SELECT docs FROM column_dependents) -> pg_catalog.concat(rel.oid, ' ', a.attnum), '[]'),
           'number', a.attnum,
           'inherited', a.attinhcount > 0 AND NOT rel.relispartition,
           'identity_kind', CASE a.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END,
@@ -412,7 +416,7 @@ SELECT pg_catalog.jsonb_build_object(
     SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
       'schema', rel.relschema, 'name', c.relname, 'table', rel.relname,
       'constraint', (SELECT conname FROM pg_catalog.pg_constraint con
-                     WHERE con.conindid = c.oid AND con.contype IN ('p', 'u', 'x')),
+                     WHERE con.conrelid = i.indrelid AND con.conindid = c.oid AND con.contype IN ('p', 'u', 'x')),
       'replica_identity', i.indisreplident,
       'dependents', (
         SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)), '[]')
