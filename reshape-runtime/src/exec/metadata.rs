@@ -64,7 +64,7 @@ pub(super) struct Entry {
 /// Everything a command decides by.
 #[derive(Debug)]
 pub(super) struct Snapshot {
-    /// Whether the tables are there, in our layout.
+    /// Whether the tables are there, in our layout and with all columns.
     pub(super) installed: bool,
     pub(super) state: State,
     /// The fence: a run that has another one is over.
@@ -86,6 +86,10 @@ const COMPLETED_AT: &str =
 const SCHEMAS: &str = "(SELECT coalesce(jsonb_agg(n.nspname), '[]') FROM pg_catalog.pg_namespace n \
     WHERE n.nspname LIKE 'migration\\_%')";
 
+/// Whether the column for [`probe`](super::probe) is there: it is younger than the layout.
+const HAS_LIVE: &str = "EXISTS (SELECT FROM pg_catalog.pg_attribute a \
+    WHERE a.attrelid = 'reshape.batch'::pg_catalog.regclass AND a.attname = 'live')";
+
 /// Before layout 2 there was one set of migrations.
 fn own_query(set: &Set, layout: i64) -> String {
     let own = set.own();
@@ -98,7 +102,7 @@ fn own_query(set: &Set, layout: i64) -> String {
               FROM reshape.migrations m WHERE {of_set}), \
            (SELECT coalesce(jsonb_agg(jsonb_build_object('step', j.step, 'status', j.status, \
               'rows', j.rows, 'position', j.position) ORDER BY j.step), '[]') FROM reshape.journal j WHERE j.namespace = b.namespace), \
-           {SCHEMAS} \
+           {SCHEMAS}, {HAS_LIVE} \
          FROM reshape.batch b WHERE b.{own}"
     )
 }
@@ -117,7 +121,8 @@ pub(super) fn read(client: &mut Client, set: &Set) -> Result<Snapshot, Failure> 
             Some(row) => {
                 check_layout(row.get(0))?;
                 Ok(Snapshot {
-                    installed: row.get(0) == Some(LAYOUT.to_string().as_str()),
+                    installed: row.get(0) == Some(LAYOUT.to_string().as_str())
+                        && is_true(Some(row), 8),
                     state: json(&format!("\"{}\"", row.get(1).unwrap_or("idle")), "batch.state")?,
                     token: row.get(2).and_then(|token| token.parse().ok()).unwrap_or_default(),
                     plan: row.get(3).map(|plan| json(plan, "batch.plan")).transpose()?,
@@ -260,6 +265,7 @@ impl Set {
              CREATE TABLE IF NOT EXISTS reshape.batch (\
                namespace text PRIMARY KEY, state text NOT NULL, token bigint NOT NULL, plan jsonb, \
                last_error text, started_at timestamptz); \
+             ALTER TABLE reshape.batch ADD COLUMN IF NOT EXISTS live text; \
              CREATE TABLE IF NOT EXISTS reshape.journal (\
                namespace text NOT NULL, step int NOT NULL, status text NOT NULL, position jsonb, \
                rows bigint, started_at timestamptz NOT NULL DEFAULT clock_timestamp(), \
