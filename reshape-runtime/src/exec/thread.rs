@@ -71,7 +71,7 @@ mod tests {
             assert_ne!(worker(), current().id());
             let task = tokio::spawn(async { assert_ne!(worker(), current().id()) });
             task.await.unwrap();
-            tokio::task::spawn_blocking(|| worker()).await.unwrap();
+            tokio::task::spawn_blocking(worker).await.unwrap();
         });
         let entered = runtime.enter();
         worker();
