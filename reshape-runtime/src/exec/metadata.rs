@@ -64,8 +64,10 @@ pub(super) struct Entry {
 /// Everything a command decides by.
 #[derive(Debug)]
 pub(super) struct Snapshot {
-    /// Whether the tables are there, in our layout and with all columns.
+    /// Whether the tables are there, in our layout.
     pub(super) installed: bool,
+    /// Whether the column for [`probe`](super::probe) is there: it is younger than the layout.
+    pub(super) has_live: bool,
     pub(super) state: State,
     /// The fence: a run that has another one is over.
     pub(super) token: i64,
@@ -86,7 +88,7 @@ const COMPLETED_AT: &str =
 const SCHEMAS: &str = "(SELECT coalesce(jsonb_agg(n.nspname), '[]') FROM pg_catalog.pg_namespace n \
     WHERE n.nspname LIKE 'migration\\_%')";
 
-/// Whether the column for [`probe`](super::probe) is there: it is younger than the layout.
+/// For [`Snapshot::has_live`].
 const HAS_LIVE: &str = "EXISTS (SELECT FROM pg_catalog.pg_attribute a \
     WHERE a.attrelid = 'reshape.batch'::pg_catalog.regclass AND a.attname = 'live')";
 
@@ -121,8 +123,8 @@ pub(super) fn read(client: &mut Client, set: &Set) -> Result<Snapshot, Failure> 
             Some(row) => {
                 check_layout(row.get(0))?;
                 Ok(Snapshot {
-                    installed: row.get(0) == Some(LAYOUT.to_string().as_str())
-                        && is_true(Some(row), 8),
+                    installed: row.get(0) == Some(LAYOUT.to_string().as_str()),
+                    has_live: is_true(Some(row), 8),
                     state: json(&format!("\"{}\"", row.get(1).unwrap_or("idle")), "batch.state")?,
                     token: row.get(2).and_then(|token| token.parse().ok()).unwrap_or_default(),
                     plan: row.get(3).map(|plan| json(plan, "batch.plan")).transpose()?,
@@ -168,6 +170,7 @@ pub(super) fn read_foreign(client: &mut Client, set: &Set) -> Result<Snapshot, F
     let found = found.first();
     let mut snapshot = Snapshot {
         installed: false,
+        has_live: false,
         state: State::Idle,
         token: 0,
         plan: None,

@@ -14,6 +14,7 @@ use postgres::error::SqlState;
 use serde::{Deserialize, Serialize};
 
 use super::compare::remaining;
+use super::lock;
 use super::metadata::{Applied, LAYOUT, Snapshot, is_undefined};
 use super::retry::Failure;
 use super::run::{Run, Task};
@@ -150,7 +151,12 @@ impl Set {
         let note = serde_json::to_string(note).map_err(|error| {
             Error::new(ErrorKind::Database, "the live version cannot be stored").with_source(error)
         })?;
-        Ok(format!("UPDATE reshape.batch SET live = {} WHERE {}", literal(&note), self.own()))
+        Ok(format!(
+            "UPDATE reshape.batch SET live = {} WHERE {}; {}",
+            literal(&note),
+            self.own(),
+            lock::tell_sql(self)
+        ))
     }
 }
 
