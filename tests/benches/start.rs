@@ -17,12 +17,24 @@ use shared::{Line, median, report, timed, wanted};
 /// What this program does as its own child: start on the database that is named there.
 const CHILD: &str = "BENCH_CHILD";
 
+/// With these migrations, as JSON: in an application they are constants. Without any it only connects.
+const CHILDS_SET: &str = "BENCH_CHILDS_SET";
+
 /// How many processes start at once.
 const PROCESSES: usize = 20;
 
 fn main() {
     if let Ok(url) = env::var(CHILD) {
-        done(Migrator::new(tables(20), url).start_and_complete());
+        match env::var(CHILDS_SET) {
+            Ok(set) => {
+                let set = Migrations::owned(serde_json::from_str(&set).unwrap());
+                done(Migrator::new(set, url).start_and_complete());
+            }
+            Err(_) => {
+                let mut client = url.parse::<Config>().unwrap().connect(NoTls).unwrap();
+                client.simple_query("SELECT 1").unwrap();
+            }
+        }
         return;
     }
     let wanted = wanted();
@@ -32,10 +44,10 @@ fn main() {
         lines.push(nothing_to_do(&mut databases));
     }
     if wanted("B7") {
-        lines.push(from_nothing(&mut databases));
+        lines.extend(from_nothing(&mut databases));
     }
     if wanted("B8") {
-        lines.push(all_at_once(&mut databases));
+        lines.extend(all_at_once(&mut databases));
     }
     report("start", &lines);
 }
@@ -85,56 +97,81 @@ fn nothing_to_do(databases: &mut Databases) -> Line {
 }
 
 /// 100 tables on an empty database.
-fn from_nothing(databases: &mut Databases) -> Line {
+fn from_nothing(databases: &mut Databases) -> [Line; 2] {
     let set = tables(100);
     databases.prepare("empty", &no_migrations(), "");
     let mut sql = String::from("BEGIN;\n");
+    let mut views = String::from("CREATE SCHEMA version;\n");
     for number in 0..100 {
         sql += &format!(
             "CREATE TABLE public.table_{number} (id bigint NOT NULL, name text NOT NULL, created_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (id));\n"
         );
+        views += &format!(
+            "CREATE VIEW version.table_{number} AS SELECT id, name, created_at FROM public.table_{number};\n\
+             ALTER VIEW version.table_{number} ALTER COLUMN created_at SET DEFAULT now();\n"
+        );
     }
-    sql += "COMMIT";
-    let (mut ours, mut floor) = (Vec::new(), Vec::new());
+    let floors = [format!("{sql}COMMIT"), format!("{sql}{views}COMMIT")];
+    let (mut ours, mut plain) = (Vec::new(), [Vec::new(), Vec::new()]);
     for _ in 0..setting("BENCH_RUNS", 3) {
-        let config = databases.copy("empty");
-        let mut client = config.connect(NoTls).unwrap();
-        floor.push(timed(|| client.batch_execute(&sql).unwrap()));
-        drop(client);
+        for (sql, times) in floors.iter().zip(&mut plain) {
+            let config = databases.copy("empty");
+            let mut client = config.connect(NoTls).unwrap();
+            times.push(timed(|| client.batch_execute(sql).unwrap()));
+        }
         let config = databases.copy("empty");
         let mut migrator = Migrator::new(&set, config.connect(NoTls).unwrap());
         ours.push(timed(|| done(migrator.start_and_complete())));
     }
-    Line::new(
-        "B7",
-        "100 create_table on an empty database, with the views of a version",
-        median(ours),
-    )
-    .beside(median(floor), "the same CREATE TABLE in one transaction, without views")
-    .at_most_times(1.5)
+    let [tables, with_views] = plain.map(median);
+    let what = "100 create_table on an empty database, with the views of a version";
+    [
+        Line::new("B7", what, median(ours.clone()))
+            .beside(tables, "the same CREATE TABLE in one transaction, without views")
+            .at_most_times(1.5),
+        Line::new("B7", what, median(ours))
+            .beside(with_views, "the same CREATE TABLE and CREATE VIEW in one transaction"),
+    ]
 }
 
 /// Processes that start at once on an empty database.
-fn all_at_once(databases: &mut Databases) -> Line {
+fn all_at_once(databases: &mut Databases) -> [Line; 2] {
     databases.prepare("empty", &no_migrations(), "");
-    let (mut many, mut one) = (Vec::new(), Vec::new());
+    let set = serde_json::to_string(&*tables(20).migrations).unwrap();
+    let mut times = [const { Vec::new() }; 4];
     for _ in 0..setting("BENCH_RUNS", 3) {
-        one.push(start_processes(&databases.copy("empty"), 1));
-        many.push(start_processes(&databases.copy("empty"), PROCESSES));
+        let kinds = [(1, Some(&*set)), (PROCESSES, Some(&*set)), (1, None), (PROCESSES, None)];
+        for ((count, set), times) in kinds.into_iter().zip(&mut times) {
+            times.push(start_processes(&databases.copy("empty"), count, set));
+        }
     }
-    Line::new(
-        "B8",
-        format!("{PROCESSES} processes start at once on an empty database, 20 tables, all succeed"),
-        median(many),
-    )
-    .beside(median(one), "one process")
-    .at_most_times(1.5)
+    let [one, many, bare_one, bare_many] = times.map(median);
+    [
+        Line::new(
+            "B8",
+            format!(
+                "{PROCESSES} processes start at once on an empty database, 20 tables, all succeed"
+            ),
+            many,
+        )
+        .beside(one, "one process")
+        .at_most_times(1.5),
+        Line::new(
+            "B8",
+            format!("{PROCESSES} processes that only connect, and `SELECT 1`"),
+            bare_many,
+        )
+        .beside(bare_one, "one of them"),
+    ]
 }
 
-fn start_processes(config: &Config, count: usize) -> f64 {
+fn start_processes(config: &Config, count: usize, set: Option<&str>) -> f64 {
     let url = url(config);
     timed(|| {
-        let spawn = || Command::new(env::current_exe().unwrap()).env(CHILD, &url).spawn().unwrap();
+        let spawn = || {
+            let mut child = Command::new(env::current_exe().unwrap());
+            child.env(CHILD, &url).envs(set.map(|set| (CHILDS_SET, set))).spawn().unwrap()
+        };
         let children: Vec<Child> = (0..count).map(|_| spawn()).collect();
         for mut child in children {
             assert!(child.wait().unwrap().success());

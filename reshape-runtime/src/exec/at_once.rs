@@ -10,7 +10,7 @@ use super::metadata::Snapshot;
 use super::probe::{Live, Probe, probe};
 use super::run::Run;
 use super::set::Set;
-use super::{Migrator, Planner, compare};
+use super::{Migrator, Planner};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Migration, Migrations};
 use crate::plan::gather::gather;
@@ -41,23 +41,9 @@ impl Migrator {
     }
 
     fn run_at_once(&mut self, name: Option<&str>) -> Result<Report, Error> {
-        let wanted = self.wanted(name)?;
-        self.run(move |run, _, planner| run.start_and_complete(&wanted, name.is_none(), planner))
-    }
-
-    /// The migrations up to `name`.
-    pub(super) fn wanted(&self, name: Option<&str>) -> Result<Migrations, Error> {
-        let Some(migrations) = &self.migrations else {
-            return Err(Error::new(
-                ErrorKind::State,
-                "a detached migrator has no migrations to start",
-            )
-            .with_help("make it with `Migrator::new`, which takes the migrations"));
-        };
-        match name {
-            None => Ok(migrations.clone()),
-            Some(name) => migrations.up_to(name).ok_or_else(|| compare::no_such(migrations, name)),
-        }
+        self.run_wanted(name, |run, wanted, planner| {
+            run.start_and_complete(wanted, name.is_none(), planner)
+        })
     }
 }
 

@@ -228,6 +228,7 @@ partition_setting AS MATERIALIZED (
   WHERE t.level > 0 AND s.is_set
 )
 SELECT pg_catalog.jsonb_build_object(
+-- What there is to say of an empty database begins here.
   'server_version', pg_catalog.current_setting('server_version_num')::int,
   'schemas', (
     SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
@@ -250,6 +251,7 @@ SELECT pg_catalog.jsonb_build_object(
     SELECT coalesce(pg_catalog.jsonb_agg(s.name ORDER BY s.n), '[]')
     FROM pg_catalog.unnest($3::text[]) WITH ORDINALITY s(name, n)
     WHERE s.name <> 'pg_catalog' AND s.name NOT LIKE 'migration\_%' AND s.name NOT LIKE 'pg\_temp\_%'),
+-- And ends here.
   'tables', (
     SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
       'schema', rel.relschema, 'name', rel.relname, 'viewed', rel.oid IN (SELECT oid FROM viewed),

@@ -48,7 +48,7 @@ type Open = Box<dyn FnMut() -> Result<Client, postgres::Error> + Send>;
 pub struct Connector(Open);
 
 impl Connector {
-    /// `open` is called on the migrator's thread, once per command and again whenever the connection was lost.
+    /// `open` is called on the thread that does the work, once per command and again whenever the connection was lost.
     pub fn new(open: impl FnMut() -> Result<Client, postgres::Error> + Send + 'static) -> Self {
         Self(Box::new(open))
     }

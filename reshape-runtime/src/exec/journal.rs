@@ -88,7 +88,7 @@ impl Run<'_> {
         let own = self.set.own();
         let (mut install, mut batch, mut claims) = (String::new(), String::new(), String::new());
         let mut undisturbed = String::from("true");
-        if !snapshot.installed {
+        if !(snapshot.installed && snapshot.has_live) {
             install = format!("{}; ", self.set.install_sql());
         }
         if let Some((plan, others)) = plan {

@@ -1,7 +1,8 @@
 //! The migration lock: one migrator at a time.
 //!
 //! **Invariant:** waiting is polling, outside any transaction: a session that waits inside `pg_advisory_lock` has a
-//! snapshot, and CREATE INDEX CONCURRENTLY in the session that holds the lock would wait for it: a deadlock.
+//! snapshot, and CREATE INDEX CONCURRENTLY in the session that holds the lock would wait for it: a deadlock. A session that listens has none: whoever
+//! brings a version up tells those who wait for it, who need not find out by and by.
 
 use std::hash::{BuildHasher, RandomState};
 use std::thread::sleep;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use postgres::Client;
+use postgres::fallible_iterator::FallibleIterator;
 
 use super::retry::{Failure, Retry};
 use super::session::{is_true, rows};
@@ -32,6 +34,9 @@ pub(super) fn key(namespace: &str) -> i64 {
 /// Between two looks at a lock that another migrator holds: first and at most, each plus up to as much again, so that many that begin at
 /// once do not look at once.
 const POLL: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
+
+/// For how long it is not worth saying who is waited for: many are done by then, and to find out takes the server longer than several polls.
+const UNTOLD: Duration = Duration::from_millis(250);
 
 /// How long a command that does not queue gives a migrator that has just ended: its session may still be letting go. Of
 /// one that was killed, the server notices after `client_connection_check_interval`, which `session` sets to a quarter of this.
@@ -70,17 +75,42 @@ pub(super) fn holder(client: &mut Client, set: &Set) -> Result<Option<String>, p
     Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))
 }
 
+/// Where those are told who wait for a version of the set.
+fn channel(set: &Set) -> String {
+    format!("reshape_{:016x}", set.lock_key())
+}
+
+/// Tells them, once the transaction is committed.
+pub(super) fn tell_sql(set: &Set) -> String {
+    format!("NOTIFY {}", channel(set))
+}
+
+/// Has the session be told.
+pub(super) fn listen(client: &mut Client, set: &Set) -> Result<(), postgres::Error> {
+    client.batch_execute(&format!("LISTEN {}", channel(set)))
+}
+
+/// Sleeps until something is told, or for that long. Whether it was told.
+pub(super) fn sleep_until_told(
+    client: &mut Client,
+    longest: Duration,
+) -> Result<bool, postgres::Error> {
+    Ok(client.notifications().timeout_iter(longest).next()?.is_some())
+}
+
 /// Takes the lock; waits for whoever holds it, up to `patience` after `began`. While it waits it looks whether there is still a need: what
-/// `needless` returns ends the wait, without the lock.
+/// `needless` returns ends the wait, without the lock. `listens` is for a session that is nobody else's: what it is told would be taken from them.
 pub(super) fn lock<T>(
     client: &mut Client,
     set: &Set,
     began: Instant,
     patience: Duration,
+    listens: bool,
     observer: &mut dyn Observer,
     mut needless: impl FnMut(&mut Client) -> Result<Option<T>, postgres::Error>,
 ) -> Result<Option<T>, Failure> {
     let mut told: Option<Instant> = None;
+    let mut is_listening = false;
     let mut delays = ExponentialBuilder::new()
         .with_min_delay(POLL.0)
         .with_max_delay(POLL.1)
@@ -95,7 +125,9 @@ pub(super) fn lock<T>(
         }
         let elapsed = began.elapsed();
         let is_over = elapsed >= patience;
-        if is_over || told.is_none_or(|told| told.elapsed() >= Duration::from_secs(1)) {
+        let is_due =
+            told.map_or(elapsed >= UNTOLD, |told| told.elapsed() >= Duration::from_secs(1));
+        if is_over || is_due {
             // It may be gone by now: then the next try gets the lock.
             let holder = holder(client, set)?
                 .unwrap_or_else(|| String::from("a session that has just let go of it"));
@@ -105,8 +137,16 @@ pub(super) fn lock<T>(
             observer.event(&Event::Waiting { holder, elapsed });
             told = Some(Instant::now());
         }
-        let delay = delays.next().unwrap_or(POLL.1);
-        sleep(delay.min(patience.saturating_sub(elapsed)));
+        let delay = delays.next().unwrap_or(POLL.1).min(patience.saturating_sub(elapsed));
+        if !listens {
+            sleep(delay);
+        } else if is_listening {
+            sleep_until_told(client, delay)?;
+        } else {
+            // What was told before that is found at once.
+            listen(client, set)?;
+            is_listening = true;
+        }
         if let Some(found) = needless(client)? {
             return Ok(Some(found));
         }

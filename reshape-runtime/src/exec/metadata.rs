@@ -67,6 +67,8 @@ pub(super) struct Entry {
 pub(super) struct Snapshot {
     /// Whether the tables are there, in our layout.
     pub(super) installed: bool,
+    /// Whether the column for [`probe`](super::probe) is there: it is younger than the layout.
+    pub(super) has_live: bool,
     pub(super) state: State,
     /// The fence: a run that has another one is over.
     pub(super) token: i64,
@@ -94,6 +96,10 @@ fn schemas(set: &Set) -> String {
     )
 }
 
+/// For [`Snapshot::has_live`].
+const HAS_LIVE: &str = "EXISTS (SELECT FROM pg_catalog.pg_attribute a \
+    WHERE a.attrelid = 'reshape.batch'::pg_catalog.regclass AND a.attname = 'live')";
+
 /// Before layout 2 there was one set of migrations.
 fn own_query(set: &Set, layout: i64) -> String {
     let schemas = schemas(set);
@@ -107,7 +113,7 @@ fn own_query(set: &Set, layout: i64) -> String {
               FROM reshape.migrations m WHERE {of_set}), \
            (SELECT coalesce(jsonb_agg(jsonb_build_object('step', j.step, 'status', j.status, \
               'rows', j.rows, 'position', j.position) ORDER BY j.step), '[]') FROM reshape.journal j WHERE j.namespace = b.namespace), \
-           {schemas} \
+           {schemas}, {HAS_LIVE} \
          FROM reshape.batch b WHERE b.{own}"
     )
 }
@@ -127,6 +133,7 @@ pub(super) fn read(client: &mut Client, set: &Set) -> Result<Snapshot, Failure> 
                 check_layout(row.get(0))?;
                 Ok(Snapshot {
                     installed: row.get(0) == Some(LAYOUT.to_string().as_str()),
+                    has_live: is_true(Some(row), 8),
                     state: json(&format!("\"{}\"", row.get(1).unwrap_or("idle")), "batch.state")?,
                     token: row.get(2).and_then(|token| token.parse().ok()).unwrap_or_default(),
                     plan: row.get(3).map(|plan| json(plan, "batch.plan")).transpose()?,
@@ -173,6 +180,7 @@ pub(super) fn read_foreign(client: &mut Client, set: &Set) -> Result<Snapshot, F
     let found = found.first();
     let mut snapshot = Snapshot {
         installed: false,
+        has_live: false,
         state: State::Idle,
         token: 0,
         plan: None,
@@ -270,6 +278,7 @@ impl Set {
              CREATE TABLE IF NOT EXISTS reshape.batch (\
                namespace text PRIMARY KEY, state text NOT NULL, token bigint NOT NULL, plan jsonb, \
                last_error text, started_at timestamptz); \
+             ALTER TABLE reshape.batch ADD COLUMN IF NOT EXISTS live text; \
              CREATE TABLE IF NOT EXISTS reshape.journal (\
                namespace text NOT NULL, step int NOT NULL, status text NOT NULL, position jsonb, \
                rows bigint, started_at timestamptz NOT NULL DEFAULT clock_timestamp(), \

@@ -7,8 +7,8 @@
 //!
 //! **Invariant:** nothing runs on drop. A panic leaves the database as a crash would, and a later run goes on from there.
 //!
-//! **Invariant:** a [`postgres::Client`] is opened, used and dropped on a thread that this module started: the client
-//! brings a runtime of its own and panics inside another.
+//! **Invariant:** a [`postgres::Client`] is opened, used and dropped where no runtime of tokio is at work: the client brings one of its own and
+//! panics inside another; see `thread`.
 
 use std::fmt;
 use std::time::Duration;
@@ -64,6 +64,7 @@ mod tls;
 #[cfg(feature = "tracing")]
 mod trace;
 mod validate;
+mod wanted;
 
 #[cfg(test)]
 #[cfg(feature = "testing")]
@@ -127,8 +128,8 @@ impl Default for Settings {
 
 /// Runs migrations on a database.
 ///
-/// Each command connects, does its work on a thread of its own and disconnects, so it can be called from anywhere, also
-/// from inside an async runtime (where it blocks the calling thread).
+/// Each command connects, does its work and disconnects. It can be called from anywhere, also from inside an async runtime: there it does its
+/// work on a thread of its own, and blocks the calling one.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), reshape_runtime::Error> {
@@ -270,7 +271,7 @@ impl Migrator {
         self
     }
 
-    /// Who is told what happens. Called on the migrator's thread; a panic there is passed on to the caller of the command and
+    /// Who is told what happens. Called on the thread that does the work; a panic there is passed on to the caller of the command and
     /// leaves the batch where it is, as a crash would.
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
@@ -344,8 +345,7 @@ impl Migrator {
     }
 
     fn start_migrations(&mut self, name: Option<&str>) -> Result<Report, Error> {
-        let wanted = self.wanted(name)?;
-        self.run(move |run, _, planner| run.start(&wanted, name.is_none(), planner))
+        self.run_wanted(name, |run, wanted, planner| run.start(wanted, name.is_none(), planner))
     }
 
     fn run<T: Send>(

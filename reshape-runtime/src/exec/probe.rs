@@ -1,18 +1,20 @@
 //! The usual start: that nothing is to be done is found out with as little as possible.
 //!
 //! Whoever brings a version up writes down, in the same transaction, which migrations a program must have to find it as it is: their
-//! digest, beside the token of the run. A start compares that with its own before it reads anything else.
+//! digest, beside the token of the run. A start compares that with its own before it reads anything else. All of it is in one row of one table,
+//! found by its key: what the server needs for a second table is as much as it needs for everything else here.
 //!
 //! **Invariant:** who is told here that nothing is to be done would be told so by [`decide`](super::compare::decide).
 //!
 //! **Invariant:** what is written down holds for one token. Every command that changes anything draws a new one first, that of an older
-//! program too, which knows nothing of this. A newer layout of the metadata has another key here; before that changes anything of a set, this holds.
+//! program too, which knows nothing of this. A newer layout of the metadata says its number here; before that changes anything of a set, this holds.
 
 use postgres::Client;
 use postgres::error::SqlState;
 use serde::{Deserialize, Serialize};
 
 use super::compare::remaining;
+use super::lock;
 use super::metadata::{Applied, LAYOUT, Snapshot, is_undefined};
 use super::retry::Failure;
 use super::run::{Run, Task};
@@ -58,6 +60,8 @@ impl Probe {
 /// What is written down, as JSON.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Note {
+    /// That of the program that wrote it.
+    layout: i64,
     /// The run that wrote it.
     token: i64,
     /// Of the migrations that have been applied or are in progress.
@@ -68,15 +72,25 @@ struct Note {
 
 /// A digest of names and contents, in order. None where a content is not known.
 fn digest<'a>(migrations: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> Option<String> {
-    let mut text = Vec::new();
+    let mut digest = names::fnv1a(&[]);
     for (name, checksum) in migrations {
-        for part in [name, checksum?] {
-            text.extend_from_slice(part.as_bytes());
-            // In no name, and in no checksum.
-            text.push(0);
-        }
+        digest = fold(fold(digest, name), checksum?);
     }
-    Some(format!("{:016x}", names::fnv1a(&text)))
+    Some(format!("{digest:016x}"))
+}
+
+/// The digest with a further text, which is taken eight bytes at a time: byte by byte, a long history would take longer than the question to the
+/// server.
+fn fold(digest: u64, text: &str) -> u64 {
+    let mix = |digest: u64, word: u64| {
+        let product = (digest.rotate_left(29) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        product ^ (product >> 32)
+    };
+    let mut words = text.as_bytes().chunks_exact(8);
+    let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let digest = words.by_ref().fold(digest, |digest, bytes| mix(digest, word(bytes)));
+    // With its length, so that no other texts in a row come to the same.
+    mix(mix(digest, word(words.remainder())), text.len() as u64)
 }
 
 fn of_applied(applied: &[Applied]) -> Option<String> {
@@ -95,11 +109,16 @@ pub(super) fn probe(
 ) -> Result<Probe, postgres::Error> {
     let rows = match rows(client, &set.probe_sql()) {
         Ok(rows) => rows,
-        Err(error) if is_undefined(&error) => return Ok(Probe::Absent),
-        // Who reads the rest can say what is missing.
-        Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+        // An older program has made the table; or who reads the rest can say what is missing.
+        Err(error)
+            if matches!(
+                error.code(),
+                Some(&SqlState::UNDEFINED_COLUMN | &SqlState::INSUFFICIENT_PRIVILEGE)
+            ) =>
+        {
             return Ok(Probe::Unknown);
         }
+        Err(error) if is_undefined(&error) => return Ok(Probe::Absent),
         Err(error) => return Err(error),
     };
     let Some(row) = rows.first() else { return Ok(Probe::Unknown) };
@@ -110,27 +129,21 @@ pub(super) fn probe(
         _ => return Ok(Probe::Unknown),
     };
     let Ok(note) = serde_json::from_str::<Note>(cell(2)) else { return Ok(Probe::Unknown) };
-    let is_live = cell(1).parse() == Ok(note.token) && of_wanted(wanted) == Some(note.digest);
+    let is_live = note.layout == LAYOUT
+        && cell(1).parse() == Ok(note.token)
+        && of_wanted(wanted) == Some(note.digest);
     Ok(if is_live { Probe::Live(Live { state, base: note.base }) } else { Probe::Unknown })
 }
 
 impl Set {
-    fn probe_key(&self) -> String {
-        literal(&format!("live/{LAYOUT}/{}", self.name()))
-    }
-
-    /// The state, the token and what is written down, in a row; none where nothing is.
+    /// The state, the token and what is written down, in a row.
     fn probe_sql(&self) -> String {
-        format!(
-            "SELECT b.state, b.token, d.value FROM reshape.batch b, reshape.data d WHERE b.{} AND d.key = {}",
-            self.own(),
-            self.probe_key()
-        )
+        format!("SELECT state, token, live FROM reshape.batch WHERE {}", self.own())
     }
 
     /// Forgets what is written down.
     pub(super) fn forget_live_sql(&self) -> String {
-        format!("DELETE FROM reshape.data WHERE key = {}", self.probe_key())
+        format!("UPDATE reshape.batch SET live = NULL WHERE {}", self.own())
     }
 
     fn live_sql(&self, note: Option<&Note>) -> Result<String, Error> {
@@ -139,10 +152,10 @@ impl Set {
             Error::new(ErrorKind::Database, "the live version cannot be stored").with_source(error)
         })?;
         Ok(format!(
-            "INSERT INTO reshape.data (key, value) VALUES ({}, {}::jsonb) \
-             ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            self.probe_key(),
-            literal(&note)
+            "UPDATE reshape.batch SET live = {} WHERE {}; {}",
+            literal(&note),
+            self.own(),
+            lock::tell_sql(self)
         ))
     }
 }
@@ -183,7 +196,7 @@ impl Run<'_> {
 
     fn note_of(&self, known: &[Applied], completed: &[Applied]) -> Option<Note> {
         let base = completed.last().map(|last| last.name.clone());
-        Some(Note { token: self.token?, digest: of_applied(known)?, base })
+        Some(Note { layout: LAYOUT, token: self.token?, digest: of_applied(known)?, base })
     }
 }
 
@@ -191,4 +204,35 @@ impl Run<'_> {
 fn with_batch(plan: &Plan, snapshot: &Snapshot) -> Vec<Applied> {
     let batch = plan.migrations.iter().map(Applied::from);
     remaining(snapshot, plan).into_iter().chain(batch).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_of_each_text_and_of_its_place() {
+        let long = "0123456789abcdef";
+        let histories: [&[(&str, &str)]; 9] = [
+            &[],
+            &[("a", "b")],
+            &[("b", "a")],
+            &[("ab", "")],
+            &[("", "ab")],
+            &[("a", "b"), ("c", "d")],
+            &[("c", "d"), ("a", "b")],
+            &[(long, "a")],
+            &[(&long[..8], "89abcdefa")],
+        ];
+        let digests: Vec<_> = histories
+            .iter()
+            .map(|history| digest(history.iter().map(|(name, sum)| (*name, Some(*sum)))))
+            .collect();
+        for (n, one) in digests.iter().enumerate() {
+            assert!(one.is_some() && !digests[..n].contains(one), "{n}: {digests:?}");
+        }
+        assert_eq!(digest([("a", None)].into_iter()), None);
+        // What is written down outlives the program: another digest would make every first start of a newer one slow.
+        assert_eq!(digests[5].as_deref(), Some("5e38d700775d5f80"));
+    }
 }

@@ -134,8 +134,11 @@ impl<'a> Run<'a> {
         let began = Instant::now();
         let (needless, _) = self
             .retrying(Task::Own("take the migration lock"), |run| {
+                let listens = run.source.can_reconnect();
                 let Self { client, set, observer, .. } = run;
-                lock::lock(client, set, began, patience, *observer, |client| needless(client, set))
+                lock::lock(client, set, began, patience, listens, *observer, |client| {
+                    needless(client, set)
+                })
             })
             .map_err(|error| self.with_work(error))?;
         self.is_locked = needless.is_none();

@@ -165,8 +165,7 @@ impl Set {
     /// Records the batch's migrations as completed, as the command line does, with their checksums.
     pub(super) fn record_sql(&self, plan: &Plan) -> Result<String, Error> {
         let name = self.literal();
-        let mut sql = format!("{}; ", self.no_error_sql());
-        sql.push_str(&self.unrecord_sql(plan));
+        let (mut rows, mut allowed) = (Vec::new(), String::new());
         for migration in &plan.migrations {
             let actions = serde_json::to_string(&migration.actions).map_err(|error| {
                 Error::new(
@@ -183,16 +182,24 @@ impl Set {
                 format!("pg_catalog.to_jsonb(ARRAY[{requires}]::text[])")
             };
             let description = migration.description.as_deref().map(literal);
-            sql.push_str(&format!(
-                "INSERT INTO reshape.migrations (namespace, name, description, actions, checksum, requires) \
-                   VALUES ({name}, {}, {}, {}::jsonb, {}, {requires}); ",
+            rows.push(format!(
+                "({name}, {}, {}, {}::jsonb, {}, {requires}::jsonb)",
                 literal(&migration.name),
                 description.as_deref().unwrap_or("NULL"),
                 literal(&actions),
                 literal(&migration.checksum)
             ));
-            sql.push_str(&self.allow_sql(migration)?);
+            allowed.push_str(&self.allow_sql(migration)?);
         }
+        let mut sql = format!("{}; {}", self.no_error_sql(), self.unrecord_sql(plan));
+        // Rows of VALUES are numbered in their order.
+        if !rows.is_empty() {
+            sql.push_str(&format!(
+                "INSERT INTO reshape.migrations (namespace, name, description, actions, checksum, requires) VALUES {}; ",
+                rows.join(", ")
+            ));
+        }
+        sql.push_str(&allowed);
         sql.push_str(&self.end_sql(true));
         Ok(sql)
     }

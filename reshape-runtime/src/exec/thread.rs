@@ -1,14 +1,35 @@
-//! A thread of one's own for everything that touches a [`postgres::Client`].
+//! Where a [`postgres::Client`] may be used: the client brings a runtime of tokio, and panics on a thread that a runtime is using.
 //!
-//! **Invariant:** a panic on that thread is the caller's panic.
+//! **Invariant:** a panic of the work is the caller's panic, on whichever thread it was.
 
 use std::panic::resume_unwind;
 use std::thread::{Builder, scope};
 
+use tokio::runtime::Handle;
+
 use crate::error::{Error, ErrorKind};
 
-/// Runs `work` on a new thread and waits for it.
+/// Runs `work`: on the caller's thread, or, where that may belong to a runtime, on a new one that the caller waits for. To start one and to wake
+/// the caller up takes as long as the look whether anything is to be done.
 pub(super) fn run<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
+    if is_free() { work() } else { elsewhere(work) }
+}
+
+/// Drops `value` where it may be dropped.
+pub(super) fn drop_there<T: Send>(value: T) {
+    // Without a thread there is nothing better to do than to drop it here.
+    let _ = run(move || {
+        drop(value);
+        Ok(())
+    });
+}
+
+/// Whether no runtime is entered on this thread. A thread that is ending cannot tell.
+fn is_free() -> bool {
+    Handle::try_current().is_err_and(|error| error.is_missing_context())
+}
+
+fn elsewhere<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
     scope(|scope| {
         let thread = Builder::new()
             .name(String::from("reshape"))
@@ -24,11 +45,37 @@ pub(super) fn run<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Re
     })
 }
 
-/// Drops `value` on a thread of its own, and waits for it.
-pub(super) fn drop_there<T: Send>(value: T) {
-    // Without a thread there is nothing better to do than to drop it here.
-    let _ = run(move || {
-        drop(value);
-        Ok(())
-    });
+#[cfg(test)]
+mod tests {
+    use std::thread::{ThreadId, current};
+
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    fn worker() -> ThreadId {
+        run(|| {
+            // What a client does; it panics where a runtime is at work.
+            Builder::new_current_thread().build().unwrap().block_on(async {});
+            Ok(current().id())
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn work_is_done_on_the_callers_thread_unless_a_runtime_is_there() {
+        let here = current().id();
+        assert_eq!(worker(), here);
+        let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        runtime.block_on(async {
+            assert_ne!(worker(), current().id());
+            let task = tokio::spawn(async { assert_ne!(worker(), current().id()) });
+            task.await.unwrap();
+            tokio::task::spawn_blocking(worker).await.unwrap();
+        });
+        let entered = runtime.enter();
+        worker();
+        drop(entered);
+        assert_eq!(worker(), here);
+    }
 }

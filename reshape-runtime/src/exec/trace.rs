@@ -1,6 +1,6 @@
 //! Events for `tracing`: feature `tracing`.
 //!
-//! **Invariant:** what happens on the migrator's thread belongs to the caller's subscriber and span, also when those are the
+//! **Invariant:** what happens on a thread of the migrator's belongs to the caller's subscriber and span, also when those are the
 //! caller's thread's alone.
 
 use tracing::dispatcher::{self, Dispatch};

@@ -57,8 +57,7 @@ impl Migrator {
     }
 
     fn until_ready(&mut self, patience: Patience) -> Result<Report, Error> {
-        let wanted = self.wanted(None)?;
-        self.run(move |run, _, _| run.until_ready(&wanted, patience))
+        self.run_wanted(None, |run, wanted, _| run.until_ready(wanted, patience))
     }
 }
 

@@ -79,7 +79,9 @@ pub fn namespace_problem(namespace: &str) -> Option<(String, &'static str)> {
 
 /// Whether the schema of the set's version would be cut off: by Postgres, without a word.
 pub fn is_too_long(namespace: &str, migration: &str) -> bool {
-    version(namespace, migration).len() > MAX_MIGRATION_NAME
+    let before =
+        if namespace == DEFAULT_NAMESPACE { 0 } else { namespace.len() + SEPARATOR.len_utf8() };
+    before + migration.len() > MAX_MIGRATION_NAME
 }
 
 /// The schema of a version's outer views, which clients use.

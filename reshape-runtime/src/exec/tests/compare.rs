@@ -16,6 +16,7 @@ fn snapshot(state: State, applied: &[&'static str], batch: &[&'static str]) -> S
     let old = applied.last().map(|name| format!("migration_{name}"));
     Snapshot {
         installed: true,
+        has_live: true,
         state,
         token: 1,
         plan: (!batch.is_empty()).then(|| Plan {

@@ -10,7 +10,9 @@ use postgres::NoTls;
 use super::proxy::{self, Fate};
 use super::{Fixture, batch, plan, publish, sql};
 use crate::error::ErrorKind;
-use crate::exec::Migrator;
+use crate::exec::set::Set;
+use crate::exec::{Migrator, lock};
+use crate::model::DEFAULT_NAMESPACE;
 use crate::observer::Event;
 use crate::plan::Phase;
 use crate::report::Outcome;
@@ -265,4 +267,24 @@ fn a_deadlock_is_tried_again() {
     let report = fixture.migrator_for(steps).start().unwrap();
     assert_eq!(report.steps.iter().map(|step| step.retries).collect::<Vec<_>>(), [0, 1, 0]);
     assert_eq!(fixture.state(), "in_progress");
+}
+
+/// Without it, who waits would find out only with the next look, and the looks get rarer.
+#[test]
+fn who_waits_is_told_when_the_version_is_there() {
+    let set = Set::new(DEFAULT_NAMESPACE);
+    for completes in [false, true] {
+        let fixture = Fixture::new();
+        if completes {
+            fixture.migrator().start().unwrap();
+        }
+        let mut waiter = fixture.database.connect().unwrap();
+        lock::listen(&mut waiter, &set).unwrap();
+        if completes {
+            fixture.detached().complete().unwrap();
+        } else {
+            fixture.migrator().start().unwrap();
+        }
+        assert!(lock::sleep_until_told(&mut waiter, Duration::from_mins(1)).unwrap());
+    }
 }

@@ -179,22 +179,39 @@ fn a_rollback_under_the_token_of_the_start_forgets_it() {
 #[test]
 fn what_an_older_program_has_not_written_down_holds_no_longer() {
     let mut fixture = Fixture::new();
-    let value = "SELECT value FROM reshape.data WHERE key LIKE 'live/%'";
+    let value = "SELECT live FROM reshape.batch";
     let older = |fixture: &mut Fixture, value: &str| {
-        let back = format!("UPDATE reshape.data SET value = '{value}' WHERE key LIKE 'live/%'");
+        let back = format!("UPDATE reshape.batch SET live = '{value}'");
         fixture.client.batch_execute(&back).unwrap();
     };
     fixture.migrator().start().unwrap();
     let started = fixture.text(value);
     fixture.detached().complete().unwrap();
-    older(&mut fixture, &started);
-    assert_not_live(&mut fixture);
-    fixture
-        .client
-        .batch_execute("UPDATE reshape.data SET value = '7' WHERE key LIKE 'live/%'")
-        .unwrap();
-    assert_not_live(&mut fixture);
-    assert_eq!(fixture.migrator().start().unwrap().outcome, Outcome::Nothing);
+    let completed = fixture.text(value);
+    let of_a_newer_layout = completed.replace("\"layout\":2", "\"layout\":3");
+    assert_ne!(of_a_newer_layout, completed);
+    for value in [&started, "7", "", &of_a_newer_layout] {
+        older(&mut fixture, value);
+        assert_not_live(&mut fixture);
+        assert_eq!(fixture.migrator().start().unwrap().outcome, Outcome::Nothing);
+    }
+    older(&mut fixture, &completed);
+    assert_live(&mut fixture);
+}
+
+/// The column is younger than the layout, and an older program may have begun the batch.
+#[test]
+fn a_table_of_an_older_program_gets_its_column_with_the_next_change() {
+    for end in [Migrator::complete as Command, Migrator::abort] {
+        let mut fixture = Fixture::new();
+        fixture.migrator().start().unwrap();
+        fixture.client.batch_execute("ALTER TABLE reshape.batch DROP COLUMN live").unwrap();
+        assert_not_live(&mut fixture);
+        assert_eq!(fixture.migrator().start().unwrap().outcome, Outcome::Nothing);
+        end(&mut fixture.detached()).unwrap();
+        fixture.migrator().start().unwrap();
+        assert_live(&mut fixture);
+    }
 }
 
 #[test]
@@ -203,7 +220,8 @@ fn rows_without_checksums_are_compared_by_their_actions() {
     fixture.migrator().start().unwrap();
     fixture.detached().complete().unwrap();
     // As if the command line had applied what is before the next batch.
-    let forget = "UPDATE reshape.migrations SET checksum = NULL; DELETE FROM reshape.data WHERE key LIKE 'live/%'";
+    let forget =
+        "UPDATE reshape.migrations SET checksum = NULL; UPDATE reshape.batch SET live = NULL";
     fixture.client.batch_execute(forget).unwrap();
     let mut plan = batch();
     plan.migrations = vec![migration("3")];
@@ -269,11 +287,9 @@ fn who_waits_for_nothing_any_more_takes_no_lock() {
         if state == State::Idle {
             fixture.detached().complete().unwrap();
         }
-        let hide = "UPDATE reshape.batch SET state = 'completing'; UPDATE reshape.data SET key = 'x' WHERE key LIKE 'live/%'";
-        let show = format!(
-            "UPDATE reshape.data SET key = 'live/2/default' WHERE key = 'x'; UPDATE reshape.batch SET state = '{}'",
-            state.name()
-        );
+        let hide = "UPDATE reshape.batch SET state = 'completing', live = 'x' || live";
+        let show =
+            format!("UPDATE reshape.batch SET live = substr(live, 2), state = '{}'", state.name());
         fixture.client.batch_execute(hide).unwrap();
         let mut holder = fixture.database.connect().unwrap();
         holder.batch_execute("SELECT pg_advisory_lock(4036779288569897133)").unwrap();
