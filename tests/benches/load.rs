@@ -1,8 +1,13 @@
 //! B4 and B5: what the application notices of a migration.
 //!
 //! `cargo bench -p reshape-tests --bench load`, best by way of `tests/bench`. `BENCH_LOAD_ROWS` says how many rows the table has, a million unless it is
-//! set; `BENCH_SECONDS` how long each measurement of B5 and the time before B4's start are, 4 unless it is set. A part alone: `… --bench load -- B4` (or
-//! `B5`).
+//! set; `BENCH_SECONDS` how long each measurement of B5 and each phase of B4 that nothing ends are, 4 unless it is set; `BENCH_ROUNDS` how often B4 completes
+//! and aborts, 20 unless it is set; with `BENCH_DETAILS=1` it prints what each step does to which statements. A part alone: `… --bench load -- B4` (or `B5`).
+//!
+//! B4 has two kinds of clients. Those that never rest send a statement once the last one is answered: they take all of the machine, and as long as one of them
+//! waits it asks for nothing, so its wait counts once. Those on a schedule leave most of it idle, as one plans a server, and whoever would have come
+//! while another one waits counts as well. Both stand beside what the machine does to them where anybody else is at work: a session that reads,
+//! plain UPDATEs, a column that is added and dropped by hand.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
@@ -108,8 +113,10 @@ fn waits(databases: &mut Databases) -> Vec<Line> {
         (&closed, format!("{CLIENTS} clients that never rest")),
         (&open, format!("{POOL} clients, {rate:.0} statements a second")),
     ] {
-        println!("\n{how}, {rows} rows");
-        waits.print();
+        if setting("BENCH_DETAILS", 0) > 0 {
+            println!("\n{how}, {rows} rows");
+            waits.print();
+        }
         let before = waits.p99(BEFORE);
         for phase in [READS, WRITES, DDL, START, COMPLETE, ABORT] {
             let what = format!("{how}, {rows} rows: 99 of 100 statements {phase}");
@@ -162,7 +169,7 @@ fn once(databases: &mut Databases, arrival: Arrival, rows: i64, waits: &mut Wait
     sleep(seconds());
     let mut migrator = migrator(&config, &clock);
     clock.phase(START);
-    println!("start: {:.0} ms", timed(|| done(migrator.start())));
+    done(migrator.start());
     clock.phase(NOTHING);
     clients.change();
     clock.phase(IN_PROGRESS);
