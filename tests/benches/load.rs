@@ -7,7 +7,8 @@
 //! B4 has two kinds of clients. Those that never rest send a statement once the last one is answered: they take all of the machine, and as long as one of them
 //! waits it asks for nothing, so its wait counts once. Those on a schedule leave most of it idle, as one plans a server, and whoever would have come
 //! while another one waits counts as well. Both stand beside what the machine does to them where anybody else is at work: a session that reads,
-//! plain UPDATEs, a column that is added and dropped by hand.
+//! plain UPDATEs, a column that is added and dropped by hand. The schedule is what users feel, so it stands for the target; the
+//! other one was measured first, and is held to the same.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
