@@ -101,8 +101,11 @@ impl Waits {
         share
     }
 
+    /// The longest while a migrator was at work, or both versions were live.
     pub(crate) fn longest(&self) -> f64 {
-        self.all.iter().filter(|all| all.0 != NOTHING).map(|all| all.3).fold(0.0, f64::max)
+        let ours = [START, SMALL_START, IN_PROGRESS, COMPLETE, ABORT];
+        let ours = self.all.iter().filter(|all| ours.contains(&all.0));
+        ours.map(|all| all.3).fold(0.0, f64::max)
     }
 
     pub(crate) fn count(&self, phase: &str) -> usize {
