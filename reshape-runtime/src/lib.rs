@@ -130,7 +130,7 @@ pub use exec::AsyncMigrator;
 #[cfg(feature = "client")]
 pub use exec::{BackgroundCompletion, Lease, LeaseOptions, Unused};
 #[cfg(feature = "client")]
-pub use exec::{Connector, IntoConnection, Migrator, Sets};
+pub use exec::{Connector, IntoConnection, Migrator, Sets, Throttle};
 #[cfg(feature = "client")]
 pub use exec::{Fleet, FleetEvent, FleetReport, FleetStop, Target, TargetReport, TargetResult};
 pub use instance::{Evidence, Instance, LeaseChange};

@@ -7,12 +7,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle, sleep};
 use std::time::Duration;
 
 use reshape_runtime::testing::{Server, TestDatabase};
-use reshape_runtime::{Error, ErrorKind, Event, Migrator, Outcome, Phase, Report, State};
+use reshape_runtime::{Error, ErrorKind, Event, Migrator, Outcome, Phase, Report, State, Throttle};
 use reshape_tests::{BASE, CHANGE, Rollout, client, migrations, rows};
 
 const USERS: &str = r#"
@@ -360,6 +362,60 @@ fn a_backfill_waits_while_too_many_others_are_at_work() {
     for sleeper in sleepers {
         sleeper.join().unwrap();
     }
+}
+
+#[test]
+fn a_backfill_waits_while_the_program_says_so() {
+    let mut r = rollout();
+    let (told, waits) = channel();
+    let is_busy = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&is_busy);
+    let throttle = move || {
+        if asked.load(Ordering::SeqCst) {
+            Throttle::Wait(String::from("9 jobs wait"))
+        } else {
+            Throttle::Go
+        }
+    };
+    let observer = move |event: &Event| {
+        if let Event::Paused { reason, .. } = event {
+            let _ = told.send(reason.clone());
+        }
+    };
+    let mut migrator = r.migrator().throttle(throttle).observer(observer);
+    let migrator = thread::spawn(move || migrator.start());
+    assert_eq!(waits.recv().unwrap(), "9 jobs wait");
+    // It goes on waiting; both say so; the applications know nothing of it.
+    assert_eq!(waits.recv().unwrap(), "9 jobs wait");
+    assert_eq!(filled(&mut r), ["0"]);
+    let status = other(&r.database).status().unwrap();
+    assert_eq!(status.state, State::Applying);
+    assert!(status.step.iter().any(|step| step.waits.as_deref() == Some("9 jobs wait")));
+    rows(&mut r.old, "UPDATE users SET name = 'one' WHERE id = 1");
+    is_busy.store(false, Ordering::SeqCst);
+    assert_eq!(migrator.join().unwrap().unwrap().outcome, Outcome::Started);
+    assert_eq!(filled(&mut r), ["6000"]);
+    r.complete();
+}
+
+#[test]
+fn a_backfill_rests_while_the_latency_of_the_program_is_high() {
+    let mut r = rollout();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let latency = move || match count.fetch_add(1, Ordering::SeqCst) {
+        0 => Duration::from_millis(70),
+        _ => Duration::ZERO,
+    };
+    let mut migrator = r.migrator().max_latency(Duration::from_millis(50), latency);
+    let report = migrator.start().unwrap();
+    assert_eq!(
+        report.notes,
+        ["the backfill rests now and then: the program's latency is 70ms, more than 50ms"]
+    );
+    assert!(asked.load(Ordering::SeqCst) > 0);
+    assert_eq!(filled(&mut r), ["6000"]);
+    r.complete();
 }
 
 fn command(database: &TestDatabase, arguments: &str) -> (i32, String, String) {

@@ -146,11 +146,12 @@ impl Run<'_> {
         Ok(was_paused)
     }
 
-    /// The pause that is in force. The fence as well, if this run has taken it.
+    /// The pause that is in force. The fence as well, if this run has taken it; and, in the same message, whether others write.
     pub(super) fn pause_asked(&mut self) -> Result<Option<Pause>, Error> {
         let sql = format!(
             "SELECT b.token, p.key IS NOT NULL, p.value ->> 'by', p.value ->> 'since', \
-               (p.value ->> 'abort_until')::float8 > extract(epoch FROM pg_catalog.clock_timestamp()) {}",
+               (p.value ->> 'abort_until')::float8 > extract(epoch FROM pg_catalog.clock_timestamp()), \
+               pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()) {}",
             self.set.and_pause()
         );
         let (pause, _) = self.retrying(Task::Own("see whether the batch is paused"), |run| {
@@ -159,6 +160,9 @@ impl Run<'_> {
             let cell = |column: usize| row.and_then(|row| row.get(column));
             if let Some(token) = run.token {
                 check_token(token, cell(0))?;
+            }
+            if let Some(next) = cell(5).and_then(|next| next.parse().ok()) {
+                run.pace.traffic.look(Instant::now(), next);
             }
             Ok(is_true(row, 1).then(|| Pause {
                 text: format!(

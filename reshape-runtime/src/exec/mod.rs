@@ -79,6 +79,7 @@ pub use fleet::{Fleet, FleetEvent, FleetReport, FleetStop, Target, TargetReport,
 pub use lease::{BackgroundCompletion, Lease, LeaseOptions, Unused};
 #[cfg(feature = "cli")]
 pub(crate) use limits::Limits;
+pub use pace::Throttle;
 pub use sets::Sets;
 
 use connection::Source;
@@ -149,6 +150,7 @@ pub struct Migrator {
     source: Source,
     settings: Settings,
     observer: Option<Box<dyn Observer>>,
+    program: pace::Program,
     planner: Planner,
 }
 
@@ -181,6 +183,7 @@ impl Migrator {
             source,
             settings: Settings::default(),
             observer: None,
+            program: pace::Program::default(),
             planner: Box::new(crate::plan::plan),
         }
     }
@@ -215,7 +218,8 @@ impl Migrator {
         self
     }
 
-    /// How long one range of a backfill should take; ranges grow and shrink towards it. The default is 100 ms.
+    /// How long one range of a backfill should take; ranges grow and shrink towards it. The default is 100 ms. While other sessions write, a fifth of it:
+    /// a range locks its rows, and who commits waits for what it has written.
     #[must_use]
     pub fn batch_duration(mut self, duration: Duration) -> Self {
         self.settings.batch_duration = duration;
@@ -352,7 +356,7 @@ impl Migrator {
         &mut self,
         command: impl FnOnce(&mut Run<'_>, Option<&Migrations>, &Planner) -> Result<T, Error> + Send,
     ) -> Result<T, Error> {
-        let Self { migrations, set, source, settings, observer, planner } = self;
+        let Self { migrations, set, source, settings, observer, program, planner } = self;
         set.check(migrations.as_ref())?;
         #[cfg(feature = "tracing")]
         let context = trace::Context::current();
@@ -366,6 +370,7 @@ impl Migrator {
             };
             let observer: &mut dyn Observer = &mut all;
             let mut run = Run::open(source, set.clone(), settings, observer)?;
+            run.pace.program = program.clone();
             let result = command(&mut run, migrations.as_ref(), planner);
             run.close();
             result

@@ -1,12 +1,13 @@
 //! The pace of a backfill: what it waits for, how fast it is, and how other processes get to know.
 //!
-//! Between ranges it looks whether somebody has paused the batch, whether standbys keep up, and, where that is wanted, how busy the server
-//! is. How fast it is stands in a row of `reshape.data`, with the run's token: what a run that is over has left there is nobody's.
+//! Between ranges it looks whether somebody has paused the batch, whether others write, whether standbys keep up, and, where that is wanted, how busy the
+//! server is and how the program itself is. How fast it is stands in a row of `reshape.data`, with the run's token: what a run that is over has left there is nobody's.
 //!
 //! **Invariant:** it looks and waits outside any transaction, so a wait holds no lock but the migration lock.
 //!
 //! **Invariant:** looking is for the good of others: where the server does not let it, the backfill goes on.
 
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use postgres::Client;
@@ -14,6 +15,10 @@ use serde::{Deserialize, Serialize};
 
 pub(super) mod meter;
 mod sight;
+mod throttle;
+mod traffic;
+
+pub use throttle::Throttle;
 
 use super::control::{POLL, Wait};
 use super::retry::{Class, classify, describe};
@@ -25,12 +30,18 @@ use crate::observer::Event;
 use crate::sql::ident::literal;
 use meter::{Meter, Speed, time_left};
 use sight::{Bounds, Finding, Sight, Watch};
+use throttle::Brake;
+pub(super) use throttle::Program;
+use traffic::Traffic;
 
 /// Between two looks for a pause.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Between two looks at standbys and load, and between two records of the speed.
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Where others write, a range should take so much less than elsewhere.
+const SHORTER: u32 = 5;
 
 /// What a run knows of its pace.
 #[derive(Debug, Default)]
@@ -46,6 +57,13 @@ pub(super) struct Pace {
     reason: Option<String>,
     /// Whether the server did not answer: then it is not asked again.
     is_blind: bool,
+    /// Whether others write.
+    pub(super) traffic: Traffic,
+    /// Whom to ask.
+    pub(super) program: Program,
+    brake: Brake,
+    /// When the work began after which to rest.
+    began: Option<Instant>,
 }
 
 /// What other processes get to know.
@@ -85,9 +103,23 @@ impl Run<'_> {
     /// Waits before the next range of the step's backfill for as long as there is a reason to. `own` sessions of ours are at work
     /// beside this one.
     pub(super) fn keep_pace(&mut self, step: usize, own: usize) -> Result<(), Error> {
-        if self.pace.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
-            return Ok(());
+        let worked = self.pace.began.map_or(Duration::ZERO, |began| began.elapsed());
+        sleep(self.pace.brake.after(worked));
+        if self.pace.looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+            self.look_and_wait(step, own)?;
         }
+        self.pace.began = Some(Instant::now());
+        Ok(())
+    }
+
+    /// How long the next range should take.
+    pub(super) fn range_duration(&self) -> Duration {
+        let longest = self.settings.batch_duration;
+        let is_shorter = self.pace.traffic.is_seen(Instant::now()) || self.pace.brake.is_on();
+        if is_shorter { longest / SHORTER } else { longest }
+    }
+
+    fn look_and_wait(&mut self, step: usize, own: usize) -> Result<(), Error> {
         let mut wait = Wait::default();
         let mut before = None;
         while let Some(reason) = self.reason_to_wait(own)? {
@@ -103,6 +135,11 @@ impl Run<'_> {
         } else if self.pace.recorded.get_or_insert_with(Instant::now).elapsed() >= SECOND {
             self.record(step, None);
         }
+        if let Some((latency, limit)) = self.pace.program.latency()
+            && let Some(note) = self.pace.brake.adapt(latency, limit)
+        {
+            self.note(note);
+        }
         self.pace.looked = Some(Instant::now());
         Ok(())
     }
@@ -113,7 +150,10 @@ impl Run<'_> {
                 pause.check()?;
                 Ok(Some(pause.reason()))
             }
-            None => self.look_around(own),
+            None => match self.pace.program.reason_to_wait() {
+                Some(reason) => Ok(Some(reason)),
+                None => self.look_around(own),
+            },
         }
     }
 
@@ -168,7 +208,9 @@ impl Run<'_> {
         if self.pace.step != step {
             self.pace.step = step;
             self.pace.meter.restart();
+            self.pace.began = None;
         }
+        self.pace.traffic.add_own();
         self.pace.meter.add(Instant::now(), blocks, rows);
         let speed = self.pace.meter.speed();
         let left = speed
@@ -204,6 +246,7 @@ impl Run<'_> {
                ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             literal(&json)
         ));
+        self.pace.traffic.add_own();
         self.pace.recorded = Some(Instant::now());
     }
 }

@@ -1,10 +1,15 @@
 //! Runs one step, forwards.
 //!
 //! **Invariant:** a step is done when its journal row says so, and only then; every try looks for the row first.
+//!
+//! **Invariant:** the next step begins when this one's journal row is on the disk: a server that crashes loses no step that another one builds on.
 
 use std::time::{Duration, Instant};
 
+use postgres::SimpleQueryRow;
+
 use super::backfill::Pass;
+use super::fence::{Fence, OWN_PATH};
 use super::index::locked_by;
 use super::journal::Begun;
 use super::patience::Patience;
@@ -18,6 +23,9 @@ use crate::report::StepReport;
 
 /// How long a message may be before it is sent, in bytes.
 const LONGEST: usize = 1_000_000;
+
+/// The column by which our own row is told from those of the statements.
+const XID: &str = "reshape_xid";
 
 /// What to do where SQL of the user's can never succeed.
 const SKIP: &str = "make what it needs, and run this again; if it can never succeed, go on without it: `--skip-custom`, or \
@@ -110,11 +118,18 @@ impl Run<'_> {
         }
         let title = &plan.steps[n].title;
         let mut note = None;
-        for message in messages(&plan.steps[n], (statements, undo), self.settings.lock_timeout) {
-            match rows(&mut self.client, &message) {
+        let mut messages = messages(&plan.steps[n], (statements, undo), self.settings.lock_timeout);
+        let end = End::of(plan, n, undo);
+        if end != End::Apart {
+            end.add_to(&mut messages, closing);
+        }
+        for message in &messages {
+            match rows(&mut self.client, message) {
                 Ok(rows) => {
-                    note = rows.last().and_then(|row| row.get(1)).map(str::to_owned);
-                    if rows.last().and_then(|row| row.get(0)) != Some(&begun.xid) {
+                    let is_ours = |row: &&SimpleQueryRow| row.try_get(XID).is_ok();
+                    let row = rows.iter().rfind(is_ours);
+                    note = row.and_then(|row| row.get(1)).map(str::to_owned);
+                    if row.and_then(|row| row.get(0)) != Some(&begun.xid) {
                         return Err(self.ended_by_itself(plan, n, title, None));
                     }
                 }
@@ -128,11 +143,28 @@ impl Run<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
-        self.commit(closing)?;
+        if end == End::Apart || messages.is_empty() {
+            self.commit(closing)?;
+        }
+        if end == End::Early {
+            self.keep()?;
+        }
         if let Some(note) = note.filter(|note| !note.is_empty()) {
             self.note(note);
         }
         Ok(())
+    }
+
+    /// Waits until what has been committed is on the disk, and with whichever standby is to have it first. If this fails, the step is tried again, and finds
+    /// out whether it is done.
+    fn keep(&mut self) -> Result<(), Failure> {
+        // A lock on a row is written down, so this commit waits, and with it for all before.
+        let sql = format!(
+            "BEGIN; {OWN_PATH}; {}; SELECT FROM reshape.batch WHERE {} FOR SHARE; COMMIT",
+            Fence::timeouts_sql(self.settings.lock_timeout),
+            self.set.own()
+        );
+        Ok(self.client.batch_execute(&sql)?)
     }
 
     /// Passes over a step that has failed for good, if it is the user's own SQL and the operator wants that.
@@ -265,11 +297,42 @@ fn messages(
         }
         if step.custom || step.mixed || message.len() > LONGEST || number + 1 == statements.len() {
             // The id: SQL that says COMMIT would leave the journal behind.
-            message.push_str("SELECT pg_catalog.pg_current_xact_id_if_assigned(), pg_catalog.current_setting('reshape.note', true)");
+            message.push_str(&format!("SELECT pg_catalog.pg_current_xact_id_if_assigned() AS {XID}, pg_catalog.current_setting('reshape.note', true)"));
             messages.push(std::mem::take(&mut message));
         }
     }
     messages
+}
+
+/// How a step's transaction ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// In a message of its own: first we have to know that SQL of the user's has not ended it.
+    Apart,
+    /// In the message of its last statements: what it has locked is not locked for the time of another round trip.
+    Together,
+    /// The same, and nobody who waits for the locks waits for the disk, or for a standby: that we do afterwards.
+    Early,
+}
+
+impl End {
+    fn of(plan: &Plan, n: usize, undo: bool) -> Self {
+        let step = &plan.steps[n];
+        if step.custom || step.mixed {
+            return Self::Apart;
+        }
+        // What instances go by, that a version is live, must not be lost once somebody has seen it.
+        let is_seen = plan.steps.iter().rposition(|step| step.phase != Phase::Contract) == Some(n)
+            || step.phase == Phase::Publish;
+        if step.lock.is_some() && (undo || !is_seen) { Self::Early } else { Self::Together }
+    }
+
+    fn add_to(self, messages: &mut [String], closing: &str) {
+        let Some(last) = messages.last_mut() else { return };
+        let early = if self == Self::Early { "; SET LOCAL synchronous_commit TO off" } else { "" };
+        let separator = if closing.is_empty() { "" } else { "; " };
+        last.push_str(&format!("; {OWN_PATH}{early}{separator}{closing}; COMMIT"));
+    }
 }
 
 fn is_done(begun: &Begun) -> bool {

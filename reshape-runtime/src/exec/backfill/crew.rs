@@ -223,7 +223,7 @@ impl Foreman {
                 Ok((left, in_the_way)) => {
                     self.idle.push(ran.worker);
                     self.shift.ranges += 1;
-                    let target = run.settings.batch_duration;
+                    let target = run.range_duration();
                     let took = felt(ran.took, in_the_way, target);
                     self.shift.size = next_range(self.shift.size, took, target);
                     again |= !self.has_left(run, pass, left);

@@ -89,7 +89,7 @@ impl Run<'_> {
                     let answer = order.run(&mut self.client, pass);
                     vacuum.note(pass, answer).into_iter().for_each(|note| self.note(note));
                 }
-                size = next_range(size, took, self.settings.batch_duration);
+                size = next_range(size, took, self.range_duration());
             }
         }
     }
@@ -121,7 +121,7 @@ impl Run<'_> {
             let began = began.insert(Instant::now());
             let choose = |position: &Position| position.gap(&[], *size);
             let (left, in_the_way) = pass.fill(&mut run.client, &fence, choose, &mut range)?;
-            let target = run.settings.batch_duration;
+            let target = run.range_duration();
             Ok((left, felt(began.elapsed(), in_the_way, target)))
         });
         match result {

@@ -11,6 +11,7 @@ mod commands;
 mod compare;
 mod connections;
 mod crash;
+mod ends;
 mod locks;
 mod metadata;
 mod patience;
@@ -236,6 +237,7 @@ fn add_column() -> Step {
         &["ALTER TABLE public.users ADD COLUMN \"__reshape_twice\" int"],
         &["ALTER TABLE public.users DROP COLUMN IF EXISTS \"__reshape_twice\""],
     )
+    .locking("ACCESS EXCLUSIVE on the table: catalog only")
 }
 
 fn publish() -> Step {
@@ -285,7 +287,8 @@ pub(super) fn batch() -> Plan {
                 "ALTER TABLE public.users RENAME COLUMN \"__reshape_twice\" TO twice",
             ],
             &[],
-        ),
+        )
+        .locking("ACCESS EXCLUSIVE on the table: catalog only"),
     ])
 }
 
