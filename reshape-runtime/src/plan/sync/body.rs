@@ -58,7 +58,7 @@ impl Sync<'_> {
                 computation.feeds.iter().copied().filter(|name| self.is_base(name)).collect();
             (computation, (mode == Mode::Both).then(|| insert_or_changed(&guard)))
         });
-        self.compute_each(&mut body, &self.up, guarded.collect());
+        self.compute_each(&mut body, &self.up, &guarded.collect::<Vec<_>>());
         for relaxed in &self.part.relaxed {
             body.push_str(&relaxed.guard(self.table));
         }
@@ -130,7 +130,7 @@ impl Sync<'_> {
             }
             (computation, Some(guard))
         });
-        self.compute_each(&mut body, &self.down, guarded.collect());
+        self.compute_each(&mut body, &self.down, &guarded.collect::<Vec<_>>());
         let translated = self.translated();
         if watch && !translated.is_empty() {
             let columns: Vec<String> = translated
@@ -194,10 +194,10 @@ impl Sync<'_> {
         &self,
         body: &mut String,
         flow: &Flow<'_>,
-        guarded: Vec<(&Computation<'_>, Option<String>)>,
+        guarded: &[(&Computation<'_>, Option<String>)],
     ) {
         let mut open: Option<&str> = None;
-        for (computation, guard) in &guarded {
+        for (computation, guard) in guarded {
             if open.is_some() && open != guard.as_deref() {
                 body.push_str("  END IF;\n");
                 open = None;
