@@ -100,6 +100,14 @@ pub fn check(folders: &[impl AsRef<Path>]) -> (Option<Migrations>, Diagnostics) 
     (set.into_result().ok(), problems)
 }
 
+/// How many migrations can be read and parsed, unchecked: a part of what [`load`] takes, to be measured alone.
+#[doc(hidden)]
+pub fn parsed(folders: &[impl AsRef<Path>]) -> usize {
+    let folders: Vec<PathBuf> = folders.iter().map(|folder| folder.as_ref().to_owned()).collect();
+    let found = source::find(Path::new(""), &folders);
+    found.candidates.iter().filter(|candidate| candidate.load().migration.is_some()).count()
+}
+
 /// What is in `folders`, relative to the current folder, compared with its lock file.
 fn checked(folders: &[impl AsRef<Path>]) -> Set {
     let folders = folders.iter().map(|folder| folder.as_ref().to_owned()).collect();

@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{env, fs};
 
-use shared::{Line, Unit, median, report, timed};
+use shared::{Line, median, report, timed};
 
 fn main() {
     let parts: Vec<String> = env::args().skip(1).filter(|part| !part.starts_with("--")).collect();
@@ -63,15 +63,8 @@ fn check() -> Vec<Line> {
         }));
     }
     let (read, checked) = (median(read), median(checked));
-    vec![Line {
-        id: "B10",
-        what: "1,000 migrations checked and embedded by a build script of the dev profile"
-            .to_owned(),
-        measured: checked,
-        unit: Unit::Ms,
-        floor: Some((read, "reading the files")),
-        target: Some(("300 ms".to_owned(), checked <= 300.0)),
-    }]
+    let what = "1,000 migrations checked and embedded by a build script of the dev profile";
+    vec![Line::new("B10", what, checked).beside(read, "reading the files").at_most(300.0)]
 }
 
 /// What 100 migrations add to a build after `main.rs` was touched, and whether a new file is embedded.
@@ -95,28 +88,22 @@ fn touch() -> Vec<Line> {
             }
         }
         let (own, bare) = (median(own), median(bare));
-        lines.push(Line {
-            id: "B10",
-            what: format!("`cargo {verb}` after touching main.rs, 100 migrations"),
-            measured: own,
-            unit: Unit::Ms,
-            floor: Some((bare, "the same program without migrations")),
-            target: Some(("50 ms more".to_owned(), own - bare <= 50.0)),
-        });
+        let what = format!("`cargo {verb}` after touching main.rs, 100 migrations");
+        lines.push(
+            Line::new("B10", what, own)
+                .beside(bare, "the same program without migrations")
+                .target("50 ms more", own.median - bare.median <= 50.0),
+        );
     }
     let count = |package: &Package| package.run().trim().parse::<usize>().unwrap();
     assert_eq!(count(&with), 100);
     fs::write(with.folder.join("migrations/0101_more.toml"), migration(101)).unwrap();
     let again = timed(|| with.cargo(&["build"]));
     let embedded = count(&with) == 101;
-    lines.push(Line {
-        id: "B10",
-        what: "a new file is embedded by the next `cargo build`".to_owned(),
-        measured: again,
-        unit: Unit::Ms,
-        floor: None,
-        target: Some(("embedded".to_owned(), embedded)),
-    });
+    lines.push(
+        Line::new("B10", "a new file is embedded by the next `cargo build`", again)
+            .target("embedded", embedded),
+    );
     lines
 }
 
@@ -146,29 +133,16 @@ fn compile() -> Vec<Line> {
         }
     }
     let [postgres, runtime, build, both] = times.map(median);
-    let line = |what: &str, measured, floor, target| Line {
-        id: "B11",
-        what: what.to_owned(),
-        measured,
-        unit: Unit::Ms,
-        floor,
-        target,
+    let line = |what: &str, measured| {
+        Line::new("B11", format!("CPU of a clean dev build: {what}"), measured)
     };
-    let alone = Some((postgres, "`postgres` alone"));
+    let alone = "`postgres` alone";
     vec![
-        line(
-            "CPU of a clean dev build: reshape-runtime (and `postgres`)",
-            runtime,
-            alone,
-            Some(("1.10".to_owned(), runtime <= postgres * 1.1)),
-        ),
-        line(
-            "CPU of a clean dev build: reshape-build",
-            build,
-            None,
-            Some(("25 s".to_owned(), build <= 25_000.0)),
-        ),
-        line("CPU of a clean dev build: both (and `postgres`)", both, alone, None),
+        line("reshape-runtime (and `postgres`)", runtime)
+            .beside(postgres, alone)
+            .at_most_times(1.1),
+        line("reshape-build", build).at_most(25_000.0),
+        line("both (and `postgres`)", both).beside(postgres, alone),
     ]
 }
 

@@ -22,7 +22,7 @@ use std::{env, thread};
 use postgres::{Client, NoTls};
 use reshape_runtime::Migrations;
 use reshape_runtime::testing::{Server, TestDb};
-use shared::{Line, Unit, median, report, timed};
+use shared::{Line, Spread, median, report, timed};
 
 /// What this program does as its own child.
 const CHILD: &str = "BENCH_CHILD";
@@ -134,34 +134,21 @@ fn own(server: &Server, set: &Migrations) -> Vec<Line> {
         drop(test);
         total += start.elapsed();
     }
-    let floor = Some((median(copies), "CREATE DATABASE from the template, and a connection"));
+    let floor = median(copies);
     waits.sort_by(f64::total_cmp);
     let late = waits[waits.len() * 95 / 100];
     let wait = median(waits);
     let all = all_at_once(server, set);
-    let target = |measured: f64| Some((format!("{TARGET} ms"), measured <= TARGET));
-    let line = |what: &str, measured, floor, target| Line {
-        id: "B9",
-        what: what.to_owned(),
-        measured,
-        unit: Unit::Ms,
-        floor,
-        target,
+    let line = |what: &str, measured: Spread| {
+        Line::new("B9", what, measured)
+            .beside(floor, "CREATE DATABASE from the template, and a connection")
     };
     vec![
-        line(
-            "a test waits for its database and a client, one after the other: median",
-            wait,
-            floor,
-            target(wait),
-        ),
-        line("the same: 95 of 100 wait no longer", late, floor, None),
-        line(
-            "a test in all, a thread for each processor, with making and dropping",
-            all,
-            floor,
-            target(all),
-        ),
+        line("a test waits for its database and a client, one after the other: median", wait)
+            .at_most(TARGET),
+        line("the same: 95 of 100 wait no longer", late.into()),
+        line("a test in all, a thread for each processor, with making and dropping", all.into())
+            .at_most(TARGET),
     ]
 }
 
@@ -212,15 +199,13 @@ fn processes() -> Line {
         took / as_f64(tests())
     };
     let (floor, measured) = (run("nothing"), run("database"));
-    Line {
-        id: "B9",
-        what: "a test in all, a process for each, as many at once as there are processors"
-            .to_owned(),
+    Line::new(
+        "B9",
+        "a test in all, a process for each, as many at once as there are processors",
         measured,
-        unit: Unit::Ms,
-        floor: Some((floor, "a process that asks for none")),
-        target: Some((format!("{TARGET} ms more"), measured - floor <= TARGET)),
-    }
+    )
+    .beside(floor, "a process that asks for none")
+    .target(format!("{TARGET} ms more"), measured - floor <= TARGET)
 }
 
 fn until_dropped(server: &Server) {
@@ -252,14 +237,7 @@ fn peer(server: &Server, set: &Migrations) -> Vec<Line> {
         } else {
             all_at_once(server, set)
         };
-        Line {
-            id: "B9",
-            what: what.to_owned(),
-            measured: ours,
-            unit: Unit::Ms,
-            floor: Some((theirs, "`#[sqlx::test]`")),
-            target: None,
-        }
+        Line::new("B9", what, ours).beside(theirs, "`#[sqlx::test]`")
     };
     vec![
         line(1, "a test in all, one after the other"),
@@ -279,15 +257,8 @@ fn servers() -> Vec<Line> {
     let text = String::from_utf8(output.stdout).unwrap();
     let mut times = text.split_whitespace().map(|time| time.parse::<f64>().unwrap());
     let mut line = |what: &str, target: f64| {
-        let measured = times.next().unwrap();
-        Line {
-            id: "B9",
-            what: what.to_owned(),
-            measured,
-            unit: Unit::Ms,
-            floor: None,
-            target: Some((format!("{target} ms"), measured <= target)),
-        }
+        let measured = times.next().expect("the child says two");
+        Line::new("B9", what, measured).at_most(target)
     };
     vec![
         line("a server and a connection, the first time on a machine", 1500.0),

@@ -1,126 +1,137 @@
 //! B13: many databases by one command.
 //!
-//! `cargo bench -p reshape-tests --bench fleet`, best by way of `tests/bench`. `BENCH_TENANTS` is the number of databases of the largest fleet.
+//! `cargo bench -p reshape-tests --bench fleet`, best by way of `tests/bench`. `BENCH_TENANTS` is the number of databases of the larger fleet, 200 unless
+//! it is set; the smaller one has a quarter.
+//!
+//! **Invariant:** what a fleet takes is compared with a fleet of one database, which has the same migration in the same round.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 mod shared;
 
 use postgres::{Config, NoTls};
-use reshape_runtime::{Fleet, Migrations, Migrator, Target};
-use shared::server::{Databases, done, setting};
-use shared::{Line, median, report, timed, wanted};
+use reshape_runtime::{Outcome, TargetResult};
+use shared::series::as_f64;
+use shared::server::{Databases, setting};
+use shared::tenants::{ROWS, all_done, columns, computed, fleet_of};
+use shared::{Line, Series, Spread, Unit, median, report_all, timed, wanted};
 
-/// How many databases a fleet works on at once, if nothing is said.
-const JOBS: usize = 4;
+/// On how many databases at once.
+const JOBS: [usize; 3] = [1, 2, 4];
+
+/// How many fleets of one there are: a single one says little.
+const ALONE: usize = 5;
 
 fn main() {
     if wanted()("B13") {
-        report("fleet", &tenants(&mut Databases::new()));
+        let mut databases = Databases::new();
+        let large = usize::try_from(setting("BENCH_TENANTS", 200)).unwrap();
+        databases.prepare("tenant", &columns(0), ROWS);
+        let (mut lines, series) = many(&mut databases, large);
+        lines.extend(one_fails(&mut databases, (large / 4).max(3)));
+        report_all("fleet", &lines, &series, &[]);
     }
 }
 
-/// A table, and so many columns that are added to it one by one.
-fn columns(count: usize) -> Migrations {
-    let table = String::from(
-        r#"
-[[actions]]
-type = "create_table"
-name = "users"
-primary_key = "id"
-columns = [
-    { name = "id", type = "bigint" },
-    { name = "name", type = "text", nullable = false },
-]
-"#,
-    );
-    let column = |number: usize| {
-        format!(
-            r#"
-[[actions]]
-type = "add_column"
-table = "users"
-up = "name || '{number}'"
-column = {{ name = "name_{number}", type = "text", nullable = false }}
-"#
-        )
-    };
-    let mut files = vec![(String::from("000_users"), table)];
-    files.extend((1..=count).map(|number| (format!("{number:03}_column"), column(number))));
-    let files: Vec<(&str, &str)> =
-        files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    reshape_tests::migrations(&files)
-}
-
-/// Fleets of three sizes and the smallest of them once more, one database after the other.
-fn tenants(databases: &mut Databases) -> Vec<Line> {
-    let largest = usize::try_from(setting("BENCH_TENANTS", 500)).unwrap();
-    let (small, middle) = ((largest / 10).max(1), (largest * 2 / 5).max(1));
-    let rows = "INSERT INTO public.users SELECT i, 'user ' || i FROM generate_series(1, 1000) i";
-    databases.prepare("tenant", &columns(0), rows);
-    let alone = databases.copies("tenant", "alone", small);
-    let sizes = [("small", small), ("middle", middle), ("large", largest)];
-    let fleets: Vec<Vec<Config>> =
-        sizes.iter().map(|(name, size)| databases.copies("tenant", name, *size)).collect();
-    let mut one_by_one = Vec::new();
-    let mut per_database = [Vec::new(), Vec::new(), Vec::new()];
-    // A migration for each run, so that there is always the same to do.
-    for run in 1..=usize::try_from(setting("BENCH_RUNS", 3)).unwrap() {
-        let set = columns(run);
-        one_by_one.push(timed(|| {
-            for config in &alone {
-                let mut migrator = Migrator::new(&set, config.clone());
-                done(migrator.start());
-                done(migrator.complete());
+/// Two sizes, and each number of jobs.
+fn many(databases: &mut Databases, large: usize) -> (Vec<Line>, Vec<Series>) {
+    let small = (large / 4).max(1);
+    let alone = databases.copies("tenant", "alone", ALONE);
+    let sizes = [("small", small), ("large", large)];
+    let fleets = sizes.map(|(name, size)| databases.copies("tenant", name, size));
+    let mut one = Vec::new();
+    let mut times = JOBS.map(|_| [Vec::new(), Vec::new()]);
+    let mut migrations = 0;
+    for run in 1..=setting("BENCH_RUNS", 3) {
+        for (jobs, times) in JOBS.into_iter().zip(&mut times) {
+            // One more each time, so that there is always the same to do.
+            migrations += 1;
+            let set = columns(migrations);
+            let all = |configs: &[Config]| {
+                timed(|| all_done(&fleet_of(&set, configs, jobs).start_and_complete()))
+            };
+            one.extend(alone.chunks(1).map(all));
+            for (fleet, times) in fleets.iter().zip(&mut *times) {
+                times.push(all(fleet));
             }
-        }));
-        for (fleet, times) in fleets.iter().zip(&mut per_database) {
-            let all = timed(|| all_done(&fleet_of(&set, fleet).start_and_complete()));
-            times.push(all / of(fleet.len()));
+            println!("run {run}, {jobs} at once: {times:.0?} ms");
         }
-        println!("run {run}: one by one {one_by_one:.0?} ms, per database {per_database:.1?} ms");
     }
-    let set = columns(usize::try_from(setting("BENCH_RUNS", 3)).unwrap());
+    let one = Spread::of(one);
+    let (mut lines, mut series) = (Vec::new(), Vec::new());
+    for (jobs, [at_small, at_large]) in JOBS.into_iter().zip(times) {
+        let mut growth = Series::new("databases", format!("start and complete, {jobs} at once"));
+        growth.id = "B13";
+        growth.points.push((1, one));
+        for (size, took) in [(small, at_small), (large, at_large)] {
+            let what =
+                format!("a migration is started and completed on {size} databases, {jobs} at once");
+            let floor = format!("{size} times the same on one");
+            let line = Line::new("B13", what, median(took.clone()));
+            let line = line.beside(one * as_f64(size), floor);
+            // With one at a time both are the same work.
+            lines.push(line.at_most_times(if jobs == 1 { 1.1 } else { 1.0 }));
+            growth.add(size, took);
+        }
+        series.push(growth);
+    }
+    lines.push(nothing_to_do(&fleets[1], migrations));
+    (lines, series)
+}
+
+fn nothing_to_do(fleet: &[Config], migrations: usize) -> Line {
+    let (set, jobs) = (columns(migrations), JOBS[2]);
     let (mut again, mut looks) = (Vec::new(), Vec::new());
     for _ in 0..3 {
-        again.push(timed(|| all_done(&fleet_of(&set, &fleets[2]).start())) / of(largest));
-        let look = |config: &Config| config.connect(NoTls).unwrap().simple_query("SELECT 1");
-        looks.push(
-            timed(|| fleets[2].iter().for_each(|one| drop(look(one).unwrap()))) / of(largest),
-        );
+        again.push(timed(|| all_done(&fleet_of(&set, fleet, jobs).start())));
+        looks.push(timed(|| {
+            for config in fleet {
+                config.connect(NoTls).unwrap().simple_query("SELECT 1").unwrap();
+            }
+        }));
     }
-    let [at_small, at_middle, at_large] = per_database.map(median);
-    let title = |what: &str, size: usize| format!("{what} of {size} databases, {JOBS} at once");
-    let growth = "the same per database in the smallest fleet";
+    let what = format!("nothing to do on {} databases, {jobs} at once", fleet.len());
+    let floor = "to connect and `SELECT 1` on each, one after the other";
+    Line::new("B13", what, median(again)).beside(median(looks), floor)
+}
+
+/// The expression cannot be computed for a row of the database in the middle.
+fn one_fails(databases: &mut Databases, count: usize) -> Vec<Line> {
+    let jobs = JOBS[2];
+    let fleet = databases.copies("tenant", "failing", count);
+    let mut middle = fleet[count / 2].connect(NoTls).unwrap();
+    middle.batch_execute("UPDATE public.users SET quota = 0 WHERE id = 500").unwrap();
+    let set = computed(&["(100 / quota)::text"]);
+    let all = || fleet_of(&set, &fleet, jobs);
+    let others = as_f64(count - 1);
+
+    let started = all().start();
+    assert_eq!(started.failed().count(), 1, "the one in the middle");
+    let started = having(&started, Outcome::Started);
+    // As long as one is not ready, the old version is needed there and stays everywhere.
+    let early = having(&all().complete(), Outcome::Completed);
+    let partial = having(&all().partial(true).complete(), Outcome::Completed);
+
+    middle.batch_execute("UPDATE public.users SET quota = 1 WHERE id = 500").unwrap();
+    drop(middle);
+    let rest = all().start_and_complete();
+    all_done(&rest);
+    let rest = having(&rest, Outcome::Completed);
+    let line = |what: &str, measured: f64| {
+        let what = format!("one of {count} databases fails, in the middle: {what}");
+        Line::new("B13", what, measured).in_unit(Unit::Count)
+    };
     vec![
-        Line::new(
-            "B13",
-            title("a migration is started and completed on a fleet", small),
-            at_small * of(small),
-        )
-        .beside(median(one_by_one), "a migrator for each, one after the other")
-        .at_most_times(1.0),
-        Line::new("B13", title("the same, per database", middle), at_middle)
-            .beside(at_small, growth)
-            .at_most_times(1.25),
-        Line::new("B13", title("the same, per database", largest), at_large)
-            .beside(at_small, growth)
-            .at_most_times(1.25),
-        Line::new("B13", title("nothing to do, per database", largest), median(again))
-            .beside(median(looks), "to connect and `SELECT 1`, one after the other"),
+        line("started all the same", started).beside(others, "the others").at_least_times(1.0),
+        line("completed before all are started", early).at_most(0.0),
+        line("completed with `--partial`", partial)
+            .beside(others, "the others")
+            .at_least_times(1.0),
+        line("left for the same command, once the row is mended", rest).at_most(1.0),
     ]
 }
 
-fn fleet_of(set: &Migrations, configs: &[Config]) -> Fleet {
-    Fleet::new(set, configs.iter().cloned().map(Target::new)).jobs(JOBS)
-}
-
-fn all_done(report: &reshape_runtime::FleetReport) {
-    if let Some((database, error)) = report.failed().next() {
-        panic!("{database}: {}", error.report());
-    }
-}
-
-fn of(count: usize) -> f64 {
-    f64::from(u32::try_from(count).unwrap())
+fn having(report: &reshape_runtime::FleetReport, outcome: Outcome) -> f64 {
+    let is_such = |result: &TargetResult| result.done().is_some_and(|one| one.outcome == outcome);
+    as_f64(report.targets.iter().filter(|target| is_such(&target.result)).count())
 }

@@ -1,5 +1,10 @@
 //! The same tests with `#[sqlx::test]`: the same 20 migrations, as plain SQL.
 
+// Each program that is measured beside others uses its part of it.
+#![allow(dead_code)]
+
+pub(crate) mod package;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

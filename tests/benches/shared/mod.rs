@@ -5,14 +5,21 @@
 // Each program has a copy, and uses its part of it.
 #![allow(dead_code)]
 
+pub(crate) mod history;
+pub(crate) mod series;
 pub(crate) mod server;
+pub(crate) mod spread;
+pub(crate) mod tenants;
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::{Value, json};
+
+pub(crate) use series::Series;
+pub(crate) use spread::Spread;
 
 /// A line of the table.
 pub(crate) struct Line {
@@ -21,11 +28,11 @@ pub(crate) struct Line {
     /// What is measured.
     pub(crate) what: String,
     /// How much it is.
-    pub(crate) measured: f64,
+    pub(crate) measured: Spread,
     /// Of what.
     pub(crate) unit: Unit,
     /// The same of what it is compared with, and what that is.
-    pub(crate) floor: Option<(f64, &'static str)>,
+    pub(crate) floor: Option<(Spread, String)>,
     /// What it should be, in words, and whether it is.
     pub(crate) target: Option<(String, bool)>,
 }
@@ -41,24 +48,33 @@ pub(crate) enum Unit {
     MiB,
     /// Something that is counted by ones.
     Count,
+    /// With which power something grows.
+    Power,
 }
 
 impl Unit {
-    fn show(self, value: f64) -> String {
+    pub(crate) fn show(self, value: f64) -> String {
         let digits = usize::from(value < 10.0) + usize::from(value < 1.0);
         match self {
+            Self::Ms if value < 0.1 => format!("{:.1} µs", value * 1000.0),
             Self::Ms => format!("{value:.digits$} ms"),
             Self::PerSecond => format!("{value:.0}/s"),
             Self::MiB => format!("{value:.0} MiB"),
             Self::Count => format!("{value:.0}"),
+            Self::Power => format!("n^{value:.2}"),
         }
     }
 }
 
 impl Line {
     /// A line without a floor and a target.
-    pub(crate) fn new(id: &'static str, what: impl Into<String>, measured: f64) -> Self {
-        Self { id, what: what.into(), measured, unit: Unit::Ms, floor: None, target: None }
+    pub(crate) fn new(
+        id: &'static str,
+        what: impl Into<String>,
+        measured: impl Into<Spread>,
+    ) -> Self {
+        let (what, measured) = (what.into(), measured.into());
+        Self { id, what, measured, unit: Unit::Ms, floor: None, target: None }
     }
 
     pub(crate) fn in_unit(mut self, unit: Unit) -> Self {
@@ -66,44 +82,58 @@ impl Line {
         self
     }
 
-    pub(crate) fn beside(mut self, floor: f64, what: &'static str) -> Self {
-        self.floor = Some((floor, what));
+    pub(crate) fn beside(mut self, floor: impl Into<Spread>, what: impl Into<String>) -> Self {
+        self.floor = Some((floor.into(), what.into()));
         self
     }
 
     /// The ratio to the floor shall be at most that.
     pub(crate) fn at_most_times(self, most: f64) -> Self {
-        let met = self.floor.is_some_and(|(floor, _)| self.measured <= floor * most);
+        let met = self.ratio().is_some_and(|ratio| ratio <= most);
         self.target(format!("≤ {most} x"), met)
     }
 
     /// The ratio to the floor shall be at least that.
     pub(crate) fn at_least_times(self, least: f64) -> Self {
-        let met = self.floor.is_some_and(|(floor, _)| self.measured >= floor * least);
+        let met = self.ratio().is_some_and(|ratio| ratio >= least);
         self.target(format!("≥ {least} x"), met)
     }
 
     /// It shall be at most that.
     pub(crate) fn at_most(self, most: f64) -> Self {
-        let met = self.measured <= most;
+        let met = self.measured.median <= most;
         let most = self.unit.show(most);
         self.target(format!("≤ {most}"), met)
     }
 
-    pub(crate) fn target(mut self, target: String, met: bool) -> Self {
-        self.target = Some((target, met));
+    pub(crate) fn target(mut self, target: impl Into<String>, met: bool) -> Self {
+        self.target = Some((target.into(), met));
         self
+    }
+
+    fn ratio(&self) -> Option<f64> {
+        Some(self.measured / self.floor.as_ref()?.0)
+    }
+
+    fn json(&self) -> Value {
+        let shown = self.unit.show(self.measured.median);
+        let floor = self.floor.as_ref();
+        json!({
+            "id": self.id, "what": self.what, "measured": self.measured.median, "shown": shown, "unit": format!("{:?}", self.unit),
+            "spread": self.measured.json(), "floor": floor.map(|(floor, _)| floor.median), "floor_spread": floor.map(|(floor, _)| floor.json()),
+            "floor_shown": floor.map(|(floor, _)| self.unit.show(floor.median)), "compared_with": floor.map(|(_, what)| what),
+            "target": self.target.as_ref().map(|(target, _)| target), "met": self.target.as_ref().map(|(_, met)| met),
+        })
     }
 }
 
-/// The middle of the values.
+/// The middle of the values, and how far apart they are.
 ///
 /// # Panics
 ///
 /// If there is none.
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+pub(crate) fn median(values: Vec<f64>) -> Spread {
+    Spread::of(values)
 }
 
 /// Milliseconds.
@@ -122,39 +152,46 @@ pub(crate) fn wanted() -> impl Fn(&str) -> bool {
 
 /// Prints the table and writes the same as JSON to `target/bench/<name>.json`.
 pub(crate) fn report(name: &str, lines: &[Line]) {
+    report_all(name, lines, &[], &[]);
+}
+
+/// The same with how things grow, and with what there is to say of what was left out.
+pub(crate) fn report_all(name: &str, lines: &[Line], series: &[Series], notes: &[String]) {
     let mut text = String::from(
         "| # | what | measured | compared with | ratio | to reach |\n|---|---|---|---|---|---|\n",
     );
-    for line in lines {
-        let floor = line.floor.map_or(String::from("–"), |(floor, what)| {
-            format!("{}: {what}", line.unit.show(floor))
+    let of_series: Vec<Line> = series.iter().filter_map(Series::line).collect();
+    for line in lines.iter().chain(&of_series) {
+        let floor = line.floor.as_ref().map_or(String::from("–"), |(floor, what)| {
+            format!("{}: {what}", line.unit.show(floor.median))
         });
-        let ratio = line
-            .floor
-            .map_or(String::from("–"), |(floor, _)| format!("{:.2}", line.measured / floor));
+        let ratio = line.ratio().map_or(String::from("–"), |ratio| format!("{ratio:.2}"));
         let target = line.target.as_ref().map_or(String::from("–"), |(target, met)| {
             format!("{target}: {}", if *met { "met" } else { "**not met**" })
         });
-        let (id, what, measured) = (line.id, &line.what, line.unit.show(line.measured));
+        let (id, what, measured) = (line.id, &line.what, line.unit.show(line.measured.median));
         writeln!(text, "| {id} | {what} | {measured} | {floor} | {ratio} | {target} |")
             .expect("a string takes everything");
     }
+    for note in notes {
+        writeln!(text, "\n{note}").expect("a string takes everything");
+    }
     println!("{text}");
-    let rows: Vec<Value> = lines
-        .iter()
-        .map(|line| {
-            json!({
-                "id": line.id, "what": line.what, "measured": line.measured, "shown": line.unit.show(line.measured), "unit": format!("{:?}", line.unit),
-                "floor": line.floor.map(|(floor, _)| floor), "floor_shown": line.floor.map(|(floor, _)| line.unit.show(floor)), "compared_with": line.floor.map(|(_, what)| what),
-                "target": line.target.as_ref().map(|(target, _)| target), "met": line.target.as_ref().map(|(_, met)| met),
-            })
-        })
-        .collect();
-    let folder =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is in `target`").join("bench");
+    let all = json!({
+        "lines": lines.iter().chain(&of_series).map(Line::json).collect::<Vec<_>>(),
+        "series": series.iter().map(Series::json).collect::<Vec<_>>(),
+        "notes": notes,
+    });
+    let folder = target_folder().join("bench");
     fs::create_dir_all(&folder).expect("a folder in `target`");
     let path = folder.join(format!("{name}.json"));
-    fs::write(&path, serde_json::to_vec_pretty(&rows).expect("plain values"))
+    fs::write(&path, serde_json::to_vec_pretty(&all).expect("plain values"))
         .expect("a file in `target`");
     println!("written to {}", path.display());
+}
+
+/// Where cargo builds.
+pub(crate) fn target_folder() -> PathBuf {
+    let inside = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    inside.parent().expect("it is in `target`").to_owned()
 }

@@ -56,6 +56,16 @@ impl Databases {
         (0..count).map(|number| self.create(&format!("{of}_{called}_{number}"), of)).collect()
     }
 
+    /// Drops what was prepared under that name, and its copy: large ones would fill the disk.
+    pub(crate) fn forget(&mut self, name: &str) {
+        for name in [format!("reshape_bench_{name}"), format!("reshape_bench_{name}_copy")] {
+            self.admin
+                .batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+                .unwrap();
+            self.made.retain(|made| *made != name);
+        }
+    }
+
     fn create(&mut self, name: &str, template: &str) -> Config {
         let name = format!("reshape_bench_{name}");
         let template = match template {
