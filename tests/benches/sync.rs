@@ -285,8 +285,7 @@ fn measure(databases: &mut Databases, batch: &Batch, rows: i64) -> Vec<Line> {
         for (variant, own) in variants.iter().zip(&costs).skip(1) {
             let more: Vec<f64> =
                 own.iter().zip(&costs[0]).map(|(own, floor)| own - floor).collect();
-            let what =
-                format!("{}: {}, CPU of 1,000 statements: {}", batch.name, case.what, variant.what);
+            let what = format!("{}: {}, CPU of 1,000 statements", batch.name, case.what);
             let cost = floor + median(more).median;
             println!("{:5.2} {what}: {}", cost / floor, variant.what);
             // The others are for whoever wants to choose anew.
