@@ -170,6 +170,37 @@ pub fn assert_no_drift(migrator: &mut Migrator) {
     assert!(drift.is_none(), "{}", drift.report());
 }
 
+/// Spreads the rows of all tables of `public` over so many blocks that a backfill has several ranges: they are updated many times, with few on each block,
+/// and what they were is left there.
+///
+/// # Panics
+///
+/// If anything fails.
+pub fn spread(client: &mut Client) {
+    let block = r"
+        DO $$
+        DECLARE
+          relation regclass;
+          own name;
+          versions integer;
+        BEGIN
+          FOR relation IN SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' LOOP
+            SELECT attname INTO own FROM pg_attribute
+            WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND attidentity = '' AND attgenerated = '' ORDER BY attnum LIMIT 1;
+            CONTINUE WHEN own IS NULL;
+            EXECUTE format('ALTER TABLE %s SET (fillfactor = 10)', relation);
+            EXECUTE format('SELECT 4000 / (1 + count(*)) FROM %s', relation) INTO versions;
+            FOR n IN 1..versions LOOP
+              EXECUTE format('UPDATE %s SET %I = %2$I', relation, own);
+            END LOOP;
+            EXECUTE format('ALTER TABLE %s RESET (fillfactor)', relation);
+          END LOOP;
+        END $$";
+    client.batch_execute(block).expect("rows that can be updated");
+    // Now any block has room, and a row that is updated may go anywhere. Outside a transaction, so not together with the rest.
+    client.batch_execute("VACUUM (TRUNCATE off)").expect("a vacuum");
+}
+
 /// A client of the version `migration`, and of nothing else.
 ///
 /// # Panics

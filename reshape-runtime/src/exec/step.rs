@@ -50,7 +50,7 @@ impl Run<'_> {
                 };
                 Ok((None, retries))
             }
-            Work::Backfill { table, statement, ctid, rest, parallel } => {
+            Work::Backfill { table, statement, ctid, rest, parallel, walks } => {
                 let search_path = &plan.search_path;
                 let pass = Pass {
                     search_path,
@@ -60,6 +60,7 @@ impl Run<'_> {
                     ctid,
                     rest,
                     parallel: *parallel,
+                    walks,
                 };
                 let (rows, retries) = run.backfill(plan, pass)?;
                 Ok((Some(rows), retries))

@@ -41,6 +41,7 @@ pub(crate) fn backfill(
         parallel: !looks_up
             && live.before_update_triggers.is_empty()
             && live.after_update_triggers.is_empty(),
+        walks: String::new(),
     })
 }
 

@@ -29,9 +29,13 @@ fn at_once(step: Step) -> Option<Step> {
     let Step { work, undo, .. } = step;
     let work = match work {
         Work::CreateIndex { statement, .. } => sql(vec![statement.replacen(CONCURRENTLY, " ", 1)]),
-        Work::Backfill { statement, rest, .. } => sql(vec![
+        Work::Backfill { statement, rest, walks, .. } => sql(vec![
             String::from("SET LOCAL reshape.backfill = 'on'"),
-            format!("{statement} WHERE true{rest}"),
+            // Looked at once: without any, nothing is read.
+            match walks.as_str() {
+                "" => format!("{statement} WHERE true{rest}"),
+                walks => format!("{statement} WHERE EXISTS ({walks}){rest}"),
+            },
             String::from("SET LOCAL reshape.backfill = ''"),
         ]),
         Work::Analyze { .. } => return None,

@@ -219,6 +219,10 @@ pub enum Work {
         /// Whether several connections may do ranges at the same time: no range touches a row that another one may touch.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         parallel: bool,
+        /// Where the table has no blocks of its own: a query for the relations (`relid`) whose rows are written, which may come and go. Their blocks are
+        /// walked side by side.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        walks: String,
     },
     /// `ANALYZE` of the named table, outside a transaction.
     Analyze {

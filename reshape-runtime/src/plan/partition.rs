@@ -157,32 +157,54 @@ pub(crate) fn guard(table: &Table, live: &LiveTable, stranger: Stranger) -> Opti
 }
 
 /// Partitions that have come since the triggers are there have none but new rows, unless they were attached: then no trigger has seen
-/// their rows. There are no new clients yet whose values this could overwrite. One transaction: they are few, and empty as a rule.
+/// their rows. There are no new clients yet whose values this could overwrite.
+///
+/// The statement is one over the whole table that leaves out the partitions which the plan knows. Of those it reads as many blocks as the new ones have, in vain;
+/// as a rule nothing has come, and nothing is read.
 pub(crate) fn fill_unknown(table: &Table, live: &LiveTable, up: &Flow<'_>) -> Option<Step> {
     if live.kind != TableKind::Partitioned || up.is_empty() {
         return None;
     }
-    let (_, update) = backfill::update(table, up);
-    let fill = format!("EXECUTE 'UPDATE ' || leaf || {}", literal(&update));
-    Some(Step::sql(
-        Phase::Backfill,
-        format!("fill partitions that came to {}", assemble::shown(table)),
-        vec![String::from("SET LOCAL reshape.backfill = 'on'"), for_unknown(table, live, &fill)],
-    ))
+    let (alias, update) = backfill::update(table, up);
+    let work = Work::Backfill {
+        table: table.sql(),
+        statement: format!("UPDATE {}{update}", table.sql()),
+        ctid: format!("{alias}.ctid"),
+        rest: format!(" AND {alias}.tableoid <> ALL ({})", known(live)),
+        parallel: false,
+        walks: unknown(table, live),
+    };
+    let title = format!("fill partitions that came to {}", assemble::shown(table));
+    Some(Step { work, ..Step::sql(Phase::Backfill, title, Vec::new()) })
+}
+
+/// The leaves that the plan knows and that are still there, as an array.
+fn known(live: &LiveTable) -> String {
+    let known: Vec<String> = leaves(live)
+        .map(|leaf| format!("pg_catalog.to_regclass({})", literal(&leaf.sql())))
+        .collect();
+    // A sub-select is computed once, not for each row.
+    format!(
+        "(SELECT pg_catalog.array_remove(ARRAY[{}]::regclass[], NULL))::regclass[]",
+        known.join(", ")
+    )
+}
+
+/// A query for the leaves that the plan does not know (`relid`).
+fn unknown(table: &Table, live: &LiveTable) -> String {
+    format!(
+        "SELECT relid FROM pg_catalog.pg_partition_tree({}::regclass)\n    WHERE isleaf AND relid <> ALL ({})",
+        literal(&table.sql()),
+        known(live)
+    )
 }
 
 /// A block that runs `statement` for each `leaf` that the plan does not know.
 fn for_unknown(table: &Table, live: &LiveTable, statement: &str) -> String {
-    let known: Vec<String> = leaves(live)
-        .map(|leaf| format!("pg_catalog.to_regclass({})", literal(&leaf.sql())))
-        .collect();
     let body = format!(
-        "\nDECLARE\n  leaf regclass;\n  found boolean;\nBEGIN\n  FOR leaf IN\n    \
-         SELECT relid FROM pg_catalog.pg_partition_tree({}::regclass)\n    \
-         WHERE isleaf AND relid <> ALL (pg_catalog.array_remove(ARRAY[{}]::regclass[], NULL))\n  \
+        "\nDECLARE\n  leaf regclass;\n  found boolean;\nBEGIN\n  FOR leaf IN\n    {}\n  \
          LOOP\n    {statement};\n  END LOOP;\nEND\n",
-        literal(&table.sql()),
-        known.join(", "),
+        unknown(table, live),
     );
     format!("DO {}", dollar(&body))
 }

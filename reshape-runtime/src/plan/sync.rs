@@ -18,17 +18,18 @@
 
 use std::collections::BTreeSet;
 
-use crate::plan::cross::{Direction, Part};
+use crate::plan::cross::Part;
 use crate::plan::facts::LiveTable;
 use crate::plan::flow::{Computation, Flow};
 use crate::plan::lineage::Table;
-use crate::sql::ident::{dollar, ident, idents, literal, qualified};
+use crate::sql::ident::{dollar, ident, idents, qualified};
 use crate::sql::names::{self, ORIGIN};
 
 mod body;
 mod moved;
 mod prove;
 mod relay;
+mod writer;
 
 use body::restore_body;
 
@@ -120,16 +121,11 @@ impl<'a> Sync<'a> {
                 let event = format!("UPDATE OF {}", idents(shadows.iter().copied()));
                 trigger(FIRST_UPDATE, &event, &unmarked, "first");
             }
-            let mut watched = self.down.feeds();
-            watched.extend(self.relayed());
+            let watched = self.watched();
             let shared = self.shared(&watched);
             if !shared.is_empty() {
                 let event = format!("UPDATE OF {}", idents(shared.iter().copied()));
-                let when = format!(
-                    "{unmarked} AND {} AND {}",
-                    changed(&shared),
-                    self.new_by_search_path()
-                );
+                let when = format!("{unmarked} AND {} AND {}", changed(&shared), self.by_new());
                 trigger(FIRST_SHARED, &event, &when, "first");
             }
             if self.rows_move() {
@@ -137,8 +133,9 @@ impl<'a> Sync<'a> {
                 trigger(MOVED, "UPDATE", &self.may_leave(), "moved");
             }
         }
-        let mut sql: Vec<String> = functions.into_iter().chain(triggers).collect();
-        sql.extend(self.install_relays(mode));
+        let writers = if mode == Mode::Both { self.install_writers() } else { Vec::new() };
+        let mut sql: Vec<String> = writers.into_iter().chain(functions).chain(triggers).collect();
+        sql.extend(self.relays(mode));
         if mode == Mode::Both && !live.before_update_triggers.is_empty() {
             sql.push(format!("DROP TRIGGER IF EXISTS {} ON {on}", ident(RESTORE)));
             sql.push(format!("DROP FUNCTION IF EXISTS {}()", self.function_name("restore")));
@@ -171,7 +168,8 @@ impl<'a> Sync<'a> {
         let functions = functions
             .iter()
             .map(|f| format!("DROP FUNCTION IF EXISTS {}()", self.function_name(f)));
-        self.remove_relays().into_iter().chain(triggers).chain(functions).collect()
+        let relays = self.without_relays().into_iter();
+        relays.chain(triggers).chain(functions).chain(self.remove_writers()).collect()
     }
 
     fn function_name(&self, role: &str) -> String {
@@ -208,6 +206,13 @@ impl<'a> Sync<'a> {
         columns.iter().copied().filter(|name| self.is_shared(name)).collect()
     }
 
+    /// The columns whose change by a new client old clients, or other tables, have to be told of.
+    fn watched(&self) -> BTreeSet<&str> {
+        let mut watched = self.down.feeds();
+        watched.extend(self.relayed());
+        watched
+    }
+
     fn is_shared(&self, physical: &str) -> bool {
         self.table.columns.iter().any(|column| {
             !self.table.is_new(column) && self.table.physical(column) == Some(physical)
@@ -239,7 +244,7 @@ impl<'a> Sync<'a> {
             any.push(changed(&old));
         }
         if !shared.is_empty() {
-            any.push(format!("({} AND NOT {})", changed(&shared), self.new_by_search_path()));
+            any.push(format!("({} AND NOT {})", changed(&shared), self.by_new()));
         }
         let relaxed: Vec<&str> = self.part.relaxed.iter().map(|r| r.column.as_str()).collect();
         if !relaxed.is_empty() {
@@ -247,42 +252,6 @@ impl<'a> Sync<'a> {
         }
         any.join("\n    OR ")
     }
-
-    /// The last resort of attribution: what the client said, or the first of the two versions in its `search_path`.
-    fn new_by_search_path(&self) -> String {
-        let base = match self.base {
-            Some(base) => format!("coalesce({}, 2147483647)", position(base)),
-            None => String::from("2147483647"),
-        };
-        format!(
-            "(CASE WHEN pg_catalog.current_setting('reshape.version', true) <> ''\n      \
-             THEN pg_catalog.current_setting('reshape.version', true) = {}\n      \
-             ELSE coalesce({} < {base}, false) END)",
-            literal(self.target),
-            position(self.target),
-        )
-    }
-
-    /// The same for an old client; none where old clients have no version to name.
-    fn old_by_search_path(&self) -> Option<String> {
-        let base = self.base?;
-        Some(format!(
-            "(CASE WHEN pg_catalog.current_setting('reshape.version', true) <> ''\n      \
-             THEN pg_catalog.current_setting('reshape.version', true) = {}\n      \
-             ELSE coalesce({} < coalesce({}, 2147483647), false) END)",
-            literal(base),
-            position(base),
-            position(self.target),
-        ))
-    }
-}
-
-/// Where the version is in the `search_path`.
-fn position(version: &str) -> String {
-    format!(
-        "pg_catalog.array_position(pg_catalog.current_schemas(false), {}::name)",
-        literal(&names::version_schema(version))
-    )
 }
 
 const FIRST_INSERT: &str = "!__reshape_insert";

@@ -187,6 +187,14 @@ fn a_start_that_is_killed() {
     matrix((CHANGE, |_| {}), "migration start", "1_base", &[start_and_complete, abort], 60);
 }
 
+/// Several ranges of one table are on their way when it dies. Which message is whose differs from run to run; what comes of it must not.
+#[test]
+fn a_start_with_workers_that_is_killed() {
+    let spread: fn(&Rollout) = |r| reshape_tests::spread(&mut r.database.connect().unwrap());
+    let start = "migration start --workers 3 --batch-duration 1ms";
+    matrix((CHANGE, spread), start, "1_base", &[start_and_complete, abort], 60);
+}
+
 fn started(r: &Rollout) {
     assert_eq!(ok(r.start()), Outcome::Started);
 }

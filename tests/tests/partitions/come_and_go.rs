@@ -1,6 +1,8 @@
 //! Partitions that come and go while a batch is in progress, and a migrator that dies.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use reshape_runtime::Event;
 use reshape_tests::{Rollout, catalog, rows};
@@ -110,6 +112,46 @@ fn a_partition_that_comes_with_rows_during_the_start_is_not_overlooked() {
     )
     .expect("a start");
     assert_eq!(rows(&mut r.new, "SELECT shout, area FROM readings WHERE id = 9"), ["NINE|100"]);
+    r.complete();
+}
+
+/// Between the ranges a client writes to rows of that partition without waiting, some of which have been filled and some of which have not.
+#[test]
+fn rows_of_a_partition_that_is_attached_during_the_start_are_filled_in_ranges() {
+    let mut r = Rollout::prepare(&base("range"), ROWS, CHANGE);
+    let mut other = r.database.connect().expect("a client");
+    let writes = Arc::new(Mutex::new(0));
+    let written = Arc::clone(&writes);
+    let observer = move |event: &Event| match event {
+        Event::StepStarted { title, .. } if title.starts_with("fill partitions that came") => {
+            rows(
+                &mut other,
+                "CREATE TABLE public.late (LIKE public.readings INCLUDING ALL) WITH (fillfactor = 10);
+                 INSERT INTO public.late (id, at, city, name, \"__reshape_shout\")
+                   SELECT n, '2027-01-01', 'Oslo', 'row ' || n, '?' FROM generate_series(101, 4100) AS n;
+                 ALTER TABLE public.readings ATTACH PARTITION public.late FOR VALUES FROM ('2027-01-01') TO ('2028-01-01');
+                 SET lock_timeout = '10ms'",
+            );
+        }
+        Event::Backfill { table, .. } if table.contains("\"readings\"") => {
+            let filled = "SELECT bool_or(\"__reshape_shout\" = '?') AND bool_or(\"__reshape_shout\" <> '?') FROM public.late";
+            if rows(&mut other, filled) == ["t"] {
+                rows(&mut other, "UPDATE public.late SET name = 'changed' WHERE id IN (101, 4100)");
+                *written.lock().expect("no panic") += 1;
+            }
+        }
+        _ => {}
+    };
+    let migrator = r.migrator().batch_duration(Duration::from_millis(1));
+    migrator.observer(observer).start().unwrap_or_else(|error| panic!("{}", error.report()));
+    assert!(*writes.lock().expect("no panic") > 0, "it was one range");
+    let wrong = "SELECT r.id FROM readings r JOIN public.readings p USING (id) WHERE r.shout <> upper(p.name) LIMIT 3";
+    assert_eq!(rows(&mut r.new, wrong), Vec::<String>::new());
+    assert_eq!(
+        rows(&mut r.new, "SELECT shout FROM readings WHERE id IN (101, 4100)"),
+        ["CHANGED", "CHANGED"]
+    );
+    assert_eq!(rows(&mut r.new, "SELECT count(*) FROM readings"), ["4004"]);
     r.complete();
 }
 

@@ -27,6 +27,8 @@ pub(in crate::exec) struct Pass<'p> {
     pub(in crate::exec) rest: &'p str,
     /// Whether several workers may be at it at once.
     pub(in crate::exec) parallel: bool,
+    /// A query for what is walked, where that is not the table itself.
+    pub(in crate::exec) walks: &'p str,
 }
 
 /// What a transaction of a pass has left behind.
@@ -137,6 +139,23 @@ impl Pass<'_> {
         format!("{statement} WHERE {ctid} >= '{from}'::tid AND {ctid} < '{to}'::tid{rest}")
     }
 
+    /// The file that is walked and its blocks, as SQL; of several, a number that changes with any of them, and the blocks of the largest.
+    fn measure(&self) -> String {
+        let blocks = "current_setting('block_size')::int";
+        if self.walks.is_empty() {
+            let name = literal(self.table);
+            return format!(
+                "pg_relation_filenode({name}::regclass), pg_relation_size({name}::regclass) / {blocks}"
+            );
+        }
+        let of = |what: &str| format!("(SELECT {what} FROM ({}) AS walked)", self.walks);
+        format!(
+            "{}, {}",
+            of("sum(pg_relation_filenode(relid)::bigint)"),
+            of(&format!("max(pg_relation_size(relid)) / {blocks}"))
+        )
+    }
+
     /// Begins a transaction and locks the table in it; `None`, and no transaction, if there is none.
     fn open(&self, client: &mut Client, fence: &Fence) -> Result<Option<Opened>, Failure> {
         let name = literal(self.table);
@@ -145,11 +164,11 @@ impl Pass<'_> {
         // waits for the disk, unless a standby is to have it first: such a wait keeps us from being faster than it is.
         let query = format!(
             "LOCK TABLE {} IN ROW EXCLUSIVE MODE; SET LOCAL reshape.backfill = 'on'; SET LOCAL jit = off; \
-             SELECT pg_relation_filenode({name}::regclass), \
-               pg_relation_size({name}::regclass) / current_setting('block_size')::int, \
+             SELECT {}, \
                CASE WHEN current_setting('synchronous_standby_names') = '' \
                  THEN set_config('synchronous_commit', 'off', true) END; ",
-            self.table
+            self.table,
+            self.measure()
         );
         let begun = fence.begin_and(client, self.search_path, self.step, &query);
         let (begun, facts) = match begun {

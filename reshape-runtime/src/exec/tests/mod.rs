@@ -226,6 +226,7 @@ fn backfill() -> Step {
         ctid: String::from("\"users\".ctid"),
         rest: String::new(),
         parallel: true,
+        walks: String::new(),
     };
     step(Phase::Backfill, "fill the column", work, Vec::new())
 }

@@ -52,13 +52,13 @@ impl Sync<'_> {
         // Where AFTER triggers want to know, it stays.
         let kept = if self.part.is_member { literal(self.target) } else { "NULL".into() };
         body.push_str(&format!("    NEW.{marker} := {kept};\n    RETURN NEW;\n  END IF;\n"));
-        for computation in &self.up.stages {
+        let guarded = self.up.stages.iter().map(|computation| {
             // Old clients cannot change a column that only the new version has.
             let guard: Vec<&str> =
                 computation.feeds.iter().copied().filter(|name| self.is_base(name)).collect();
-            let guard = (mode == Mode::Both).then(|| insert_or_changed(&guard));
-            self.compute(&mut body, &self.up, computation, guard.as_deref());
-        }
+            (computation, (mode == Mode::Both).then(|| insert_or_changed(&guard)))
+        });
+        self.compute_each(&mut body, &self.up, &guarded.collect::<Vec<_>>());
         for relaxed in &self.part.relaxed {
             body.push_str(&relaxed.guard(self.table));
         }
@@ -120,7 +120,7 @@ impl Sync<'_> {
             }
             body.push_str(&format!("  {} := true;\n  END IF;\n", drew(column)));
         }
-        for computation in &self.down.stages {
+        let guarded = self.down.stages.iter().map(|computation| {
             let guard: Vec<&str> = computation.feeds.iter().copied().collect();
             let mut guard = insert_or_changed(&guard);
             if let Some((column, _)) =
@@ -128,8 +128,9 @@ impl Sync<'_> {
             {
                 guard = format!("NOT {} AND ({guard})", drew(column));
             }
-            self.compute(&mut body, &self.down, computation, Some(&guard));
-        }
+            (computation, Some(guard))
+        });
+        self.compute_each(&mut body, &self.down, &guarded.collect::<Vec<_>>());
         let translated = self.translated();
         if watch && !translated.is_empty() {
             let columns: Vec<String> = translated
@@ -186,6 +187,36 @@ impl Sync<'_> {
         }
         header.push_str("BEGIN\n");
         header
+    }
+
+    /// One computation after the other. Neighbours with the same guard share it, unless one of them writes what it looks at.
+    fn compute_each(
+        &self,
+        body: &mut String,
+        flow: &Flow<'_>,
+        guarded: &[(&Computation<'_>, Option<String>)],
+    ) {
+        let mut open: Option<&str> = None;
+        for (computation, guard) in guarded {
+            if open.is_some() && open != guard.as_deref() {
+                body.push_str("  END IF;\n");
+                open = None;
+            }
+            if let Some(guard) = guard.as_deref().filter(|_| open.is_none()) {
+                body.push_str(&format!("  IF {guard} THEN\n"));
+                open = Some(guard);
+            }
+            self.compute(body, flow, computation, None);
+            if open.is_some()
+                && computation.column.is_some_and(|own| computation.feeds.contains(own))
+            {
+                body.push_str("  END IF;\n");
+                open = None;
+            }
+        }
+        if open.is_some() {
+            body.push_str("  END IF;\n");
+        }
     }
 
     /// One computation; with a guard, only where that is true.

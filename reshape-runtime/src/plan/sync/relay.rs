@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Direction, Mode, Sync, changed};
-use crate::plan::cross::Relay;
+use super::{Mode, Sync, changed};
+use crate::plan::cross::{Direction, Relay};
 use crate::sql::ident::{ident, literal};
 use crate::sql::names::ORIGIN;
 
@@ -19,8 +19,14 @@ impl Sync<'_> {
         reads.map(String::as_str).collect()
     }
 
-    /// Creates or replaces them.
+    /// Creates or replaces them, on a table that has no other triggers.
     pub(crate) fn install_relays(&self, mode: Mode) -> Vec<String> {
+        let writers = if mode == Mode::Both { self.install_writers() } else { Vec::new() };
+        writers.into_iter().chain(self.relays(mode)).collect()
+    }
+
+    /// Creates or replaces them.
+    pub(super) fn relays(&self, mode: Mode) -> Vec<String> {
         if !self.part.is_member {
             return Vec::new();
         }
@@ -57,8 +63,13 @@ impl Sync<'_> {
         sql
     }
 
-    /// Drops whatever of them there is.
+    /// Drops whatever of them there is, on a table that has no other triggers.
     pub(crate) fn remove_relays(&self) -> Vec<String> {
+        self.without_relays().into_iter().chain(self.remove_writers()).collect()
+    }
+
+    /// Drops whatever of them there is.
+    pub(super) fn without_relays(&self) -> Vec<String> {
         if !self.part.is_member {
             return Vec::new();
         }
@@ -91,7 +102,7 @@ impl Sync<'_> {
             Direction::Down if self.table.created => {
                 let marks = Direction::Up.list();
                 // A foreign key's action is the client's whose write it follows.
-                let by_old = self.old_by_search_path();
+                let by_old = self.by_old();
                 let by_old = by_old.map(|sql| format!(" AND NOT {sql}")).unwrap_or_default();
                 Some(format!("({marker} IS NULL OR {marker} NOT IN {marks}){by_old}"))
             }
@@ -105,8 +116,8 @@ impl Sync<'_> {
     fn deleted(&self, direction: Direction, mode: Mode) -> Option<String> {
         match direction {
             Direction::Up if self.table.removed || mode == Mode::Filling => None,
-            Direction::Up => Some(format!("NOT {}", self.new_by_search_path())),
-            Direction::Down => Some(self.new_by_search_path()),
+            Direction::Up => Some(format!("NOT {}", self.by_new())),
+            Direction::Down => Some(self.by_new()),
         }
     }
 }

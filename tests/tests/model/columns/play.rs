@@ -1,10 +1,11 @@
 //! Plays one history on a server.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use postgres::Client;
 use reshape_runtime::{Event, Migrations, Migrator};
-use reshape_tests::{catalog, database, leftovers, migrations};
+use reshape_tests::{catalog, database, leftovers, migrations, spread};
 
 use super::action::{Op, TABLES};
 use super::table::{Side, Table};
@@ -63,6 +64,7 @@ pub(crate) fn play(seed: u64, done: &mut Vec<String>) {
     let mut base = String::from("1_base");
     // Dice of their own: the seeds that have found something mean what they meant.
     let mut dice = Random(seed ^ 0xc4ec_u64);
+    let mut pace = Random(seed ^ 0x3a11_u64);
     for batch in 0..3 {
         let mut guard = player.lock().expect("no panic");
         let p = &mut *guard;
@@ -97,6 +99,9 @@ pub(crate) fn play(seed: u64, done: &mut Vec<String>) {
             continue;
         }
         done.extend(files[kept..].iter().map(|(name, text)| format!("# {name}\n{text}")));
+        if pace.chance(50) {
+            spread(&mut connect());
+        }
         let before = catalog(&mut connect());
         // Until the end of start there is one level.
         drop(guard);
@@ -111,7 +116,9 @@ pub(crate) fn play(seed: u64, done: &mut Vec<String>) {
                 p.tables.iter_mut().zip(ops).for_each(|(table, ops)| table.ops = ops);
             }
         };
-        let start = Migrator::new(&history, database.url()).observer(observer).start();
+        let migrator = Migrator::new(&history, database.url());
+        let migrator = migrator.workers(1 + pace.next(3)).batch_duration(Duration::from_millis(1));
+        let start = migrator.observer(observer).start();
         start.unwrap_or_else(run);
         let mut guard = player.lock().expect("no panic");
         let p = &mut *guard;

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use reshape_runtime::testing::TestDatabase;
 use reshape_runtime::{Error, Event, Migrations, Migrator, Report};
@@ -29,8 +30,11 @@ impl<'a> Rollout<'a> {
         Self { database, player, history: reshape_tests::migrations(&files) }
     }
 
+    /// One to three workers, as the history's length has it, and ranges as short as they can be.
     fn migrator(&self) -> Migrator {
-        Migrator::new(&self.history, self.database.url())
+        let workers = 1 + self.history.migrations.len() % 3;
+        let migrator = Migrator::new(&self.history, self.database.url());
+        migrator.workers(workers).batch_duration(Duration::from_millis(1))
     }
 
     /// A command that nobody disturbs.
