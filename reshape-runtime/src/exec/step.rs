@@ -42,7 +42,7 @@ impl Run<'_> {
                 };
                 Ok((None, retries))
             }
-            Work::Backfill { table, statement, ctid, rest, parallel } => {
+            Work::Backfill { table, statement, ctid, rest, parallel, xmin } => {
                 let search_path = &plan.search_path;
                 let pass = Pass {
                     search_path,
@@ -52,6 +52,7 @@ impl Run<'_> {
                     ctid,
                     rest,
                     parallel: *parallel,
+                    xmin,
                 };
                 let (rows, retries) = run.backfill(plan, pass)?;
                 Ok((Some(rows), retries))

@@ -160,6 +160,7 @@ mod tests {
         ctid: "",
         rest: "",
         parallel: false,
+        xmin: "",
     };
 
     fn at(blocks: u64, done: u64) -> Position {

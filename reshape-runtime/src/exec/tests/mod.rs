@@ -224,6 +224,7 @@ fn backfill() -> Step {
         ctid: String::from("\"users\".ctid"),
         rest: String::new(),
         parallel: true,
+        xmin: String::new(),
     };
     step(Phase::Backfill, "fill the column", work, Vec::new())
 }

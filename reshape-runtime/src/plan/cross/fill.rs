@@ -135,6 +135,8 @@ pub(super) fn plan(batch: &Batch<'_>, cross: &mut Cross, fill: &Fill) -> Result<
         rest,
         // Rows of different ranges may make the same row.
         parallel: false,
+        // The rows of the source are only read.
+        xmin: String::new(),
     };
     let title = format!("fill `{}` from `{}`", table.name, source.name);
     let analyze = Work::Analyze { table: table.sql() };
