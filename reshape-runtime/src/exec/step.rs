@@ -42,7 +42,7 @@ impl Run<'_> {
                 };
                 Ok((None, retries))
             }
-            Work::Backfill { table, statement, ctid, rest, parallel, xmin } => {
+            Work::Backfill { table, statement, ctid, rest, parallel, in_turns, xmin } => {
                 let search_path = &plan.search_path;
                 let pass = Pass {
                     search_path,
@@ -52,6 +52,7 @@ impl Run<'_> {
                     ctid,
                     rest,
                     parallel: *parallel,
+                    in_turns: *in_turns,
                     xmin,
                 };
                 let (rows, retries) = run.backfill(plan, pass)?;

@@ -27,7 +27,8 @@ pub(crate) fn backfill(
     let (alias, update) = update(table, up);
     let only = if table.family.has_children { "ONLY " } else { "" };
     let looks_up = up.stages.iter().any(Computation::is_lookup);
-    let unfilled = unfilled(table, up);
+    let unfilled =
+        unfilled(table, up).map(|columns| unfilled_sql(&alias, &columns)).unwrap_or_default();
     Some(Work::Backfill {
         table: target.to_owned(),
         statement: format!("UPDATE {only}{target}{update}"),
@@ -35,10 +36,11 @@ pub(crate) fn backfill(
         rest: if looks_up {
             format!(" AND {alias}.{} IS NULL", ident(ORIGIN))
         } else {
-            unfilled.map(|columns| unfilled_sql(&alias, &columns)).unwrap_or_default()
+            unfilled.clone()
         },
         ctid: format!("{alias}.ctid"),
-        xmin: format!("{alias}.xmin"),
+        in_turns: true,
+        xmin: if unfilled.is_empty() { format!("{alias}.xmin") } else { String::new() },
         // What triggers of the user's write, a counter say, several ranges might write in turns and wait for each other.
         parallel: !looks_up
             && live.before_update_triggers.is_empty()

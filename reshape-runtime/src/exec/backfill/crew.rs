@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 
 use postgres::Client;
 
+use super::RANGE;
 use super::position::Position;
 use super::range::{Left, Pass};
 use super::turns::{Told, Turn, Turns};
 use super::vacuum::{Answer, Order, Vacuum};
-use super::RANGE;
 use crate::error::Error;
 use crate::exec::connection::Refused;
 use crate::exec::fence::Fence;
@@ -283,7 +283,10 @@ impl Foreman {
 
     fn send_to_vacuum(&mut self, pass: Pass<'_>, rows: u64) {
         let (false, Some(worker)) = (self.vacuums, self.idle.last().copied()) else { return };
-        let Some(order) = self.vacuum.order(pass, &self.position, rows) else { return };
+        let Some(order) = self.vacuum.order(pass, &self.position, (rows, self.turns.are_of_use()))
+        else {
+            return;
+        };
         self.idle.pop();
         self.vacuums = self.hands[worker].send(Job::Vacuum(order)).is_ok();
     }

@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** the end is fixed when the pass begins: rows written later are the trigger's, so it ends under any load.
 //!
-//! **Invariant:** a range and its position in the journal commit together, so no row is counted twice, whatever happens.
+//! **Invariant:** rows and their number in the journal commit together, and with the last of a range its position, so no row is counted twice,
+//! whatever happens: unless it is written twice, as the rows of a range may be whose first turns are forgotten.
 //!
 //! **Invariant:** what is done is what the journal says. Nothing is concluded from a commit's answer alone: a server that crashes may have
 //! lost it.
@@ -88,7 +89,7 @@ impl Run<'_> {
                     Left::Again => break,
                 };
                 self.got_to(pass, &position, rows);
-                if let Some(order) = vacuum.order(pass, &position, rows) {
+                if let Some(order) = vacuum.order(pass, &position, (rows, turns.are_of_use())) {
                     let answer = order.run(&mut self.client, pass);
                     vacuum.note(pass, answer).into_iter().for_each(|note| self.note(note));
                 }

@@ -24,7 +24,8 @@ pub(in crate::exec) struct Pass<'p> {
     pub(in crate::exec) statement: &'p str,
     pub(in crate::exec) ctid: &'p str,
     pub(in crate::exec) rest: &'p str,
-    /// Empty where the statement does not write the rows that it finds.
+    pub(in crate::exec) in_turns: bool,
+    /// Empty where `rest` leaves out what has been written.
     pub(in crate::exec) xmin: &'p str,
     /// Whether several workers may be at it at once.
     pub(in crate::exec) parallel: bool,

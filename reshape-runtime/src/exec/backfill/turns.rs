@@ -71,8 +71,9 @@ impl Turn {
     /// Which rows of the range it takes: none that an earlier one has written, and of each page about the same part.
     pub(super) fn condition(&self, pass: Pass<'_>) -> String {
         let Pass { ctid, xmin, .. } = pass;
+        let by = self.by.iter().filter(|_| !xmin.is_empty());
         let mut condition: String =
-            self.by.iter().map(|xid| format!(" AND {xmin} <> '{xid}'::pg_catalog.xid")).collect();
+            by.map(|xid| format!(" AND {xmin} <> '{xid}'::pg_catalog.xid")).collect();
         if let (false, Some(share)) = (self.is_last(), SHARES.get(self.by.len())) {
             // The last byte of a row's number on its page. What follows each other is spread by the golden ratio, 39 of 64.
             condition.push_str(&format!(
@@ -111,7 +112,7 @@ pub(super) struct Turns {
 impl Turns {
     /// For a pass that so many connections are at.
     pub(super) fn new(pass: Pass<'_>, position: &Position, workers: usize) -> Self {
-        let is_possible = !pass.xmin.is_empty() && position.blocks >= SMALLEST;
+        let is_possible = pass.in_turns && position.blocks >= SMALLEST;
         let most = match workers {
             workers if !is_possible => workers,
             0 | 1 => 2,
@@ -201,10 +202,138 @@ impl Turns {
         if turn.is_alone {
             self.alone = self.alone.saturating_sub(1);
         } else if turn.stayed * 4 < turn.written {
-            self.alone = self.next_alone;
-            self.next_alone = (self.next_alone * 2).min(ALONE.1);
+            // Others that were on their way by then say the same.
+            if self.alone == 0 {
+                self.alone = self.next_alone;
+                self.next_alone = (self.next_alone * 2).min(ALONE.1);
+            }
         } else if turn.written > 0 {
             self.next_alone = ALONE.0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASS: Pass<'_> = Pass {
+        search_path: "",
+        step: 0,
+        table: "t",
+        statement: "",
+        ctid: "c",
+        rest: "",
+        parallel: false,
+        in_turns: true,
+        xmin: "x",
+    };
+
+    const TARGET: Duration = Duration::from_millis(100);
+
+    fn at(done: &str) -> Position {
+        let json = format!(r#"{{"filenode": 1, "blocks": 10000, "next": 0, "done": "{done}"}}"#);
+        Position::parse(&json).unwrap()
+    }
+
+    fn told(xid: u32, stayed: u64) -> Told {
+        Told { xid, written: 100, stayed, in_the_way: false }
+    }
+
+    #[test]
+    fn two_ranges_are_on_their_way() {
+        let mut turns = Turns::new(PASS, &at("{}"), 1);
+        let position = at("{}");
+        let first = turns.choose(&position, &[], 16).unwrap();
+        assert_eq!(first.range, 0..96);
+        assert_eq!(
+            first.condition(PASS),
+            " AND (pg_catalog.get_byte(pg_catalog.tidsend(c), 5) * 39) & 63 < 5"
+        );
+        assert_eq!(turns.had(first, &told(7, 0), TARGET, TARGET), None);
+        let second = turns.choose(&position, &[], 16).unwrap();
+        assert_eq!(second.range, 96..192);
+        turns.had(second, &told(8, 0), TARGET, TARGET);
+        let third = turns.choose(&position, &[], 16).unwrap();
+        assert_eq!(third.range, 0..96);
+        assert!(third.condition(PASS).starts_with(" AND x <> '7'::pg_catalog.xid AND ("));
+        let by_rest = Pass { xmin: "", ..PASS };
+        assert!(third.condition(by_rest).ends_with(" & 63 < 14"));
+        assert!(!third.condition(by_rest).contains("xid"));
+    }
+
+    #[test]
+    fn the_last_turn_takes_whatever_is_left() {
+        let mut turns = Turns::new(PASS, &at("{}"), 1);
+        let mut turn = turns.choose(&at("{}"), &[], 16).unwrap();
+        turn.by = vec![1; SHARES.len()];
+        assert!(turn.is_last());
+        assert!(!turn.condition(PASS).contains("get_byte"));
+        assert_eq!(turns.had(turn, &told(9, 90), TARGET / 4, TARGET), Some(32));
+    }
+
+    #[test]
+    fn what_is_of_no_use_is_given_up_for_a_while() {
+        let mut turns = Turns::new(PASS, &at("{}"), 1);
+        let turn = turns.choose(&at("{}"), &[], 16).unwrap();
+        let judged = |turns: &mut Turns, stayed| {
+            turns.judge(&Turn { written: 100, stayed, ..turn.clone() });
+            turns.are_of_use()
+        };
+        let as_a_whole = |turns: &mut Turns, ranges: u32| {
+            (0..ranges).for_each(|_| turns.judge(&Turn { is_alone: true, ..turn.clone() }));
+            turns.are_of_use()
+        };
+        assert!(judged(&mut turns, 80));
+        assert!(!judged(&mut turns, 10));
+        // Another one that was on its way.
+        assert!(!judged(&mut turns, 10));
+        assert!(!as_a_whole(&mut turns, 7));
+        assert!(as_a_whole(&mut turns, 1));
+        assert!(!judged(&mut turns, 10));
+        assert!(!as_a_whole(&mut turns, 15));
+        assert!(as_a_whole(&mut turns, 1));
+        assert!(judged(&mut turns, 80));
+        assert!(!judged(&mut turns, 10));
+        assert!(as_a_whole(&mut turns, 8));
+    }
+
+    #[test]
+    fn small_tables_and_other_statements_have_none() {
+        let small = Position::start(None, 500);
+        assert!(!Turns::new(PASS, &small, 1).are_of_use());
+        let reads = Pass { in_turns: false, ..PASS };
+        let mut turns = Turns::new(reads, &at("{}"), 1);
+        let turn = turns.choose(&at("{}"), &[], 16).unwrap();
+        assert!(turn.is_last());
+        assert_eq!((turn.range.clone(), turn.condition(reads)), (0..16, String::new()));
+    }
+
+    #[test]
+    fn a_turn_that_fails_is_halved_and_comes_next() {
+        let mut turns = Turns::new(PASS, &at("{}"), 1);
+        let position = at("{}");
+        let mut turn = turns.choose(&position, &[], 16).unwrap();
+        turn.by = vec![7];
+        turns.failed(turn);
+        let half = turns.choose(&position, &[], 16).unwrap();
+        assert_eq!((half.range.clone(), half.by.clone()), (0..48, vec![7]));
+        let other = turns.choose(&position, std::slice::from_ref(&half.range), 16).unwrap();
+        assert_eq!((other.range, other.by), (48..96, vec![7]));
+        // Whoever has done it meanwhile has done it.
+        turns.failed(half);
+        let next = turns.choose(&at("{[0,96)}"), &[], 16).unwrap();
+        assert_eq!(next.range.start, 96);
+    }
+
+    #[test]
+    fn of_each_page_a_turn_takes_about_its_share() {
+        for rows in [4, 20, 65, 200] {
+            for share in SHARES {
+                let taken = (1..=rows).filter(|n| (n * 39) & 63 < i32::from(share)).count();
+                let exact = rows as f64 * f64::from(share) / 64.0;
+                assert!((taken as f64 - exact).abs() < 2.0, "{taken} of {rows}: {exact}");
+            }
         }
     }
 }

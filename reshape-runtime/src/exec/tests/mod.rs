@@ -18,6 +18,7 @@ pub(super) mod pooler;
 mod probe;
 mod proxy;
 mod steps;
+mod turns;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread::sleep;
@@ -224,6 +225,7 @@ fn backfill() -> Step {
         ctid: String::from("\"users\".ctid"),
         rest: String::new(),
         parallel: true,
+        in_turns: false,
         xmin: String::new(),
     };
     step(Phase::Backfill, "fill the column", work, Vec::new())

@@ -136,6 +136,7 @@ pub(super) fn plan(batch: &Batch<'_>, cross: &mut Cross, fill: &Fill) -> Result<
         // Rows of different ranges may make the same row.
         parallel: false,
         // The rows of the source are only read.
+        in_turns: false,
         xmin: String::new(),
     };
     let title = format!("fill `{}` from `{}`", table.name, source.name);
