@@ -58,7 +58,9 @@ fn assert_filled(fixture: &mut Fixture, report: &Report) {
     assert_eq!(fixture.text("SELECT count(*) FROM public.log"), ROWS.to_string());
 }
 
+/// Transactions of other databases, too, can keep Postgres from clearing up, so it is run by itself, on a server that nobody else uses.
 #[test]
+#[ignore = "other tests on the same server may be in its way"]
 fn most_rows_stay_on_their_page() {
     for by_column in [false, true] {
         let mut fixture = fixture();
