@@ -90,6 +90,45 @@ fn moves_behind(workers: usize) {
     r.complete();
 }
 
+/// A new column that may be NULL, so that only the transaction tells which rows earlier turns have written.
+const MAYBE: &str = r#"
+[[actions]]
+type = "add_column"
+table = "users"
+up = "nullif(upper(name), 'USER 7')"
+column = { name = "shout", type = "text" }
+"#;
+
+/// Whoever writes between two turns of a range, in the blocks of it and elsewhere: every row has its value in the end.
+#[test]
+fn old_clients_write_between_turns() {
+    for workers in [1, 3] {
+        let mut r = Rollout::prepare(USERS, &fill(12_000), MAYBE);
+        let mut writer = client(&r.database, BASE);
+        let mut count = 0;
+        let observer = move |event: &Event| {
+            if let Event::Backfill { rows: 1.., .. } = event {
+                count += 1;
+                let sql = format!(
+                    "UPDATE users SET name = name || '!' WHERE id % 97 = {count}; \
+                     UPDATE users SET padding = padding || 'y' WHERE id % 89 = {count}; \
+                     DELETE FROM users WHERE id = {count} * 100; \
+                     INSERT INTO users (id, name) VALUES (20000 + {count}, 'new {count}')"
+                );
+                writer.batch_execute(&sql).expect("a write");
+            }
+        };
+        let mut migrator = r.migrator().workers(workers).observer(observer);
+        let report = migrator.start().expect("a start");
+        let wrong = "SELECT id, name, \"__reshape_shout\" FROM public.users \
+            WHERE \"__reshape_shout\" IS DISTINCT FROM nullif(upper(name), 'USER 7')";
+        assert_eq!(rows(&mut r.old, wrong), Vec::<String>::new());
+        let written = "SELECT count(*) > 4 FROM public.users WHERE id > 20000";
+        assert_eq!(rows(&mut r.old, written), ["t"], "nobody wrote between turns: {report:?}");
+        r.complete();
+    }
+}
+
 #[test]
 fn old_clients_write_all_the_time() {
     for workers in [1, 3] {
@@ -98,7 +137,8 @@ fn old_clients_write_all_the_time() {
 }
 
 fn write_all_the_time(workers: usize) {
-    let mut r = Rollout::prepare(USERS, &fill(5000), SHOUT);
+    // Large enough that ranges are written in turns.
+    let mut r = Rollout::prepare(USERS, &fill(12_000), SHOUT);
     let stop = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> = (0..3)
         .map(|writer: u32| {

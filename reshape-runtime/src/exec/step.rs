@@ -50,7 +50,7 @@ impl Run<'_> {
                 };
                 Ok((None, retries))
             }
-            Work::Backfill { table, statement, ctid, rest, parallel, walks } => {
+            Work::Backfill { table, statement, ctid, rest, parallel, in_turns, xmin, walks } => {
                 let search_path = &plan.search_path;
                 let pass = Pass {
                     search_path,
@@ -60,6 +60,8 @@ impl Run<'_> {
                     ctid,
                     rest,
                     parallel: *parallel,
+                    in_turns: *in_turns,
+                    xmin,
                     walks,
                 };
                 let (rows, retries) = run.backfill(plan, pass)?;

@@ -6,7 +6,7 @@ use crate::plan::Work;
 use crate::plan::cross::Locking;
 use crate::plan::facts::LiveTable;
 use crate::plan::flow::{Computation, Flow};
-use crate::plan::lineage::{Formula, Table};
+use crate::plan::lineage::{Column, Formula, Table};
 use crate::plan::mention::whole_row;
 use crate::sql::ident::{dollar, ident, literal};
 use crate::sql::names::ORIGIN;
@@ -27,6 +27,8 @@ pub(crate) fn backfill(
     let (alias, update) = update(table, up);
     let only = if table.family.has_children { "ONLY " } else { "" };
     let looks_up = up.stages.iter().any(Computation::is_lookup);
+    let unfilled =
+        unfilled(table, up).map(|columns| unfilled_sql(&alias, &columns)).unwrap_or_default();
     Some(Work::Backfill {
         table: target.to_owned(),
         statement: format!("UPDATE {only}{target}{update}"),
@@ -34,15 +36,54 @@ pub(crate) fn backfill(
         rest: if looks_up {
             format!(" AND {alias}.{} IS NULL", ident(ORIGIN))
         } else {
-            String::new()
+            unfilled.clone()
         },
         ctid: format!("{alias}.ctid"),
+        in_turns: true,
+        xmin: if unfilled.is_empty() { format!("{alias}.xmin") } else { String::new() },
         // What triggers of the user's write, a counter say, several ranges might write in turns and wait for each other.
         parallel: !looks_up
             && live.before_update_triggers.is_empty()
             && live.after_update_triggers.is_empty(),
         walks: String::new(),
     })
+}
+
+/// The columns of which one at least is NULL in every row that has not been filled, if there are such: a client's row that the trigger has filled
+/// need not be written once more.
+///
+/// Of columns that may not be NULL, and have no default by which a row could get a value without the trigger, one will do: all of a row's columns
+/// are computed together. A computed default leaves alone what has a value; that is known of each column by itself.
+fn unfilled(table: &Table, up: &Flow<'_>) -> Option<Vec<String>> {
+    if table.family.has_children || up.stages.iter().any(Computation::is_lookup) {
+        return None;
+    }
+    let is_certain = |column: &&Column| {
+        let value = &table.values[column.value];
+        column.not_null
+            && column.default.is_none()
+            && column.added_default.is_none()
+            && !column.generated
+            && value.inherited.is_none()
+            && up.stages.iter().any(|c| c.stage.result == column.value)
+    };
+    if let Some(column) = table.shadows().find(is_certain) {
+        return Some(vec![table.physical(column)?.to_owned()]);
+    }
+    let default = |computation: &Computation<'_>| match &computation.stage.formula {
+        Formula::Default(_) => computation.column.map(str::to_owned),
+        Formula::Expression(_) | Formula::Copy(_) | Formula::Lookup(_) => None,
+    };
+    up.stages.iter().map(default).collect()
+}
+
+fn unfilled_sql(alias: &str, columns: &[String]) -> String {
+    let columns: Vec<String> =
+        columns.iter().map(|column| format!("{alias}.{} IS NULL", ident(column))).collect();
+    match columns.as_slice() {
+        [one] => format!(" AND {one}"),
+        several => format!(" AND ({})", several.join(" OR ")),
+    }
 }
 
 /// The alias, quoted, and what follows the relation in `UPDATE …`.

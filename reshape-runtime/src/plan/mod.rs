@@ -219,6 +219,12 @@ pub enum Work {
         /// Whether several connections may do ranges at the same time: no range touches a row that another one may touch.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         parallel: bool,
+        /// Whether the statement writes the very rows that it finds: those of a range can then be written in several turns.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        in_turns: bool,
+        /// The row's `xmin` as the statement knows it, by which a turn leaves out what earlier ones have written, where `rest` does not.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        xmin: String,
         /// Where the table has no blocks of its own: a query for the relations (`relid`) whose rows are written, which may come and go. Their blocks are
         /// walked side by side.
         #[serde(default, skip_serializing_if = "String::is_empty")]

@@ -172,6 +172,8 @@ pub(crate) fn fill_unknown(table: &Table, live: &LiveTable, up: &Flow<'_>) -> Op
         ctid: format!("{alias}.ctid"),
         rest: format!(" AND {alias}.tableoid <> ALL ({})", known(live)),
         parallel: false,
+        in_turns: false,
+        xmin: String::new(),
         walks: unknown(table, live),
     };
     let title = format!("fill partitions that came to {}", assemble::shown(table));

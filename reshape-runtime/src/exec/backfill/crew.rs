@@ -17,10 +17,11 @@ use std::time::{Duration, Instant};
 
 use postgres::Client;
 
+use super::RANGE;
 use super::position::Position;
 use super::range::{Left, Pass};
+use super::turns::{Told, Turn, Turns};
 use super::vacuum::{Answer, Order, Vacuum};
-use super::{RANGE, felt, next_range};
 use crate::error::Error;
 use crate::exec::connection::Refused;
 use crate::exec::fence::Fence;
@@ -38,7 +39,7 @@ pub(super) struct Worker {
 
 /// What a worker is to do.
 enum Job {
-    Fill(Range<u64>),
+    Fill(Turn),
     /// It takes its time, and the others need not wait.
     Vacuum(Order),
 }
@@ -51,7 +52,7 @@ struct Ran {
 }
 
 enum Came {
-    Filled(Range<u64>, Result<(Left, bool), Failure>),
+    Filled(Turn, Result<(Left, Option<Told>), Failure>),
     Vacuumed(Answer),
 }
 
@@ -127,8 +128,11 @@ impl Run<'_> {
             let shift = Shift { ranges: 0, retries: 0, size };
             let idle = (0..hands.len()).collect();
             let vacuum = Vacuum::new(&position);
-            Foreman { position, vacuum, shift, idle, hands, busy: Vec::new(), vacuums: false }
-                .lead(self, plan, pass, task, &results)
+            let turns = Turns::new(pass, &position, hands.len());
+            let (busy, rows) = (Vec::new(), 0);
+            let foreman =
+                Foreman { position, rows, turns, vacuum, shift, idle, hands, busy, vacuums: false };
+            foreman.lead(self, plan, pass, task, &results)
         })
     }
 }
@@ -139,9 +143,9 @@ impl Worker {
         while let Ok(job) = jobs.recv() {
             let began = Instant::now();
             let result = catch_unwind(AssertUnwindSafe(|| match job {
-                Job::Fill(range) => {
-                    let result = self.fill(pass, &range);
-                    Came::Filled(range, result)
+                Job::Fill(turn) => {
+                    let result = self.fill(pass, &turn);
+                    Came::Filled(turn, result)
                 }
                 Job::Vacuum(order) => Came::Vacuumed(order.run(&mut self.client, pass)),
             }));
@@ -152,8 +156,8 @@ impl Worker {
         }
     }
 
-    fn fill(&mut self, pass: Pass<'_>, range: &Range<u64>) -> Result<(Left, bool), Failure> {
-        let choose = |position: &Position| (!position.has(range)).then(|| range.clone());
+    fn fill(&mut self, pass: Pass<'_>, turn: &Turn) -> Result<(Left, Option<Told>), Failure> {
+        let choose = |position: &Position| (!position.has(&turn.range)).then(|| turn.clone());
         let result = pass.fill(&mut self.client, &self.fence, choose, &mut None);
         if result.is_err() {
             // On a dead connection there is nothing to roll back.
@@ -167,6 +171,9 @@ impl Worker {
 struct Foreman {
     /// The furthest that a commit has shown.
     position: Position,
+    /// How many rows have been written by then.
+    rows: u64,
+    turns: Turns,
     vacuum: Vacuum,
     shift: Shift,
     idle: Vec<usize>,
@@ -188,10 +195,12 @@ impl Foreman {
         let (mut again, mut failed) = (self.hands.is_empty(), None);
         loop {
             while !again && failed.is_none() && !self.idle.is_empty() {
-                let Some(range) = self.position.gap(&self.busy, self.size()) else { break };
+                let size = self.size();
+                let Some(turn) = self.turns.choose(&self.position, &self.busy, size) else { break };
                 run.before_range(pass, self.busy.len())?;
                 let Some(worker) = self.idle.pop() else { break };
-                if self.hands[worker].send(Job::Fill(range.clone())).is_ok() {
+                let range = turn.range.clone();
+                if self.hands[worker].send(Job::Fill(turn)).is_ok() {
                     self.busy.push(range);
                 }
             }
@@ -200,16 +209,17 @@ impl Foreman {
                     return Ok(self.shift);
                 }
                 // Alone, and patiently.
-                let (left, _, tries) = run.one_range(plan, pass, task, &mut self.shift.size)?;
+                let sizes = (&mut self.turns, &mut self.shift.size);
+                let (left, tries) = run.one_turn(plan, pass, task, sizes)?;
                 self.shift.retries += tries;
                 self.shift.ranges += 1;
                 again |= !self.has_left(run, pass, left);
                 continue;
             }
             let Ok(ran) = results.recv() else { return Ok(self.shift) };
-            let (range, result) = match ran.result {
+            let (turn, result) = match ran.result {
                 Err(panic) => resume_unwind(panic),
-                Ok(Came::Filled(range, result)) => (range, result),
+                Ok(Came::Filled(turn, result)) => (turn, result),
                 Ok(Came::Vacuumed(answer)) => {
                     self.vacuums = false;
                     again |= answer.is_lost();
@@ -218,14 +228,16 @@ impl Foreman {
                     continue;
                 }
             };
-            self.busy.retain(|busy| *busy != range);
+            self.busy.retain(|busy| *busy != turn.range);
             match result {
-                Ok((left, in_the_way)) => {
+                Ok((left, told)) => {
                     self.idle.push(ran.worker);
                     self.shift.ranges += 1;
-                    let target = run.range_duration();
-                    let took = felt(ran.took, in_the_way, target);
-                    self.shift.size = next_range(self.shift.size, took, target);
+                    if let Some(told) = told {
+                        let target = run.range_duration();
+                        let next = self.turns.had(turn, &told, ran.took, target);
+                        self.shift.size = next.unwrap_or(self.shift.size);
+                    }
                     again |= !self.has_left(run, pass, left);
                 }
                 Err(Failure::Final(error)) => return Err(error),
@@ -238,6 +250,7 @@ impl Foreman {
                         Class::Busy | Class::Conflict | Class::Held | Class::Fatal => {
                             self.idle.push(ran.worker);
                             self.shift.size = (self.shift.size / 2).max(RANGE.0);
+                            self.turns.failed(turn);
                             failed = Some(());
                         }
                     }
@@ -256,9 +269,13 @@ impl Foreman {
             Left::Again => return false,
         };
         // Answers may come in another order than the commits, each of which knows of all before it.
-        if position.blocks_done() > self.position.blocks_done() {
+        let is_further = position.blocks_done() > self.position.blocks_done();
+        if is_further {
             self.position = position;
-            run.got_to(pass, &self.position, rows);
+        }
+        if is_further || rows > self.rows {
+            self.rows = self.rows.max(rows);
+            run.got_to(pass, &self.position, self.rows);
             self.send_to_vacuum(pass, rows);
         }
         goes_on
@@ -266,7 +283,10 @@ impl Foreman {
 
     fn send_to_vacuum(&mut self, pass: Pass<'_>, rows: u64) {
         let (false, Some(worker)) = (self.vacuums, self.idle.last().copied()) else { return };
-        let Some(order) = self.vacuum.order(pass, &self.position, rows) else { return };
+        let Some(order) = self.vacuum.order(pass, &self.position, (rows, self.turns.are_of_use()))
+        else {
+            return;
+        };
         self.idle.pop();
         self.vacuums = self.hands[worker].send(Job::Vacuum(order)).is_ok();
     }
@@ -274,7 +294,7 @@ impl Foreman {
     /// No worker should have much to do when the others have nothing left.
     fn size(&self) -> u64 {
         let left = self.position.blocks.saturating_sub(self.position.blocks_done());
-        let share = left / self.hands.len().max(1) as u64;
+        let share = left / self.turns.most().max(1) as u64;
         self.shift.size.min(share.max(RANGE.0))
     }
 }

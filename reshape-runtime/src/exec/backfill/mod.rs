@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** the end is fixed when the pass begins: rows written later are the trigger's, so it ends under any load.
 //!
-//! **Invariant:** a range and its position in the journal commit together, so no row is counted twice, whatever happens.
+//! **Invariant:** rows and their number in the journal commit together, and with the last of a range its position, so no row is counted twice,
+//! whatever happens: unless it is written twice, as the rows of a range may be whose first turns are forgotten.
 //!
 //! **Invariant:** what is done is what the journal says. Nothing is concluded from a commit's answer alone: a server that crashes may have
 //! lost it.
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 mod crew;
 mod position;
 mod range;
+mod turns;
 mod vacuum;
 
 pub(super) use position::Position;
@@ -21,6 +23,7 @@ use super::run::{Rules, Run, Task};
 use crate::error::Error;
 use crate::plan::Plan;
 use range::Left;
+use turns::{Turn, Turns};
 use vacuum::Vacuum;
 
 /// The smallest and the largest range, in blocks of 8 kB: 128 kB and 512 MB.
@@ -71,9 +74,10 @@ impl Run<'_> {
                 }
             }
             let mut vacuum = Vacuum::new(&position);
+            let mut turns = Turns::new(pass, &position, 1);
             while !position.is_done() {
                 self.before_range(pass, 0)?;
-                let (left, took, tries) = self.one_range(plan, pass, task, &mut size)?;
+                let (left, tries) = self.one_turn(plan, pass, task, (&mut turns, &mut size))?;
                 retries += tries;
                 let rows;
                 (position, rows) = match left {
@@ -85,11 +89,10 @@ impl Run<'_> {
                     Left::Again => break,
                 };
                 self.got_to(pass, &position, rows);
-                if let Some(order) = vacuum.order(pass, &position, rows) {
+                if let Some(order) = vacuum.order(pass, &position, (rows, turns.are_of_use())) {
                     let answer = order.run(&mut self.client, pass);
                     vacuum.note(pass, answer).into_iter().for_each(|note| self.note(note));
                 }
-                size = next_range(size, took, self.range_duration());
             }
         }
     }
@@ -100,33 +103,38 @@ impl Run<'_> {
         self.keep_pace(pass.step, busy)
     }
 
-    /// The first range that is not done, on the run's own connection; also how long it took and how often it was tried again. A try that fails
-    /// halves it: fewer rows are in fewer people's way.
-    fn one_range(
+    /// The next turn, on the run's own connection; also how often it was tried again.
+    fn one_turn(
         &mut self,
         plan: &Plan,
         pass: Pass<'_>,
         task: Task<'_>,
-        size: &mut u64,
-    ) -> Result<(Left, Duration, u32), Error> {
-        let mut range = None;
+        (turns, size): (&mut Turns, &mut u64),
+    ) -> Result<(Left, u32), Error> {
+        let mut turn: Option<Turn> = None;
         let mut began = None;
         let result = self.retrying(task, |run| {
             let mut fence = run.fence();
             if began.is_some() {
                 *size = (*size / 2).max(RANGE.0);
+                turn.take().into_iter().for_each(|failed| turns.failed(failed));
             } else {
                 fence.lock_timeout = run.patience();
             }
             let began = began.insert(Instant::now());
-            let choose = |position: &Position| position.gap(&[], *size);
-            let (left, in_the_way) = pass.fill(&mut run.client, &fence, choose, &mut range)?;
-            let target = run.range_duration();
-            Ok((left, felt(began.elapsed(), in_the_way, target)))
+            let choose = |position: &Position| turns.choose(position, &[], *size);
+            let (left, told) = pass.fill(&mut run.client, &fence, choose, &mut turn)?;
+            Ok((left, told, began.elapsed()))
         });
         match result {
-            Ok(((left, took), tries)) => Ok((left, took, tries)),
-            Err(error) => Err(self.with_row(plan, pass, range, error)),
+            Ok(((left, told, took), tries)) => {
+                if let (Some(turn), Some(told)) = (turn, told) {
+                    let next = turns.had(turn, &told, took, self.range_duration());
+                    *size = next.unwrap_or(*size);
+                }
+                Ok((left, tries))
+            }
+            Err(error) => Err(self.with_row(plan, pass, turn.map(|turn| turn.range), error)),
         }
     }
 

@@ -100,25 +100,35 @@ impl Position {
         )
     }
 
-    /// Adds a range and its rows to the journal; returns the rows and the position that it then has, unless the table has been
-    /// rewritten since.
-    pub(super) fn add_sql(&self, set: &Set, step: usize, range: &Range<u64>, rows: u64) -> String {
+    /// Adds rows to the journal, and the range if it is done with them; returns the rows and the position that it then has, unless the table has
+    /// been rewritten since.
+    pub(super) fn add_sql(
+        &self,
+        set: &Set,
+        step: usize,
+        range: Option<&Range<u64>>,
+        rows: u64,
+    ) -> String {
         let filenode = match self.filenode {
             Some(node) => format!("'{node}'"),
             None => String::from("NULL"),
         };
-        format!(
-            "UPDATE reshape.journal AS j SET rows = coalesce(j.rows, 0) + {rows}, \
-               position = j.position || (\
+        let position = range.map(|range| {
+            format!(
+                ", position = j.position || (\
                  SELECT jsonb_build_object('done', m::text, 'next', \
                    coalesce((SELECT upper(r) FROM unnest(m) AS r WHERE lower(r) = 0), 0)) \
                  FROM (SELECT int8multirange(int8range({}, {})) + coalesce(\
                    (j.position->>'done')::int8multirange, \
-                   int8multirange(int8range(0, (j.position->>'next')::int8))) AS m) AS x) \
+                   int8multirange(int8range(0, (j.position->>'next')::int8))) AS m) AS x)",
+                range.start, range.end
+            )
+        });
+        format!(
+            "UPDATE reshape.journal AS j SET rows = coalesce(j.rows, 0) + {rows}{} \
              WHERE {} AND j.step = {step} AND j.position->>'filenode' IS NOT DISTINCT FROM {filenode} \
              RETURNING j.rows, j.position",
-            range.start,
-            range.end,
+            position.unwrap_or_default(),
             set.own(),
         )
     }

@@ -1,13 +1,12 @@
-//! One range: a transaction of its own that fills the rows in some blocks.
+//! One turn of a range: a transaction of its own that fills rows in some blocks.
 //!
 //! **Invariant:** the table cannot be rewritten or dropped while a range is at work: it has the lock that its UPDATE takes anyway.
-
-use std::ops::Range;
 
 use postgres::Client;
 use postgres::error::SqlState;
 
 use super::position::Position;
+use super::turns::{Told, Turn};
 use crate::exec::fence::Fence;
 use crate::exec::retry::Failure;
 use crate::exec::session::rows;
@@ -25,6 +24,9 @@ pub(in crate::exec) struct Pass<'p> {
     pub(in crate::exec) statement: &'p str,
     pub(in crate::exec) ctid: &'p str,
     pub(in crate::exec) rest: &'p str,
+    pub(in crate::exec) in_turns: bool,
+    /// Empty where `rest` leaves out what has been written.
+    pub(in crate::exec) xmin: &'p str,
     /// Whether several workers may be at it at once.
     pub(in crate::exec) parallel: bool,
     /// A query for what is walked, where that is not the table itself.
@@ -50,6 +52,9 @@ struct Opened {
     fresh: Position,
     /// Where this one is, if it has begun on this file.
     stored: Option<Position>,
+    xid: u32,
+    /// How many rows the session is known to have updated without leaving their page.
+    stayed: u64,
 }
 
 impl Pass<'_> {
@@ -85,41 +90,57 @@ impl Pass<'_> {
         Ok(Left::At(position, rows))
     }
 
-    /// Fills the rows in the blocks that `choose` takes of what is not done. If it takes none, they are done already. The other answer is
-    /// whether somebody waited for it at its end: whoever has waited at all still does, unless they gave up.
+    /// Fills the rows of the turn that `choose` takes of what is not done. If it takes none, they are done already. Whoever has waited for it at all
+    /// still does at its end, unless they gave up.
     pub(super) fn fill(
         &self,
         client: &mut Client,
         fence: &Fence,
-        choose: impl FnOnce(&Position) -> Option<Range<u64>>,
-        took: &mut Option<Range<u64>>,
-    ) -> Result<(Left, bool), Failure> {
-        let Some(opened) = self.open(client, fence)? else { return Ok((Left::Again, false)) };
-        let Opened { stored: Some(stored), is_done: false, rows: before, .. } = opened else {
+        choose: impl FnOnce(&Position) -> Option<Turn>,
+        took: &mut Option<Turn>,
+    ) -> Result<(Left, Option<Told>), Failure> {
+        let Some(opened) = self.open(client, fence)? else { return Ok((Left::Again, None)) };
+        let Opened { stored: Some(stored), is_done: false, rows: before, xid, .. } = opened else {
             client.batch_execute("ROLLBACK")?;
-            return Ok((Left::Again, false));
+            return Ok((Left::Again, None));
         };
-        let Some(range) = choose(&stored) else {
+        let Some(turn) = choose(&stored) else {
             client.batch_execute("ROLLBACK")?;
-            return Ok((Left::At(stored, before), false));
+            return Ok((Left::At(stored, before), None));
         };
-        *took = Some(range.clone());
-        let sql = self.over(&format!("({},0)", range.start), &format!("({},0)", range.end));
+        let turn = took.insert(turn);
+        let range = &turn.range;
+        let mut sql = self.over(&format!("({},0)", range.start), &format!("({},0)", range.end));
+        sql.push_str(&turn.condition(*self));
         let written = client.execute_typed(&sql, &[])?;
-        let is_last = stored.gap(std::slice::from_ref(&range), 1).is_none();
-        let add = stored.add_sql(&fence.set, self.step, &range, written);
-        let mut closing = format!("{add}, {}", self.is_in_the_way());
+        let done = turn.is_last().then_some(range);
+        let is_last = done.is_some() && stored.gap(std::slice::from_ref(range), 1).is_none();
+        let add = stored.add_sql(&fence.set, self.step, done, written);
+        let mut closing = format!("{add}, {}, {}", self.is_in_the_way(), self.stayed_sql());
         if is_last {
             // What has been done until now is lost with the server, or all of it is kept.
             let done = fence.set.done_sql(self.step, None);
             closing = format!("SET LOCAL synchronous_commit TO DEFAULT; {closing}; {done}");
         }
         let answer = Fence::commit(client, &closing)?;
-        let Some(row) = answer.first() else { return Ok((Left::Again, false)) };
-        let rows = row.get(0).and_then(|rows| rows.parse().ok()).unwrap_or_default();
+        let Some(row) = answer.first() else { return Ok((Left::Again, None)) };
+        let number = |text: Option<&str>| text.and_then(|text| text.parse().ok());
+        let rows = number(row.get(0)).unwrap_or_default();
         let position = Position::parse(row.get(1).unwrap_or_default())?;
         let left = if is_last { Left::Done(position, rows) } else { Left::At(position, rows) };
-        Ok((left, row.get(2) == Some("t")))
+        let stayed: u64 = number(row.get(3)).unwrap_or_default();
+        let told = Told {
+            xid,
+            written,
+            stayed: stayed.saturating_sub(opened.stayed),
+            in_the_way: row.get(2) == Some("t"),
+        };
+        Ok((left, Some(told)))
+    }
+
+    /// How many rows the session has updated without leaving their page, those aside that it has told the server of, as SQL.
+    fn stayed_sql(&self) -> String {
+        format!("pg_stat_get_xact_tuples_hot_updated({}::regclass)", literal(self.table))
     }
 
     /// Whether somebody waits for a row of this transaction's, or for the table, as SQL. `pg_locks` shows it to every role.
@@ -164,11 +185,12 @@ impl Pass<'_> {
         // waits for the disk, unless a standby is to have it first: such a wait keeps us from being faster than it is.
         let query = format!(
             "LOCK TABLE {} IN ROW EXCLUSIVE MODE; SET LOCAL reshape.backfill = 'on'; SET LOCAL jit = off; \
-             SELECT {}, \
+             SELECT {}, {}, \
                CASE WHEN current_setting('synchronous_standby_names') = '' \
                  THEN set_config('synchronous_commit', 'off', true) END; ",
             self.table,
-            self.measure()
+            self.measure(),
+            self.stayed_sql()
         );
         let begun = fence.begin_and(client, self.search_path, self.step, &query);
         let (begun, facts) = match begun {
@@ -198,6 +220,14 @@ impl Pass<'_> {
             rows: entry.map_or(0, |entry| entry.rows),
             stored: stored.filter(|stored| stored.filenode == fresh.filenode),
             fresh,
+            xid: begun.xid.parse::<u64>().map_or(0, short),
+            stayed: cell(2).unwrap_or_default(),
         }))
     }
+}
+
+/// A transaction's number as rows have it.
+#[expect(clippy::cast_possible_truncation, reason = "rows have the lower half of it")]
+fn short(xid: u64) -> u32 {
+    xid as u32
 }

@@ -22,6 +22,9 @@ const SMALLEST: u64 = 8_192;
 /// How many times during a pass.
 const TIMES: u64 = 8;
 
+/// How many times less often where most rows stay on their page.
+const SELDOM: u64 = 3;
+
 /// Half of the pointers that a block may have: with fewer rows, there is room for as many dead as living ones.
 const POINTERS: u64 = 145;
 
@@ -29,8 +32,9 @@ const POINTERS: u64 = 145;
 #[derive(Debug)]
 pub(super) struct Vacuum {
     every: u64,
-    /// How many blocks are done by then.
-    next: u64,
+    /// How many blocks were done when the last one was ordered, or when this began.
+    since: u64,
+    is_worth_it: bool,
     /// How many were done at the last one, and how large the table was.
     last: (u64, u64),
     /// How many blocks were done before the first one, and how many the table grew by. None before, and where the pass is not seen from its
@@ -67,28 +71,28 @@ impl Vacuum {
     /// For a pass that has got so far.
     pub(super) fn new(position: &Position) -> Self {
         let every = (position.blocks.max(SMALLEST) / TIMES).max(1);
-        let next = if position.blocks < SMALLEST {
-            u64::MAX
-        } else {
-            position.blocks_done().saturating_add(every)
-        };
-        let last = (position.blocks_done(), position.blocks);
-        Self { every, next, last, without: None, room: 0, noted: false }
+        let is_worth_it = position.blocks >= SMALLEST;
+        let since = position.blocks_done();
+        let last = (since, position.blocks);
+        Self { every, since, is_worth_it, last, without: None, room: 0, noted: false }
     }
 
-    /// What to do now, if it is due: not at the end, where there is nothing left to use the room.
+    /// What to do now, if it is due: not at the end, where there is nothing left to use the room. Most rows may stay on their page.
     pub(super) fn order(
         &mut self,
         pass: Pass<'_>,
         position: &Position,
-        rows: u64,
+        (rows, most_stay): (u64, bool),
     ) -> Option<Order> {
         let done = position.blocks_done();
+        let every = self.every.saturating_mul(if most_stay { SELDOM } else { 1 });
+        let is_due = done.saturating_sub(self.since) >= every;
         // Of a table whose other partitions are none of this pass's business nothing is cleaned up.
-        if done < self.next || done >= position.blocks || !pass.walks.is_empty() {
+        let is_ours = pass.walks.is_empty();
+        if !self.is_worth_it || !is_due || !is_ours || done >= position.blocks {
             return None;
         }
-        self.next = done.saturating_add(self.every);
+        self.since = done;
         let cleanup = if rows / done.max(1) > POINTERS { "auto" } else { "off" };
         let sql = format!(
             "VACUUM (SKIP_LOCKED, TRUNCATE off, PROCESS_TOAST off, PARALLEL 0, INDEX_CLEANUP {cleanup}) {}",
@@ -161,6 +165,9 @@ mod tests {
         ctid: "",
         rest: "",
         parallel: false,
+        in_turns: false,
+        xmin: "",
+        walks: "",
     };
 
     fn at(blocks: u64, done: u64) -> Position {
@@ -171,22 +178,27 @@ mod tests {
     #[test]
     fn it_is_due_now_and_then() {
         let mut vacuum = Vacuum::new(&at(80_000, 20_000));
-        assert_eq!(vacuum.order(PASS, &at(80_000, 29_000), 0), None);
-        assert!(vacuum.order(PASS, &at(80_000, 31_000), 0).is_some());
-        assert_eq!(vacuum.order(PASS, &at(80_000, 40_000), 0), None);
-        assert!(vacuum.order(PASS, &at(80_000, 41_000), 0).is_some());
-        assert_eq!(vacuum.order(PASS, &at(80_000, 80_000), 0), None);
+        let mut is_due =
+            |done, most_stay| vacuum.order(PASS, &at(80_000, done), (0, most_stay)).is_some();
+        assert!(!is_due(29_000, false));
+        assert!(is_due(31_000, false));
+        assert!(!is_due(40_000, false));
+        assert!(is_due(41_000, false));
+        assert!(!is_due(70_000, true));
+        assert!(is_due(71_000, true));
+        assert!(!is_due(80_000, false));
     }
 
     #[test]
     fn a_small_table_needs_none() {
         let mut vacuum = Vacuum::new(&at(8_000, 0));
-        assert_eq!(vacuum.order(PASS, &at(8_000, 7_000), 0), None);
+        assert_eq!(vacuum.order(PASS, &at(8_000, 7_000), (0, false)), None);
     }
 
     #[test]
     fn indexes_are_cleaned_where_rows_are_narrow() {
-        let order = |rows| Vacuum::new(&at(80_000, 0)).order(PASS, &at(80_000, 10_000), rows);
+        let order =
+            |rows| Vacuum::new(&at(80_000, 0)).order(PASS, &at(80_000, 10_000), (rows, false));
         assert!(order(900_000).unwrap().sql.contains("INDEX_CLEANUP off"));
         assert!(order(2_000_000).unwrap().sql.contains("INDEX_CLEANUP auto"));
     }

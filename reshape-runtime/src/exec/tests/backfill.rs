@@ -183,6 +183,8 @@ fn a_table_that_is_dropped_between_ranges_needs_nothing() {
         ctid: String::from("\"part\".ctid"),
         rest: String::new(),
         parallel: true,
+        in_turns: false,
+        xmin: String::new(),
         walks: String::new(),
     };
     let fill = step(Phase::Backfill, "fill the column", fill, Vec::new());

@@ -20,6 +20,7 @@ mod probe;
 mod proxy;
 mod steps;
 mod tenants;
+mod turns;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread::sleep;
@@ -226,6 +227,8 @@ fn backfill() -> Step {
         ctid: String::from("\"users\".ctid"),
         rest: String::new(),
         parallel: true,
+        in_turns: false,
+        xmin: String::new(),
         walks: String::new(),
     };
     step(Phase::Backfill, "fill the column", work, Vec::new())

@@ -135,6 +135,9 @@ pub(super) fn plan(batch: &Batch<'_>, cross: &mut Cross, fill: &Fill) -> Result<
         rest,
         // Rows of different ranges may make the same row.
         parallel: false,
+        // The rows of the source are only read.
+        in_turns: false,
+        xmin: String::new(),
         walks: String::new(),
     };
     let title = format!("fill `{}` from `{}`", table.name, source.name);
