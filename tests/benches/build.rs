@@ -3,7 +3,7 @@
 //! `cargo bench --profile dev -p reshape-tests --bench build`; `BENCH_RUNS` says how often each is measured, 5 unless it is set. Real packages,
 //! compiled by cargo in the dev profile, offline: what a user waits for, and the CPU time that it takes.
 //!
-//! A part alone: `… --bench build -- check` (or `touch`, `compile`).
+//! A part alone: `… --bench build -- B10` (or `B11`; `check` and `touch` are halves of B10).
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
@@ -15,19 +15,18 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{env, fs};
 
-use shared::{Line, median, report, timed};
+use shared::{Line, median, report, timed, wanted};
 
 fn main() {
-    let parts: Vec<String> = env::args().skip(1).filter(|part| !part.starts_with("--")).collect();
-    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|other| other == part);
+    let wanted = wanted();
     let mut lines = Vec::new();
-    if wanted("check") {
+    if wanted("B10") || wanted("check") {
         lines.extend(check());
     }
-    if wanted("touch") {
+    if wanted("B10") || wanted("touch") {
         lines.extend(touch());
     }
-    if wanted("compile") {
+    if wanted("B11") || wanted("compile") {
         lines.extend(compile());
     }
     report("build", &lines);
