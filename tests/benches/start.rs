@@ -25,15 +25,12 @@ const PROCESSES: usize = 20;
 
 fn main() {
     if let Ok(url) = env::var(CHILD) {
-        match env::var(CHILDS_SET) {
-            Ok(set) => {
-                let set = Migrations::owned(serde_json::from_str(&set).unwrap());
-                done(Migrator::new(set, url).start_and_complete());
-            }
-            Err(_) => {
-                let mut client = url.parse::<Config>().unwrap().connect(NoTls).unwrap();
-                client.simple_query("SELECT 1").unwrap();
-            }
+        if let Ok(set) = env::var(CHILDS_SET) {
+            let set = Migrations::owned(serde_json::from_str(&set).unwrap());
+            done(Migrator::new(set, url).start_and_complete());
+        } else {
+            let mut client = url.parse::<Config>().unwrap().connect(NoTls).unwrap();
+            client.simple_query("SELECT 1").unwrap();
         }
         return;
     }
