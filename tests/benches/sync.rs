@@ -186,7 +186,7 @@ const NO_PATH: Variant = Variant {
     sql: "ALTER FUNCTION reshape.users_first() RESET search_path; ALTER FUNCTION reshape.users_last() RESET search_path;",
 };
 
-const COMPARE_ONCE: &str = r#"
+const COMPARE_ONCE: &str = r"
 CREATE OR REPLACE FUNCTION reshape.users_last() RETURNS trigger LANGUAGE plpgsql SET search_path TO public, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
@@ -199,7 +199,7 @@ BEGIN
     <<users>> DECLARE name text := NEW.name; BEGIN NEW.__reshape_last_name := (split_part(name, ' ', 2)); END;
   END IF;
   RETURN NEW;
-END $$;"#;
+END $$;";
 
 /// Last of all triggers: those of the user's would see what a new client wrote before it is translated.
 const ONE_FUNCTION: &str = r#"
