@@ -115,3 +115,14 @@ fn what_can_never_succeed_can_be_skipped() {
         }
     }
 }
+
+/// The catalog was read before there was such a type: nobody knows that it gives the rows that exist a value.
+#[test]
+fn a_default_of_a_type_that_custom_sql_creates_is_no_value_of_the_column() {
+    let change = custom("CREATE DOMAIN level AS integer DEFAULT 7", "DROP DOMAIN level")
+        + "[[actions]]\ntype = \"add_column\"\ntable = \"users\"\nup = \"id * 2\"\n\
+           column = { name = \"level\", type = \"level\", nullable = false }\n";
+    let mut r = Rollout::begin(USERS, "INSERT INTO users SELECT generate_series(1, 3)", &change);
+    let sql = "SELECT id, level FROM users ORDER BY id";
+    assert_eq!(rows(&mut r.new, sql), ["1|2", "2|4", "3|6"]);
+}

@@ -223,8 +223,9 @@ fn a_pause_does_not_wait_for_the_step_at_work() {
 #[test]
 fn a_range_that_is_in_the_way_makes_the_next_one_smaller() {
     let slow = SHOUT.replace("upper(name)", "public.held(id, name)");
+    // A larger table would be written in turns, of which only some have the rows in question.
     let fill = "INSERT INTO users SELECT i, 'user ' || i || repeat('x', 300), i \
-                FROM generate_series(1, 20000) i";
+                FROM generate_series(1, 11000) i";
     let mut r = Rollout::prepare(USERS, fill, &slow);
     let held = "CREATE FUNCTION public.held(id int, name text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN \
         IF id = 1000 THEN PERFORM pg_advisory_xact_lock_shared(1); END IF; RETURN upper(name); END $$";
@@ -262,7 +263,7 @@ fn a_range_that_is_in_the_way_makes_the_next_one_smaller() {
     writer.join().unwrap();
     let places: Vec<u64> = places.iter().collect();
     let sizes: Vec<u64> = places.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    assert_eq!(sizes[..4], [128, 64, 128, 256], "{sizes:?}");
+    assert_eq!(sizes[..3], [128, 64, 128], "{sizes:?}");
     let wrong = format!(
         "SELECT count(*) FROM migration_{CHANGE}.users WHERE shout IS DISTINCT FROM upper(name)"
     );
@@ -282,10 +283,10 @@ fn pause_between_ranges(workers: usize) {
                 FROM generate_series(1, 20000) i";
     let mut r = Rollout::prepare(USERS, fill, SHOUT);
     let in_the_middle = |event: &Event| {
-        let Event::Backfill { blocks, total, .. } = event else { return false };
+        let Event::Backfill { rows, .. } = event else { return false };
         // Longer than two looks are apart.
         sleep(Duration::from_millis(150));
-        0 < *blocks && blocks < total
+        (1..20_000).contains(rows)
     };
     let (migrator, waits) = start_with(r.migrator().workers(workers), &r, in_the_middle);
     waits.recv().unwrap();

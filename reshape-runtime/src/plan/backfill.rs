@@ -8,6 +8,7 @@ use crate::plan::facts::LiveTable;
 use crate::plan::flow::{Computation, Flow};
 use crate::plan::lineage::{Column, Formula, Table};
 use crate::plan::mention::whole_row;
+use crate::schema::TypeName;
 use crate::sql::ident::{dollar, ident, literal};
 use crate::sql::names::ORIGIN;
 
@@ -39,7 +40,8 @@ pub(crate) fn backfill(
             unfilled.clone()
         },
         ctid: format!("{alias}.ctid"),
-        in_turns: true,
+        // Where a trigger of the user's keeps a row from being written, each turn would try it.
+        in_turns: live.before_update_triggers.is_empty(),
         xmin: if unfilled.is_empty() { format!("{alias}.xmin") } else { String::new() },
         // What triggers of the user's write, a counter say, several ranges might write in turns and wait for each other.
         parallel: !looks_up
@@ -65,6 +67,8 @@ fn unfilled(table: &Table, up: &Flow<'_>) -> Option<Vec<String>> {
             && column.added_default.is_none()
             && !column.generated
             && value.inherited.is_none()
+            // Another type may have a default, which the rows that exist then have.
+            && TypeName::parse(&value.data_type).built_in().is_some()
             && up.stages.iter().any(|c| c.stage.result == column.value)
     };
     if let Some(column) = table.shadows().find(is_certain) {

@@ -115,7 +115,7 @@ fn a_disk_that_is_full() {
     client
         .batch_execute(
             "ALTER TABLE public.users SET TABLESPACE small; \
-             INSERT INTO public.users SELECT i, repeat('x', 500) FROM generate_series(1, 8000) i",
+             INSERT INTO public.users SELECT i, repeat('x', 500) FROM generate_series(1, 12000) i",
         )
         .unwrap();
     let before = catalog(&mut client);

@@ -83,7 +83,8 @@ impl Pass<'_> {
         };
         if position.is_done() {
             let done = fence.set.done_sql(step, Some(rows));
-            Fence::commit(client, &format!("{sql}; {done}"))?;
+            let kept = "SET LOCAL synchronous_commit TO DEFAULT";
+            Fence::commit(client, &format!("{kept}; {sql}; {done}"))?;
             return Ok(Left::Done(position, rows));
         }
         Fence::commit(client, &sql)?;
@@ -111,7 +112,7 @@ impl Pass<'_> {
         let turn = took.insert(turn);
         let range = &turn.range;
         let mut sql = self.over(&format!("({},0)", range.start), &format!("({},0)", range.end));
-        sql.push_str(&turn.condition(*self));
+        sql.push_str(&turn.condition(*self, xid));
         let written = client.execute_typed(&sql, &[])?;
         let done = turn.is_last().then_some(range);
         let is_last = done.is_some() && stored.gap(std::slice::from_ref(range), 1).is_none();

@@ -68,8 +68,11 @@ impl Turn {
         self.is_alone || self.by.len() >= SHARES.len()
     }
 
-    /// Which rows of the range it takes: none that an earlier one has written, and of each page about the same part.
-    pub(super) fn condition(&self, pass: Pass<'_>) -> String {
+    /// Which rows of the range it takes in the transaction `own`: none that an earlier one has written, and of each page about the same part.
+    ///
+    /// A row that has the number of that transaction already is very old, since no statement sees what it writes itself: numbers come again after four
+    /// billion others, and stay readable when a row is frozen. Later turns would take it for one that is written.
+    pub(super) fn condition(&self, pass: Pass<'_>, own: u32) -> String {
         let Pass { ctid, xmin, .. } = pass;
         let by = self.by.iter().filter(|_| !xmin.is_empty());
         let by: Vec<String> =
@@ -77,9 +80,14 @@ impl Turn {
         let mut condition = by.concat();
         if let (false, Some(share)) = (self.is_last(), SHARES.get(self.by.len())) {
             // The last byte of a row's number on its page. What follows each other is spread by the golden ratio, 39 of 64.
-            condition.push_str(&format!(
-                " AND (pg_catalog.get_byte(pg_catalog.tidsend({ctid}), 5) * 39) & 63 < {share}"
-            ));
+            let in_share =
+                format!("(pg_catalog.get_byte(pg_catalog.tidsend({ctid}), 5) * 39) & 63 < {share}");
+            if xmin.is_empty() {
+                condition.push_str(&format!(" AND {in_share}"));
+            } else {
+                let again = format!("{xmin} = '{own}'::pg_catalog.xid");
+                condition.push_str(&format!(" AND ({in_share} OR {again})"));
+            }
         }
         condition
     }
@@ -249,8 +257,8 @@ mod tests {
         let first = turns.choose(&position, &[], 16).unwrap();
         assert_eq!(first.range, 0..96);
         assert_eq!(
-            first.condition(PASS),
-            " AND (pg_catalog.get_byte(pg_catalog.tidsend(c), 5) * 39) & 63 < 5"
+            first.condition(PASS, 9),
+            " AND ((pg_catalog.get_byte(pg_catalog.tidsend(c), 5) * 39) & 63 < 5 OR x = '9'::pg_catalog.xid)"
         );
         assert_eq!(turns.had(first, &told(7, 0), TARGET, TARGET), None);
         let second = turns.choose(&position, &[], 16).unwrap();
@@ -258,10 +266,10 @@ mod tests {
         turns.had(second, &told(8, 0), TARGET, TARGET);
         let third = turns.choose(&position, &[], 16).unwrap();
         assert_eq!(third.range, 0..96);
-        assert!(third.condition(PASS).starts_with(" AND x <> '7'::pg_catalog.xid AND ("));
+        assert!(third.condition(PASS, 9).starts_with(" AND x <> '7'::pg_catalog.xid AND ("));
         let by_rest = Pass { xmin: "", ..PASS };
-        assert!(third.condition(by_rest).ends_with(" & 63 < 14"));
-        assert!(!third.condition(by_rest).contains("xid"));
+        assert!(third.condition(by_rest, 9).ends_with(" & 63 < 14"));
+        assert!(!third.condition(by_rest, 9).contains("xid"));
     }
 
     #[test]
@@ -270,7 +278,7 @@ mod tests {
         let mut turn = turns.choose(&at("{}"), &[], 16).unwrap();
         turn.by = vec![1; SHARES.len()];
         assert!(turn.is_last());
-        assert!(!turn.condition(PASS).contains("get_byte"));
+        assert!(!turn.condition(PASS, 9).contains("get_byte"));
         assert_eq!(turns.had(turn, &told(9, 90), TARGET / 4, TARGET), Some(32));
     }
 
@@ -308,7 +316,7 @@ mod tests {
         let mut turns = Turns::new(reads, &at("{}"), 1);
         let turn = turns.choose(&at("{}"), &[], 16).unwrap();
         assert!(turn.is_last());
-        assert_eq!((turn.range.clone(), turn.condition(reads)), (0..16, String::new()));
+        assert_eq!((turn.range.clone(), turn.condition(reads, 9)), (0..16, String::new()));
     }
 
     #[test]

@@ -53,7 +53,12 @@ const SETUP: &str = "
 impl Fixture {
     /// A database in version 1, as if no migration had ever been applied.
     pub(super) fn new() -> Self {
-        let database = Server::shared().unwrap().database().unwrap();
+        Self::on(Server::shared().unwrap())
+    }
+
+    /// The same on that server.
+    pub(super) fn on(server: &Server) -> Self {
+        let database = server.database().unwrap();
         let client = database.connect().unwrap();
         let mut fixture = Self { database, client };
         fixture.reset();
