@@ -358,9 +358,7 @@ impl Migrator {
     ) -> Result<T, Error> {
         let Self { migrations, set, source, settings, observer, program, planner } = self;
         set.check(migrations.as_ref())?;
-        #[cfg(feature = "tracing")]
-        let context = trace::Context::current();
-        let work = move || {
+        thread::run(move || {
             let mut all = |event: &Event| {
                 #[cfg(feature = "tracing")]
                 trace::emit(event);
@@ -374,11 +372,7 @@ impl Migrator {
             let result = command(&mut run, migrations.as_ref(), planner);
             run.close();
             result
-        };
-        #[cfg(feature = "tracing")]
-        return thread::run(|| context.enter(work));
-        #[cfg(not(feature = "tracing"))]
-        thread::run(work)
+        })
     }
 }
 
