@@ -4,8 +4,10 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use postgres::SimpleQueryRow;
+
 use super::fence::{Fence, OWN_PATH};
-use super::metadata::Snapshot;
+use super::metadata::{HAS_LIVE, Snapshot, add_live_sql};
 use super::owners::Others;
 use super::retry::Failure;
 use super::run::{Run, Task, check_token};
@@ -88,8 +90,10 @@ impl Run<'_> {
         let own = self.set.own();
         let (mut install, mut batch, mut claims) = (String::new(), String::new(), String::new());
         let mut undisturbed = String::from("true");
-        if !(snapshot.installed && snapshot.has_live) {
+        if !snapshot.installed {
             install = format!("{}; ", self.set.install_sql());
+        } else if !snapshot.has_live {
+            install = format!("{}; ", add_live_sql());
         }
         if let Some((plan, others)) = plan {
             install.insert_str(0, &Set::meet_sql());
@@ -109,22 +113,22 @@ impl Run<'_> {
         let sql = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {OWN_PATH}; {}; {install}\
              UPDATE reshape.batch SET token = {new}, state = '{}'{batch} \
-               WHERE {own} AND (token = {new} OR token = {old} AND {undisturbed}) RETURNING token",
+               WHERE {own} AND (token = {new} OR token = {old} AND {undisturbed}) RETURNING token, {HAS_LIVE} AS has_live",
             Fence::timeouts_sql(self.settings.lock_timeout),
             state.name()
         );
         // Nothing of ours may be fenced by the old token while the new one is being taken.
         self.token = None;
         let (taken, _) = self.retrying(Task::Own("store the batch"), |run| {
-            if !rows(&mut run.client, &sql)?
-                .iter()
-                .any(|row| matches!(row.try_get("token"), Ok(Some(_))))
-            {
+            let found = rows(&mut run.client, &sql)?;
+            let is_taken = |row: &&SimpleQueryRow| matches!(row.try_get("token"), Ok(Some(_)));
+            let Some(row) = found.iter().find(is_taken) else {
                 let stored = format!("SELECT token FROM reshape.batch WHERE {own}; ROLLBACK");
                 let stored = rows(&mut run.client, &stored)?;
                 check_token(old, stored.first().and_then(|row| row.get(0)))?;
                 return Ok(false);
-            }
+            };
+            run.has_live = row.try_get("has_live").is_ok_and(|there| there == Some("t"));
             run.client.batch_execute(&format!("{claims}COMMIT"))?;
             Ok(true)
         })?;

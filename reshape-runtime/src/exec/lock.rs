@@ -90,6 +90,12 @@ pub(super) fn listen(client: &mut Client, set: &Set) -> Result<(), postgres::Err
     client.batch_execute(&format!("LISTEN {}", channel(set)))
 }
 
+/// The session need not be told any more. One that listens and does not read, in a long transaction, keeps the server from forgetting what
+/// was told to anybody.
+fn unlisten(client: &mut Client, set: &Set) -> Result<(), postgres::Error> {
+    client.batch_execute(&format!("UNLISTEN {}", channel(set)))
+}
+
 /// Sleeps until something is told, or for that long. Whether it was told.
 pub(super) fn sleep_until_told(
     client: &mut Client,
@@ -120,6 +126,9 @@ pub(super) fn lock<T>(
         .build();
     loop {
         if try_lock(client, set)? {
+            if is_listening {
+                unlisten(client, set)?;
+            }
             observer.event(&Event::Locked);
             return Ok(None);
         }

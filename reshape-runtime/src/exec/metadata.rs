@@ -97,7 +97,7 @@ fn schemas(set: &Set) -> String {
 }
 
 /// For [`Snapshot::has_live`].
-const HAS_LIVE: &str = "EXISTS (SELECT FROM pg_catalog.pg_attribute a \
+pub(super) const HAS_LIVE: &str = "EXISTS (SELECT FROM pg_catalog.pg_attribute a \
     WHERE a.attrelid = 'reshape.batch'::pg_catalog.regclass AND a.attname = 'live')";
 
 /// Before layout 2 there was one set of migrations.
@@ -259,8 +259,19 @@ fn json<T: DeserializeOwned>(text: &str, what: &str) -> Result<T, Error> {
 /// Two sets that are installed at the same moment: `CREATE … IF NOT EXISTS` is no help there. Held for the length of a transaction.
 pub(super) const INSTALLING: i64 = 7_164_003_925_617_330_941;
 
+/// Adds the column for [`probe`](super::probe) where it is missing. Without it everything works, only slower: so a role that does not own the
+/// table, or steps at work, each of which has a lock on it, stop nobody; and whether it is there is asked afterwards.
+pub(super) fn add_live_sql() -> String {
+    format!(
+        "DO $reshape$ BEGIN IF NOT {HAS_LIVE} THEN \
+           BEGIN ALTER TABLE reshape.batch ADD COLUMN IF NOT EXISTS live text; \
+           EXCEPTION WHEN insufficient_privilege OR lock_not_available THEN NULL; END; \
+         END IF; END $reshape$"
+    )
+}
+
 impl Set {
-    /// Creates what is missing. The command line's own state becomes something that it cannot parse, so that it stops with an
+    /// Creates what is missing. No ALTER TABLE where nothing is: it would wait for the steps of all sets, also to find that out. The command line's own state becomes something that it cannot parse, so that it stops with an
     /// error and does not work beside us. Run inside a transaction; running it again changes nothing.
     pub(super) fn install_sql(&self) -> String {
         let name = self.literal();
@@ -272,13 +283,17 @@ impl Set {
              CREATE TABLE IF NOT EXISTS reshape.migrations (\
                index int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text, description text, \
                actions jsonb, completed_at timestamp DEFAULT now()); \
-             ALTER TABLE reshape.migrations ADD COLUMN IF NOT EXISTS checksum text, \
-               ADD COLUMN IF NOT EXISTS namespace text NOT NULL DEFAULT '{DEFAULT_NAMESPACE}', \
-               ADD COLUMN IF NOT EXISTS requires jsonb; \
+             DO $reshape$ BEGIN IF (SELECT count(*) FROM pg_catalog.pg_attribute a \
+                 WHERE a.attrelid = 'reshape.migrations'::pg_catalog.regclass \
+                   AND a.attname IN ('checksum', 'namespace', 'requires')) < 3 THEN \
+               ALTER TABLE reshape.migrations ADD COLUMN IF NOT EXISTS checksum text, \
+                 ADD COLUMN IF NOT EXISTS namespace text NOT NULL DEFAULT '{DEFAULT_NAMESPACE}', \
+                 ADD COLUMN IF NOT EXISTS requires jsonb; \
+             END IF; END $reshape$; \
              CREATE TABLE IF NOT EXISTS reshape.batch (\
                namespace text PRIMARY KEY, state text NOT NULL, token bigint NOT NULL, plan jsonb, \
-               last_error text, started_at timestamptz); \
-             ALTER TABLE reshape.batch ADD COLUMN IF NOT EXISTS live text; \
+               last_error text, started_at timestamptz, live text); \
+             {}; \
              CREATE TABLE IF NOT EXISTS reshape.journal (\
                namespace text NOT NULL, step int NOT NULL, status text NOT NULL, position jsonb, \
                rows bigint, started_at timestamptz NOT NULL DEFAULT clock_timestamp(), \
@@ -292,6 +307,7 @@ impl Set {
                ON CONFLICT (key) DO UPDATE SET value = excluded.value; \
              INSERT INTO reshape.batch (namespace, state, token) VALUES ({name}, 'idle', 0) \
                ON CONFLICT (namespace) DO NOTHING; {}",
+            add_live_sql(),
             lease::INSTALL
         )
     }

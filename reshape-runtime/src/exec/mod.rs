@@ -130,7 +130,8 @@ impl Default for Settings {
 /// Runs migrations on a database.
 ///
 /// Each command connects, does its work and disconnects. It can be called from anywhere, also from inside an async runtime: there it does its
-/// work on a thread of its own, and blocks the calling one.
+/// work on a thread of its own, and blocks the calling one. Elsewhere it works on the calling thread, whose stack has to be that of a usual
+/// one: the 2 MiB of Rust's own threads are several times what is needed.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), reshape_runtime::Error> {
@@ -358,9 +359,7 @@ impl Migrator {
     ) -> Result<T, Error> {
         let Self { migrations, set, source, settings, observer, program, planner } = self;
         set.check(migrations.as_ref())?;
-        #[cfg(feature = "tracing")]
-        let context = trace::Context::current();
-        let work = move || {
+        thread::run(move || {
             let mut all = |event: &Event| {
                 #[cfg(feature = "tracing")]
                 trace::emit(event);
@@ -374,11 +373,7 @@ impl Migrator {
             let result = command(&mut run, migrations.as_ref(), planner);
             run.close();
             result
-        };
-        #[cfg(feature = "tracing")]
-        return thread::run(|| context.enter(work));
-        #[cfg(not(feature = "tracing"))]
-        thread::run(work)
+        })
     }
 }
 

@@ -109,13 +109,8 @@ pub(super) fn probe(
 ) -> Result<Probe, postgres::Error> {
     let rows = match rows(client, &set.probe_sql()) {
         Ok(rows) => rows,
-        // An older program has made the table; or who reads the rest can say what is missing.
-        Err(error)
-            if matches!(
-                error.code(),
-                Some(&SqlState::UNDEFINED_COLUMN | &SqlState::INSUFFICIENT_PRIVILEGE)
-            ) =>
-        {
+        // Who reads the rest can say what is missing.
+        Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
             return Ok(Probe::Unknown);
         }
         Err(error) if is_undefined(&error) => return Ok(Probe::Absent),
@@ -136,9 +131,14 @@ pub(super) fn probe(
 }
 
 impl Set {
-    /// The state, the token and what is written down, in a row.
+    /// The state, the token and what is written down, in a row. In a table that an older program has made there is no column `live`: then the
+    /// name is that of the outer query, and nobody has to ask before. Every start and every wait would leave an error in the server's log.
     fn probe_sql(&self) -> String {
-        format!("SELECT state, token, live FROM reshape.batch WHERE {}", self.own())
+        format!(
+            "SELECT b.* FROM (SELECT NULL::text AS live) o, \
+             LATERAL (SELECT state, token, live FROM reshape.batch WHERE {}) b",
+            self.own()
+        )
     }
 
     /// Forgets what is written down.
@@ -181,7 +181,7 @@ impl Run<'_> {
         } else {
             None
         };
-        self.set.live_sql(note.as_ref())
+        self.live_sql(note.as_ref())
     }
 
     /// Writes down what a start finds once the batch is completed.
@@ -191,7 +191,12 @@ impl Run<'_> {
         snapshot: &Snapshot,
     ) -> Result<String, Error> {
         let known = with_batch(plan, snapshot);
-        self.set.live_sql(self.note_of(&known, &known).as_ref())
+        self.live_sql(self.note_of(&known, &known).as_ref())
+    }
+
+    /// Where there is nothing to write to, those who wait are told all the same.
+    fn live_sql(&self, note: Option<&Note>) -> Result<String, Error> {
+        if self.has_live { self.set.live_sql(note) } else { Ok(lock::tell_sql(&self.set)) }
     }
 
     fn note_of(&self, known: &[Applied], completed: &[Applied]) -> Option<Note> {

@@ -44,7 +44,7 @@ impl Run<'_> {
             let Some(step) = plan.steps.get(entry.step) else { continue };
             self.reported(plan, entry.step, true, |run| run.undo(plan, entry.step, &step.undo))?;
         }
-        let end = self.set.end_sql(false) + closing;
+        let end = self.set.end_sql(false, self.has_live) + closing;
         self.fenced("end the batch", |begun| begun.state == State::Idle.name(), &end)
     }
 

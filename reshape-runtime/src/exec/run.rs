@@ -28,6 +28,8 @@ pub(super) struct Run<'a> {
     observer: &'a mut dyn Observer,
     /// The fence that this run took.
     pub(super) token: Option<i64>,
+    /// Whether there is a column for what [`probe`](super::probe) reads, as of that.
+    pub(super) has_live: bool,
     /// The process of the server that the session is, once it is set up.
     pub(super) session: Option<String>,
     is_locked: bool,
@@ -80,6 +82,7 @@ impl<'a> Run<'a> {
             settings: *settings,
             observer,
             token: None,
+            has_live: false,
             session: None,
             is_locked: false,
             gate: None,

@@ -149,12 +149,15 @@ impl Set {
         format!("UPDATE reshape.batch SET last_error = NULL WHERE {}", self.own())
     }
 
-    /// Ends a batch, completed or not: state idle, no plan, an empty journal.
-    pub(super) fn end_sql(&self, completed: bool) -> String {
+    /// Ends a batch, completed or not: state idle, no plan, an empty journal. `has_live` says whether something may be written down of it.
+    pub(super) fn end_sql(&self, completed: bool, has_live: bool) -> String {
         let (own, settle) = (self.own(), self.settle_sql(completed));
         // What a rolled back start has written down is not so any more.
-        let forget =
-            if completed { String::new() } else { format!("; {}", self.forget_live_sql()) };
+        let forget = if completed || !has_live {
+            String::new()
+        } else {
+            format!("; {}", self.forget_live_sql())
+        };
         let pause = self.no_pause_sql();
         format!(
             "UPDATE reshape.batch SET state = 'idle', plan = NULL WHERE {own}; \
@@ -200,7 +203,7 @@ impl Set {
             ));
         }
         sql.push_str(&allowed);
-        sql.push_str(&self.end_sql(true));
+        sql.push_str(&self.end_sql(true, false));
         Ok(sql)
     }
 }

@@ -30,6 +30,11 @@ fn is_free() -> bool {
 }
 
 fn elsewhere<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
+    // On the caller's own thread it is there already.
+    #[cfg(feature = "tracing")]
+    let context = super::trace::Context::current();
+    #[cfg(feature = "tracing")]
+    let work = || context.enter(work);
     scope(|scope| {
         let thread = Builder::new()
             .name(String::from("reshape"))
@@ -77,5 +82,36 @@ mod tests {
         worker();
         drop(entered);
         assert_eq!(worker(), here);
+    }
+
+    #[cfg(feature = "tracing")]
+    #[test]
+    fn the_callers_span_is_entered_again_only_on_another_thread() {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicUsize, Ordering};
+
+        use tracing::Subscriber;
+        use tracing::span::Id;
+        use tracing_subscriber::Layer;
+        use tracing_subscriber::layer::{Context, SubscriberExt};
+
+        struct Count(Arc<AtomicUsize>);
+        impl<S: Subscriber> Layer<S> for Count {
+            fn on_enter(&self, _: &Id, _: Context<'_, S>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+
+        let entered = Arc::new(AtomicUsize::new(0));
+        let subscriber = tracing_subscriber::registry().with(Count(Arc::clone(&entered)));
+        let runtime = Builder::new_current_thread().build().unwrap();
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info_span!("boot").in_scope(|| {
+                run(|| Ok(())).unwrap();
+                assert_eq!(entered.load(Ordering::Relaxed), 1);
+                runtime.block_on(async { run(|| Ok(())).unwrap() });
+            });
+        });
+        assert_eq!(entered.load(Ordering::Relaxed), 2);
     }
 }

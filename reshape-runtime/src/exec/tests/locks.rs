@@ -3,16 +3,17 @@
 use std::sync::mpsc;
 use std::sync::{Arc, Barrier};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgres::NoTls;
+use serde_json::json;
 
 use super::proxy::{self, Fate};
 use super::{Fixture, batch, plan, publish, sql};
 use crate::error::ErrorKind;
 use crate::exec::set::Set;
 use crate::exec::{Migrator, lock};
-use crate::model::DEFAULT_NAMESPACE;
+use crate::model::{Action, DEFAULT_NAMESPACE, Migration};
 use crate::observer::Event;
 use crate::plan::Phase;
 use crate::report::Outcome;
@@ -287,4 +288,52 @@ fn who_waits_is_told_when_the_version_is_there() {
         }
         assert!(lock::sleep_until_told(&mut waiter, Duration::from_mins(1)).unwrap());
     }
+}
+
+/// Every step has a lock on these tables until it commits, and some take hours.
+#[test]
+fn a_new_set_begins_while_steps_of_another_are_at_work() {
+    let fixture = Fixture::new();
+    fixture.migrator().start().unwrap();
+    let mut step = fixture.database.connect().unwrap();
+    let lock = "BEGIN; LOCK TABLE reshape.batch, reshape.migrations, reshape.journal, reshape.tables, \
+        reshape.changing, reshape.leases, reshape.data IN ROW EXCLUSIVE MODE";
+    step.batch_execute(lock).unwrap();
+    let actions = json!([{"type": "create_table", "name": "bills", "primary_key": ["id"],
+        "columns": [{"name": "id", "type": "int"}]}]);
+    let actions = serde_json::from_value::<Vec<Action>>(actions).unwrap().into();
+    let first = Migration { actions, ..super::migration("1") };
+    let set = crate::Migrations::owned(vec![first]).in_namespace("billing");
+    let mut migrator = Migrator::new(&set, fixture.database.url())
+        .lock_timeout(Duration::from_millis(50))
+        .retry_budget(Duration::from_millis(50));
+    assert_eq!(migrator.start_and_complete().unwrap().outcome, Outcome::Completed);
+    drop(step);
+}
+
+#[test]
+fn who_has_waited_for_the_lock_listens_no_longer() {
+    let set = Set::new(DEFAULT_NAMESPACE);
+    let fixture = Fixture::new();
+    let mut holder = fixture.database.connect().unwrap();
+    assert!(lock::try_lock(&mut holder, &set).unwrap());
+    let mut holder = Some(holder);
+    let mut client = fixture.database.connect().unwrap();
+    let listening = |client: &mut postgres::Client| {
+        client.query("SELECT pg_listening_channels()", &[]).unwrap().len()
+    };
+    let mut looks = 0;
+    let needless = |client: &mut postgres::Client| {
+        assert_eq!(listening(client), 1);
+        looks += 1;
+        holder.take();
+        Ok(None::<()>)
+    };
+    let mut nobody = |_: &Event| {};
+    let patience = Duration::from_mins(1);
+    let waited =
+        lock::lock(&mut client, &set, Instant::now(), patience, true, &mut nobody, needless);
+    assert!(waited.is_ok_and(|needless| needless.is_none()));
+    assert!(looks > 0);
+    assert_eq!(listening(&mut client), 0);
 }
