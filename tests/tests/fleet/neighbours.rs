@@ -57,9 +57,16 @@ fn schemas_of_others_may_be_closed() {
     let role = rows(&mut client, "SELECT current_database() || '_tenant'").remove(0);
     client
         .batch_execute(&format!(
-            "CREATE ROLE {role}; GRANT USAGE ON SCHEMA reshape TO {role}; GRANT ALL ON ALL TABLES IN SCHEMA reshape TO {role}; \
-             GRANT ALL ON ALL SEQUENCES IN SCHEMA reshape TO {role}; \
-             DO $$ BEGIN EXECUTE format('GRANT CREATE, TEMPORARY ON DATABASE %I TO {role}', current_database()); END $$"
+            "CREATE ROLE {role}; GRANT {role} TO CURRENT_USER; \
+             DO $$ DECLARE own text; BEGIN \
+               EXECUTE format('GRANT CREATE, TEMPORARY ON DATABASE %I TO {role}', current_database()); \
+               ALTER SCHEMA reshape OWNER TO {role}; \
+               FOR own IN SELECT relname FROM pg_class WHERE relnamespace = 'reshape'::regnamespace AND relkind = 'r' LOOP \
+                 EXECUTE format('ALTER TABLE reshape.%I OWNER TO {role}', own); \
+               END LOOP; \
+               FOR own IN SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'reshape'::regnamespace LOOP \
+                 EXECUTE format('ALTER ROUTINE %s OWNER TO {role}', own); \
+               END LOOP; END $$"
         ))
         .unwrap();
     let mut config = database.config();
@@ -82,7 +89,11 @@ fn schemas_of_others_may_be_closed() {
     for schema in ["t1", "t2", "t3"] {
         ok(Migrator::detached(database.url()).in_schema(schema).abort());
     }
-    client.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).unwrap();
+    client
+        .batch_execute(&format!(
+            "REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}"
+        ))
+        .unwrap();
 }
 
 fn custom(start: &str) -> String {
