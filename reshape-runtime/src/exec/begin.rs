@@ -33,7 +33,7 @@ impl Run<'_> {
         let pending = &wanted.migrations[done..];
         let (facts, others) =
             self.facts(base.as_deref(), pending, &drift::schemas(wanted, done))?;
-        self.check_tenant(&wanted.migrations[..done], pending, &facts)?;
+        self.check_tenant(pending, &facts)?;
         self.check_requirements(pending)?;
         self.check_drift(wanted, done, &facts)?;
         Ok(Ground { base, facts, others })

@@ -26,6 +26,7 @@ use crate::error::Error;
 use crate::model::{DEFAULT_NAMESPACE, Migrations, Str};
 use crate::observer::Event;
 use crate::report::{Outcome, Report, Status};
+use crate::sql::tenant;
 use agree::{Due, agree};
 use event::Said;
 
@@ -68,6 +69,9 @@ type Watch = dyn FnMut(&FleetEvent<'_>) + Send;
 pub struct Fleet {
     migrations: Option<Migrations>,
     namespace: Str,
+    /// As they were given.
+    given: Vec<Target>,
+    /// Each place once.
     targets: Vec<Target>,
     jobs: usize,
     is_partial: bool,
@@ -92,12 +96,13 @@ impl Fleet {
     }
 
     fn with(migrations: Option<Migrations>, targets: impl IntoIterator<Item = Target>) -> Self {
-        let mut places = HashSet::new();
         let namespace = migrations.as_ref().map_or(DEFAULT_NAMESPACE, Migrations::namespace);
+        let given: Vec<Target> = targets.into_iter().collect();
         Self {
+            targets: distinct(&given, namespace),
             namespace: namespace.to_owned().into(),
             migrations,
-            targets: targets.into_iter().filter(|one| places.insert(one.place())).collect(),
+            given,
             jobs: JOBS,
             is_partial: false,
             configure: None,
@@ -110,6 +115,7 @@ impl Fleet {
     #[must_use]
     pub fn in_namespace(mut self, namespace: impl Into<Str>) -> Self {
         self.namespace = namespace.into();
+        self.targets = distinct(&self.given, &self.namespace);
         self
     }
 
@@ -334,6 +340,13 @@ impl Fleet {
             tell(observer, event);
         }
     }
+}
+
+/// Each place once, by its first name: the schema of the set and no schema at all are one.
+fn distinct(given: &[Target], namespace: &str) -> Vec<Target> {
+    let mut places = HashSet::new();
+    let home = tenant::schema_of(namespace);
+    given.iter().filter(|one| places.insert(one.place(home))).cloned().collect()
 }
 
 fn tell(observer: &Mutex<Watch>, event: &FleetEvent<'_>) {

@@ -17,9 +17,12 @@ use crate::plan::facts::Facts;
 use crate::sql::ident::literal;
 use crate::sql::tenant;
 
-/// Whether the set of a row `t` of `reshape.changing` only needs that table as it is.
-const USED: &str = "EXISTS (SELECT FROM reshape.batch b, LATERAL pg_catalog.jsonb_array_elements_text(b.plan -> 'uses') u(name) \
-    WHERE b.namespace = t.namespace AND pg_catalog.to_regclass(u.name) = t.relation)";
+/// Whether the set of a row `t` of `reshape.changing` only needs that table as it is. Names are compared as texts: `to_regclass` fails without a right
+/// to the schema, which is that of another set here.
+const USED: &str = "EXISTS (SELECT FROM reshape.batch b, LATERAL pg_catalog.jsonb_array_elements_text(b.plan -> 'uses') u(name), \
+      pg_catalog.pg_class l JOIN pg_catalog.pg_namespace s ON s.oid = l.relnamespace \
+    WHERE b.namespace = t.namespace AND l.oid = t.relation \
+      AND pg_catalog.parse_ident(u.name) = ARRAY[s.nspname, l.relname]::text[])";
 
 /// What the other sets were doing when a plan was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +50,7 @@ impl Run<'_> {
                     // Before the catalog, so that whatever happens meanwhile is noticed.
                     let others = own.batches.then(|| set.others(&about, own.tables));
                     let has_owners = own.tables || own.migrations && !set.is_default();
-                    [others, has_owners.then(|| owners_query(set, own))]
+                    [others, has_owners.then(|| owners_query(set, own, (&about, base)))]
                 })?;
             let mut facts = read.facts;
             if !set.is_default() {
@@ -74,8 +77,9 @@ impl Run<'_> {
 }
 
 /// Schema and name of a table, a set, and what the set has to do with it: 0, the table belongs to it; 1, its batch changes the table; 2, its batch
-/// needs the table as it is.
-fn owners_query(set: &Set, own: Own) -> String {
+/// needs the table as it is. Of all tenants only the tables that the facts may have, which are in `schemas`, in those that the base version shows
+/// and in those of children.
+fn owners_query(set: &Set, own: Own, (schemas, base): (&[String], Option<&str>)) -> String {
     let Own { batches, migrations, tables } = own;
     let default = literal(DEFAULT_NAMESPACE);
     let mut parts = Vec::new();
@@ -105,7 +109,7 @@ fn owners_query(set: &Set, own: Own) -> String {
             // What its batch creates has no view before it is published.
             parts.push(format!(
                 "SELECT c.oid, {default}, 0 FROM pg_class c \
-                 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'f') AND {unclaimed} \
+                 WHERE c.relnamespace = pg_catalog.to_regnamespace('public') AND c.relkind IN ('r', 'p', 'f') AND {unclaimed} \
                    AND EXISTS (SELECT FROM reshape.batch b WHERE b.namespace = {default} AND b.state <> 'idle')"
             ));
         }
@@ -118,9 +122,22 @@ fn owners_query(set: &Set, own: Own) -> String {
              WHERE w.nspname IN (SELECT p || s.name FROM ({versions}) s, (VALUES ('migration_'), ('reshape_')) p(p)) AND {unclaimed}"
         ));
     }
+    let list = schemas.iter().map(|schema| literal(schema)).collect::<Vec<_>>().join(", ");
+    let base = base.map_or_else(String::new, |base| {
+        format!(
+            " OR n.oid IN (SELECT k.relnamespace FROM pg_namespace w JOIN pg_class v ON v.relnamespace = w.oid AND v.relkind = 'v' \
+               JOIN pg_rewrite r ON r.ev_class = v.oid \
+               JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass \
+               JOIN pg_class k ON k.oid = d.refobjid \
+               WHERE w.nspname IN ('migration_' || {base}, 'reshape_' || {base}))",
+            base = literal(base)
+        )
+    });
     format!(
         "SELECT n.nspname, c.relname, o.namespace, o.what FROM ({}) o \
-         JOIN pg_class c ON c.oid = o.oid JOIN pg_namespace n ON n.oid = c.relnamespace",
+         JOIN pg_class c ON c.oid = o.oid JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname IN ({list}){base} \
+           OR n.oid IN (SELECT k.relnamespace FROM pg_inherits i JOIN pg_class k ON k.oid = i.inhrelid AND NOT k.relispartition)",
         parts.join(" UNION ALL ")
     )
 }

@@ -1,5 +1,7 @@
 //! What migrations require of other sets: before a start, and before a rollback of what others have built upon.
 
+use std::collections::BTreeSet;
+
 use super::run::{Run, Task};
 use super::session::rows;
 use crate::error::{Error, ErrorKind};
@@ -23,11 +25,21 @@ impl Run<'_> {
         if required.is_empty() {
             return Ok(());
         }
+        // Of thousands of tenants only those that are meant.
+        let list = |texts: BTreeSet<String>| {
+            texts.iter().map(|text| literal(text)).collect::<Vec<_>>().join(", ")
+        };
+        let sets = list(required.iter().flat_map(|(_, set, _)| tenant::meant(&own, set)).collect());
+        let names = list(required.iter().map(|(_, _, name)| (*name).to_owned()).collect());
         let found = self.in_sets(
             "see what other sets have",
-            "SELECT namespace, name, 'completed' FROM reshape.migrations \
+            &format!(
+                "SELECT namespace, name, 'completed' FROM reshape.migrations \
+                   WHERE namespace IN ({sets}) AND name IN ({names}) \
                  UNION ALL SELECT b.namespace, m ->> 'name', b.state \
-                 FROM reshape.batch b, LATERAL jsonb_array_elements(b.plan -> 'migrations') m",
+                 FROM reshape.batch b, LATERAL jsonb_array_elements(b.plan -> 'migrations') m \
+                   WHERE b.namespace IN ({sets}) AND m ->> 'name' IN ({names})"
+            ),
         )?;
         for (migration, set, name) in required {
             let meant = tenant::meant(&own, set);
@@ -82,6 +94,15 @@ impl Run<'_> {
         });
         let created: Vec<String> = created.collect();
         let set = literal(&own);
+        // Nobody has said of an adopted table whose it is: it belongs to the set that shows all of its schema.
+        let adopted = if tenant::shows_all(&own) {
+            let schema = literal(self.set.schema());
+            format!(
+                "o.relation IS NULL AND f.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = {schema})"
+            )
+        } else {
+            String::from("false")
+        };
         // What tenants require may be this set, if it is the one that all share.
         let near = if own == tenant::set_of(&own) {
             String::from("true")
@@ -99,7 +120,7 @@ impl Run<'_> {
                    k.conname, f.relname, t.relname), coalesce(o.namespace, 'default'), '' \
                  FROM pg_constraint k JOIN pg_class t ON t.oid = k.confrelid JOIN pg_class f ON f.oid = k.conrelid \
                  LEFT JOIN reshape.tables o ON o.relation = f.oid \
-                 WHERE k.contype = 'f' AND k.conparentid = 0 AND coalesce(o.namespace, 'default') <> {set} \
+                 WHERE k.contype = 'f' AND k.conparentid = 0 AND coalesce(o.namespace, 'default') <> {set} AND NOT ({adopted}) \
                    AND k.confrelid IN (SELECT to_regclass(c) FROM unnest(ARRAY[{}]::text[]) c)",
                 names.join(", "),
                 created.join(", "),

@@ -2,7 +2,8 @@
 //!
 //! The same migrations run once for each tenant, so what they say by the name of the default schema they would do again and again to the same tables.
 //!
-//! **Invariant:** what is refused surely means something else than the tenant's own; what is not understood is left to the server.
+//! **Invariant:** what is refused surely means the tenant's own, because the default schema has nothing of that name; what is not understood is
+//! left to the server.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +11,14 @@ use serde_json::Value;
 
 use super::Migrator;
 use super::command::refused;
-use super::run::Run;
+use super::run::{Run, Task};
+use super::session::rows;
 use crate::error::Error;
 use crate::model::{Action, Migration};
 use crate::plan::Refusal;
 use crate::plan::facts::Facts;
 use crate::plan::mention::{relation, says};
+use crate::sql::ident::literal;
 use crate::sql::names::DEFAULT_SCHEMA;
 
 impl Migrator {
@@ -31,20 +34,42 @@ impl Migrator {
 impl Run<'_> {
     /// Nothing in `pending` names the tenant's tables as if they were in the default schema.
     pub(super) fn check_tenant(
-        &self,
-        before: &[Migration],
+        &mut self,
         pending: &[Migration],
         facts: &Facts,
     ) -> Result<(), Error> {
         if self.set.schema() == DEFAULT_SCHEMA {
             return Ok(());
         }
-        check(before, pending, facts).map_err(refused)
+        let mut own = own_names(pending, facts);
+        let mut checked = check(pending, facts, &own);
+        // Whether the default schema has one of the same name is asked only where it matters.
+        if checked.is_err() {
+            for name in self.shared(&own)? {
+                own.remove(&name);
+            }
+            checked = check(pending, facts, &own);
+        }
+        checked.map_err(refused)
+    }
+
+    /// Those of the names that a relation, a type or a function of the default schema has too.
+    fn shared(&mut self, names: &BTreeSet<String>) -> Result<Vec<String>, Error> {
+        let list = names.iter().map(|name| literal(name)).collect::<Vec<_>>().join(", ");
+        let query = format!(
+            "SELECT f.name FROM (SELECT relnamespace, relname FROM pg_catalog.pg_class \
+               UNION SELECT typnamespace, typname FROM pg_catalog.pg_type \
+               UNION SELECT pronamespace, proname FROM pg_catalog.pg_proc) f(space, name) \
+             JOIN pg_catalog.pg_namespace n ON n.oid = f.space \
+             WHERE n.nspname = '{DEFAULT_SCHEMA}' AND f.name = ANY (ARRAY[{list}]::text[])"
+        );
+        let (found, _) =
+            self.retrying(Task::Own("read the catalog"), |run| Ok(rows(&mut run.client, &query)?))?;
+        Ok(found.iter().filter_map(|row| row.get(0)).map(str::to_owned).collect())
     }
 }
 
-fn check(before: &[Migration], pending: &[Migration], facts: &Facts) -> Result<(), Refusal> {
-    let own = own_names(before, pending, facts);
+fn check(pending: &[Migration], facts: &Facts, own: &BTreeSet<String>) -> Result<(), Refusal> {
     let home = facts.home();
     for migration in pending {
         for (place, action) in migration.actions.iter().enumerate() {
@@ -88,14 +113,14 @@ fn check(before: &[Migration], pending: &[Migration], facts: &Facts) -> Result<(
     Ok(())
 }
 
-/// The tables and enum types of the tenant's own schema: those that are there, and those that the migrations make.
-fn own_names(before: &[Migration], pending: &[Migration], facts: &Facts) -> BTreeSet<String> {
+/// The tables and enum types of the tenant's own schema: those that are there, and those that the pending migrations make.
+fn own_names(pending: &[Migration], facts: &Facts) -> BTreeSet<String> {
     let home = facts.home();
     let tables = facts.tables.iter().filter(|table| table.schema == home);
     let tables = tables.map(|table| table.name.clone());
     let types = facts.types.iter().filter(|found| found.is_enum && found.schema == home);
     let types = types.map(|found| found.name.clone());
-    let actions = before.iter().chain(pending).flat_map(|migration| migration.actions.iter());
+    let actions = pending.iter().flat_map(|migration| migration.actions.iter());
     let made = actions.filter_map(|action| match action {
         Action::CreateTable(a) if a.schema.is_none() => Some(a.name.to_string()),
         Action::RenameTable(a) if a.schema.is_none() => Some(a.new_name.to_string()),

@@ -4,6 +4,7 @@
 #![cfg(unix)]
 
 mod library;
+mod neighbours;
 mod operator;
 mod process;
 mod refused;

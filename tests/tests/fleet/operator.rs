@@ -103,6 +103,24 @@ fn a_fleet_of_schemas_that_is_killed_goes_on() {
     assert!(out.contains("@t2  in progress  2_shout, next 1_users"), "{out}");
 }
 
+/// Blanks around a name are not part of it, wherever it comes from.
+#[test]
+fn names_of_schemas_are_trimmed() {
+    let desk = Desk::new(2);
+    let start = ["fleet", "start", "--schemas", "t1, t2 "];
+    let (code, out, err) = ended(desk.command(&start).output().unwrap());
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(out.starts_with("2 schemas: 2 started ("), "{out}");
+    let query = "SELECT ' ' || nspname || E'\\n' FROM pg_namespace WHERE nspname LIKE 't_'";
+    let complete = ["fleet", "complete", "--schemas-query", query];
+    let (code, out, err) = ended(desk.command(&complete).output().unwrap());
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(out.starts_with("2 schemas: 2 completed ("), "{out}");
+    let (code, out, err) =
+        ended(desk.command(&["fleet", "start", "--schemas", "t1, "]).output().unwrap());
+    assert!(code != 0 && format!("{out}{err}").contains("no schema after it"), "{out}{err}");
+}
+
 /// `--schema` makes every other command one of that tenant.
 #[test]
 fn one_schema_is_worked_on_alone() {

@@ -16,7 +16,9 @@ impl FleetOptions {
             return Ok(databases);
         }
         let mut targets = Vec::new();
-        let mut listed = self.schemas.clone();
+        // As in a file: `acme, globex` is a list of two.
+        let mut listed: Vec<String> =
+            self.schemas.iter().map(|schema| schema.trim().to_owned()).collect();
         if let Some(file) = &self.schemas_file {
             listed.extend(lines(&read(file)?).map(|(_, line)| line.to_owned()));
         }
@@ -24,7 +26,8 @@ impl FleetOptions {
             targets.extend(listed.iter().map(|schema| database.clone().in_schema(schema)));
             if let Some(query) = &self.schemas_query {
                 let found = rows(database.config(), query, "schemas")?;
-                targets.extend(found.iter().map(|schema| database.clone().in_schema(schema)));
+                targets
+                    .extend(found.iter().map(|schema| database.clone().in_schema(schema.trim())));
             }
         }
         Ok(targets)

@@ -55,9 +55,9 @@ impl Target {
         &self.name
     }
 
-    /// Where it is: the same for the same database and schema, whoever logs in.
-    pub(super) fn place(&self) -> (String, Option<String>) {
-        (address(&self.config), self.schema.clone())
+    /// Where the tables of a set in the schema `home` are that say none: the same for the same database and schema, whoever logs in.
+    pub(super) fn place<'t>(&'t self, home: &'t str) -> (String, &'t str) {
+        (address(&self.config), self.schema.as_deref().unwrap_or(home))
     }
 }
 
@@ -123,10 +123,10 @@ mod tests {
         assert_eq!(name("hostaddr=10.0.0.1 dbname=d"), "10.0.0.1:5432/d");
         let target = Target::named("acme", "postgres://u:hunter2@h/d".parse().unwrap());
         assert_eq!(format!("{target:?}"), "Target(\"acme\")");
-        assert_eq!(target.place(), (String::from("h:5432/d"), None));
+        assert_eq!(target.place("public"), (String::from("h:5432/d"), "public"));
         let schema = target.in_schema("t1");
         assert_eq!((schema.name(), schema.schema()), ("acme@t1", Some("t1")));
-        assert_eq!(schema.place(), (String::from("h:5432/d"), Some(String::from("t1"))));
+        assert_eq!(schema.place("public"), (String::from("h:5432/d"), "t1"));
     }
 
     #[test]
