@@ -137,14 +137,15 @@ fn a_former_name_may_be_used_elsewhere() {
     assert_eq!(rows(&mut client, "SELECT count(*) FROM public.orders"), ["0"]);
 }
 
-/// A table that nobody has claimed, made by the batch's own SQL, refers to one that the batch has created: both go together.
+/// A table of the tenant's schema that nobody has claimed refers, by the batch's own SQL, to one that the batch has created.
 #[test]
 fn the_tenants_own_table_does_not_keep_a_batch() {
     let database = reshape_tests::database();
     let mut client = database.connect().unwrap();
     ok(at(&database, "t0", "1_base").start_and_complete());
+    client.batch_execute("CREATE SCHEMA t1; CREATE TABLE t1.marks (owner int)").unwrap();
     let before = catalog(&mut client);
-    let notes = "[[actions]]\ntype = \"custom\"\nstart = \"CREATE TABLE marks (owner int REFERENCES users)\"\nabort = \"DROP TABLE marks\"\n";
+    let notes = "[[actions]]\ntype = \"custom\"\nstart = \"ALTER TABLE marks ADD FOREIGN KEY (owner) REFERENCES users\"\nabort = \"ALTER TABLE marks DROP CONSTRAINT marks_owner_fkey\"\n";
     let base = format!("{BASE}{notes}");
     let set = migrations(&[("1_base", &base)]);
     let migrator = || Migrator::new(&set, database.url()).in_schema("t1");
