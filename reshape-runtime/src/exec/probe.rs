@@ -107,10 +107,19 @@ pub(super) fn probe(
     set: &Set,
     wanted: &Migrations,
 ) -> Result<Probe, postgres::Error> {
-    let rows = match rows(client, &set.probe_sql()) {
+    look(client, &set.patient_probe_sql(), wanted)
+}
+
+fn look(client: &mut Client, sql: &str, wanted: &Migrations) -> Result<Probe, postgres::Error> {
+    let rows = match rows(client, sql) {
         Ok(rows) => rows,
-        // Who reads the rest can say what is missing.
-        Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+        // An older program has made the table; or who reads the rest can say what is missing.
+        Err(error)
+            if matches!(
+                error.code(),
+                Some(&SqlState::UNDEFINED_COLUMN | &SqlState::INSUFFICIENT_PRIVILEGE)
+            ) =>
+        {
             return Ok(Probe::Unknown);
         }
         Err(error) if is_undefined(&error) => return Ok(Probe::Absent),
@@ -131,9 +140,14 @@ pub(super) fn probe(
 }
 
 impl Set {
-    /// The state, the token and what is written down, in a row. In a table that an older program has made there is no column `live`: then the
-    /// name is that of the outer query, and nobody has to ask before. Every start and every wait would leave an error in the server's log.
+    /// The state, the token and what is written down, in a row: as little as the server can be asked.
     fn probe_sql(&self) -> String {
+        format!("SELECT state, token, live FROM reshape.batch WHERE {}", self.own())
+    }
+
+    /// The same for those who ask again and again. In a table that an older program has made there is no column `live`: then the name is that of the
+    /// outer query, where each of them would leave an error in the server's log.
+    fn patient_probe_sql(&self) -> String {
         format!(
             "SELECT b.* FROM (SELECT NULL::text AS live) o, \
              LATERAL (SELECT state, token, live FROM reshape.batch WHERE {}) b",
@@ -164,7 +178,7 @@ impl Run<'_> {
     /// See [`probe`].
     pub(super) fn probe(&mut self, wanted: &Migrations) -> Result<Probe, Error> {
         let (probe, _) = self.retrying(Task::Own("read the metadata"), |run| {
-            probe(&mut run.client, &run.set, wanted).map_err(Failure::from)
+            look(&mut run.client, &run.set.probe_sql(), wanted).map_err(Failure::from)
         })?;
         Ok(probe)
     }
