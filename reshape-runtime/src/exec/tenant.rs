@@ -22,7 +22,7 @@ use crate::sql::ident::literal;
 use crate::sql::names::DEFAULT_SCHEMA;
 
 impl Migrator {
-    /// The same migrator for the tables of another schema: one of several tenants in a database, as [`Migrations::in_schema`].
+    /// The same migrator for the tables of another schema: one of several tenants in a database, as [`Migrations::in_schema`](crate::Migrations::in_schema).
     #[must_use]
     pub fn in_schema(mut self, schema: &str) -> Self {
         self.set = self.set.in_schema(schema);

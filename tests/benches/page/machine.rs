@@ -15,7 +15,7 @@ pub(crate) fn machine() -> String {
         said("date", &["+%Y-%m-%d"]).unwrap_or_default(),
         format!("reshape {} at commit {}", env!("CARGO_PKG_VERSION"), commit()),
         format!("{cores} cores of {cpu}, {memory}, {}", disk()),
-        said("uname", &["-sr"]).unwrap_or_else(|| env::consts::OS.to_owned()),
+        said("uname", &["-s"]).unwrap_or_else(|| env::consts::OS.to_owned()),
         said("rustc", &["--version"]).unwrap_or_default(),
         server,
     ];
@@ -32,7 +32,7 @@ fn commit() -> String {
     }
 }
 
-/// The device and the file system where the server of `tests/bench` has its data.
+/// The file system where the server of `tests/bench` has its data.
 fn disk() -> String {
     let folder = env::temp_dir().display().to_string();
     let line = said("df", &["--output=source,fstype,size", "-h", &folder]);
@@ -46,7 +46,7 @@ fn disk() -> String {
         Ok("1") => ", said to rotate",
         _ => "",
     };
-    format!("{size} of {kind} on {device}{what}")
+    format!("a disk of {size} with {kind}{what}")
 }
 
 fn field(file: &str, name: &str) -> Option<String> {
