@@ -29,20 +29,8 @@ use phases::{
 use postgres::{Client, Config};
 use reshape_runtime::{Event, Migrations, Migrator};
 use shared::server::{Databases, done, setting};
+use shared::users::{UPPER_NAME, USERS};
 use shared::{Line, Unit, median, report, timed, wanted};
-
-const BASE: &str = r#"
-[[actions]]
-type = "create_table"
-name = "users"
-primary_key = "id"
-columns = [
-    { name = "id", type = "bigint" },
-    { name = "name", type = "text", nullable = false },
-    { name = "visits", type = "integer", nullable = false },
-    { name = "note", type = "text", nullable = false },
-]
-"#;
 
 /// A column of each kind that has to be translated both ways, and a check.
 const CHANGE: &str = r#"
@@ -61,15 +49,6 @@ down = "visits"
 changes = { type = "bigint" }
 "#;
 
-/// A column that is computed from another one.
-const ADD: &str = r#"
-[[actions]]
-type = "add_column"
-table = "users"
-up = "upper(name)"
-column = { name = "upper_name", type = "text", nullable = false }
-"#;
-
 fn main() {
     let wanted = wanted();
     let mut databases = Databases::new();
@@ -84,11 +63,11 @@ fn main() {
 }
 
 fn set(change: &str) -> Migrations {
-    reshape_tests::migrations(&[("0001_users", BASE), ("0002_change", change)])
+    reshape_tests::migrations(&[("0001_users", USERS), ("0002_change", change)])
 }
 
 fn prepare(databases: &mut Databases, name: &str, rows: i64) {
-    let set = reshape_tests::migrations(&[("0001_users", BASE)]);
+    let set = reshape_tests::migrations(&[("0001_users", USERS)]);
     let sql = format!(
         "INSERT INTO public.users SELECT n, 'user ' || n, n % 1000, repeat(md5(n::text), 2) FROM generate_series(1, {rows}) AS n"
     );
@@ -307,7 +286,7 @@ fn throughput(databases: &mut Databases) -> Vec<Line> {
         for _ in 0..setting("BENCH_RUNS", 3) {
             plain.push(per_second(&databases.copy("writes"), sql, rows));
             let config = databases.copy("writes");
-            done(Migrator::new(set(ADD), config.clone()).start());
+            done(Migrator::new(set(UPPER_NAME), config.clone()).start());
             synced.push(per_second(&config, sql, rows));
         }
         lines.push(

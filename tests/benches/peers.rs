@@ -22,6 +22,7 @@ use postgres::{Config, NoTls};
 use reshape_runtime::{Migrations, Migrator};
 use shared::series::as_f64;
 use shared::server::{Databases, done, setting};
+use shared::users::{UPPER_NAME, USERS};
 use shared::{Line, Spread, median, report_all, timed, wanted};
 
 /// What this program does as its own child: start so many migrations on the database that is its argument.
@@ -106,27 +107,6 @@ fn sql(number: usize) -> String {
     )
 }
 
-const USERS: &str = r#"
-[[actions]]
-type = "create_table"
-name = "users"
-primary_key = ["id"]
-columns = [
-    { name = "id", type = "bigint" },
-    { name = "name", type = "text", nullable = false },
-    { name = "visits", type = "integer", nullable = false },
-    { name = "note", type = "text", nullable = false },
-]
-"#;
-
-const CHANGE: &str = r#"
-[[actions]]
-type = "add_column"
-table = "users"
-up = "upper(name)"
-column = { name = "upper_name", type = "text", nullable = false }
-"#;
-
 /// The other project's command line, and folders of migrations for it.
 struct Other {
     title: String,
@@ -146,7 +126,7 @@ impl Other {
         write("hundred", &(0..100).map(file).collect::<Vec<_>>());
         write("twenty", &(0..20).map(file).collect::<Vec<_>>());
         let users = (String::from("0001_users"), USERS.to_owned());
-        let change = (String::from("0002_change"), CHANGE.to_owned());
+        let change = (String::from("0002_change"), UPPER_NAME.to_owned());
         write("users", std::slice::from_ref(&users));
         write("change", &[users, change]);
         Self { title: program.title, path: program.path, folder }
@@ -186,7 +166,7 @@ fn one_column(databases: &mut Databases, other: &Other) -> Line {
     client.batch_execute(&rows).unwrap();
     client.batch_execute(vacuum).unwrap();
     drop(client);
-    let set = reshape_tests::migrations(&[("0001_users", USERS), ("0002_change", CHANGE)]);
+    let set = reshape_tests::migrations(&[("0001_users", USERS), ("0002_change", UPPER_NAME)]);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..runs() {
         let config = databases.copy("by_us");

@@ -16,20 +16,8 @@ use std::fs;
 use postgres::{Client, Config, NoTls, Statement};
 use reshape_runtime::{Migrations, Migrator};
 use shared::server::{Databases, done, setting};
+use shared::users::USERS;
 use shared::{Line, median, report, wanted};
-
-const BASE: &str = r#"
-[[actions]]
-type = "create_table"
-name = "users"
-primary_key = "id"
-columns = [
-    { name = "id", type = "bigint" },
-    { name = "name", type = "text", nullable = false },
-    { name = "visits", type = "integer", nullable = false },
-    { name = "note", type = "text", nullable = false },
-]
-"#;
 
 const OLD: &str = "migration_0001_users";
 const NEW: &str = "migration_0002_change";
@@ -245,7 +233,7 @@ fn main() {
     let wanted = wanted();
     let rows = setting("BENCH_ROWS", 20_000).min(20_000);
     let mut databases = Databases::new();
-    let base = reshape_tests::migrations(&[("0001_users", BASE)]);
+    let base = reshape_tests::migrations(&[("0001_users", USERS)]);
     let sql = format!(
         "INSERT INTO public.users SELECT n, 'some user', n % 1000, repeat(md5(n::text), 2) FROM generate_series(1, {rows}) AS n"
     );
@@ -260,7 +248,7 @@ fn main() {
 }
 
 fn measure(databases: &mut Databases, batch: &Batch, rows: i64) -> Vec<Line> {
-    let set = reshape_tests::migrations(&[("0001_users", BASE), ("0002_change", batch.change)]);
+    let set = reshape_tests::migrations(&[("0001_users", USERS), ("0002_change", batch.change)]);
     let variants: Vec<&Variant> = [&FLOOR].into_iter().chain(batch.variants).collect();
     let copies = databases.copies("sync", batch.name, variants.len());
     for (config, variant) in copies.iter().zip(&variants) {

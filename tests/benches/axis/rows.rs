@@ -7,28 +7,8 @@ use reshape_runtime::{Migrations, Migrator};
 
 use super::{is_large, runs, sizes};
 use crate::shared::server::{Databases, done};
+use crate::shared::users::{UPPER_NAME, USERS};
 use crate::shared::{Series, timed};
-
-const BASE: &str = r#"
-[[actions]]
-type = "create_table"
-name = "users"
-primary_key = "id"
-columns = [
-    { name = "id", type = "bigint" },
-    { name = "name", type = "text", nullable = false },
-    { name = "visits", type = "integer", nullable = false },
-    { name = "note", type = "text", nullable = false },
-]
-"#;
-
-const CHANGE: &str = r#"
-[[actions]]
-type = "add_column"
-table = "users"
-up = "upper(name)"
-column = { name = "upper_name", type = "text", nullable = false }
-"#;
 
 /// What a row takes on the disk at most, in bytes, with the old and the new version of it, a copy of the table, its key, and the log of all of that.
 const PER_ROW: u64 = 800;
@@ -55,8 +35,8 @@ pub(crate) fn grow(databases: &mut Databases) -> (Vec<Series>, Option<String>) {
         )
     });
 
-    let first = set(&[("0001_users", BASE)]);
-    let both = set(&[("0001_users", BASE), ("0002_change", CHANGE)]);
+    let first = set(&[("0001_users", USERS)]);
+    let both = set(&[("0001_users", USERS), ("0002_change", UPPER_NAME)]);
     let mut plain = Series::floor("rows", "one plain UPDATE of all");
     let mut start = Series::new("rows", "start, a column is filled");
     let mut complete = Series::new("rows", "complete");

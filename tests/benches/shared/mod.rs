@@ -10,6 +10,7 @@ pub(crate) mod series;
 pub(crate) mod server;
 pub(crate) mod spread;
 pub(crate) mod tenants;
+pub(crate) mod users;
 
 use std::fmt::Write as _;
 use std::fs;
